@@ -1,0 +1,37 @@
+# Daily commands. `make` builds build/belfry and build/belfry-bench and returns.
+
+.PHONY: build run test bench asan tsan fmt tidy clean
+
+build:
+	@bash script/setup
+	@bash script/build belfry belfry-bench
+
+run:
+	@bash script/run
+
+test:
+	@bash script/test
+
+# The micro-benchmarks; the load driver is build/belfry-bench, see bench/README.md.
+bench:
+	@bash script/setup
+	@bash script/bench
+
+asan:
+	@bash script/setup
+	@bash script/sanitize asan
+
+tsan:
+	@bash script/setup
+	@bash script/sanitize tsan
+
+fmt:
+	@bash script/setup tools
+	@git ls-files --cached --others --exclude-standard '*.h' '*.cc' | xargs clang-format -i
+
+tidy:
+	@bash script/setup tools
+	@bash script/tidy
+
+clean:
+	rm -rf build build-asan build-tsan

@@ -1,0 +1,32 @@
+// id.h - names of things: timers, tenants, waiting clients, and the key that orders timers.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "base/time.h"
+
+namespace belfry {
+
+using TimerId = uint64_t;     // one counter per store: 1, 2, 3 ...; 0 is no timer
+using TenantId = uint32_t;    // the account that owns it
+using ReplyToken = uint64_t;  // a client waiting for an answer; 0 is nobody
+
+constexpr TenantId kLocalTenant = 1;  // the user `local` of auth.mode none
+
+// Where a timer stands in deadline order: (time of the next attempt, id). A total order.
+struct Key {
+  WallMs at;
+  TimerId id = 0;
+  friend constexpr auto operator<=>(const Key&, const Key&) = default;
+};
+
+constexpr Key kKeyMax{{std::numeric_limits<int64_t>::max()}, std::numeric_limits<TimerId>::max()};
+
+// The greatest key before `key`. `key` is not the smallest there is.
+constexpr Key JustBelow(Key key) {
+  if (key.id > 0) return {key.at, key.id - 1};
+  return {{key.at.ms - 1}, std::numeric_limits<TimerId>::max()};
+}
+
+}  // namespace belfry

@@ -1,0 +1,122 @@
+// op.h - what the scheduler asks the store to do, and what the store says was done.
+//
+// Ops run in one FIFO on the commit thread; completions come back in the same order, after the sync
+// that made them durable. The order of completions is the order of truth.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "base/timer.h"
+
+namespace belfry {
+
+// Store a new timer under KeyOf(*timer). With an idempotency key it decides on the commit thread: a
+// hit younger than kIdempotencyKeepMs stores nothing.
+struct PutOp {
+  TimerPtr timer;
+  std::string idempotency_key;  // "": none
+  std::string request_body;     // what a repeat must equal; only with a key
+};
+
+// The timer at `key` ended: `timer` has its terminal state, `finished`, attempts. Leaves `due` for
+// `done` (delivered, cancelled) or `dead`. Names a key, so it is queued only when no other op on the
+// id is unfinished.
+struct SettleOp {
+  Key key;
+  TimerPtr timer;
+};
+
+// Move the timer from `old_key` to KeyOf(*timer), one batch. Names a key, see SettleOp.
+struct RetryOp {
+  Key old_key;
+  TimerPtr timer;
+};
+
+// Cancel whatever is stored under the id, decided on the commit thread.
+struct EraseByIdOp {
+  TenantId tenant = 0;
+  TimerId id = 0;
+  WallMs now;
+};
+
+// All timers of the tenant up to and including `last_id` cease to exist.
+struct FloorOp {
+  TenantId tenant = 0;
+  TimerId last_id = 0;
+};
+
+// Read live timers after `after` in key order. Ends its group: it sees all ops before it, none after.
+struct LoadOp {
+  uint64_t generation = 0;  // handed back as it is
+  Key after;                // exclusive
+  size_t rows_max = 0;      // rows examined, not returned
+  size_t bytes_max = 0;     // at least one row is examined whatever its size
+};
+
+// Bookkeeping. `low`: no live timer has, or will by an op before this one have, a smaller key time.
+// `last_seen`: the clock was believed to be at least here. Either may be 0: leave as it is.
+struct MarkOp {
+  WallMs low;
+  WallMs last_seen;
+};
+
+// Forget terminal timers that finished before `before`, at most kRetentionRowsMax, and idempotency
+// keys that are past their time.
+struct RetainOp {
+  WallMs before;
+  WallMs now;
+};
+
+struct Op {
+  ReplyToken token = 0;  // released by this op's completion and nothing else
+  std::variant<PutOp, SettleOp, RetryOp, EraseByIdOp, FloorOp, LoadOp, MarkOp, RetainOp> what;
+};
+
+enum class OpResult {
+  kDone,              // Put stored, Settle settled, Retry moved, Floor/Mark/Load/Retain done
+  kReplayed,          // Put: this idempotency key stored `first_id` before; nothing stored now
+  kMismatch,          // Put: the idempotency key was used with another body; nothing stored
+  kCancelled,         // EraseById: cancelled now, or it was already
+  kFired,             // EraseById: too late, delivered
+  kDead,              // EraseById: too late, dead
+  kGone,              // no such timer for this tenant, or at or below its floor; nothing changed
+};
+
+struct LoadedPage {
+  uint64_t generation = 0;
+  std::vector<TimerPtr> timers;  // in key order, those above their tenant's floor
+  Key last_examined;             // == LoadOp.after when nothing was examined
+  bool ended = false;            // `due` holds nothing after last_examined
+};
+
+// `index()` of the op's variant comes back as `kind`, so that a completion names its op.
+struct Completion {
+  size_t kind = 0;
+  ReplyToken token = 0;
+  TenantId tenant = 0;
+  TimerId id = 0;         // of the op's timer; 0 for Floor, Load, Mark, Retain
+  OpResult result = OpResult::kDone;
+  TimerId first_id = 0;   // kReplayed
+  TimerPtr timer;         // the record as stored, if the timer is alive after this op; else null
+  LoadedPage page;        // Load
+  size_t removed = 0;     // Retain: terminal timers forgotten
+};
+
+template <typename T>
+struct OpKindOf;
+template <> struct OpKindOf<PutOp> { static constexpr size_t value = 0; };
+template <> struct OpKindOf<SettleOp> { static constexpr size_t value = 1; };
+template <> struct OpKindOf<RetryOp> { static constexpr size_t value = 2; };
+template <> struct OpKindOf<EraseByIdOp> { static constexpr size_t value = 3; };
+template <> struct OpKindOf<FloorOp> { static constexpr size_t value = 4; };
+template <> struct OpKindOf<LoadOp> { static constexpr size_t value = 5; };
+template <> struct OpKindOf<MarkOp> { static constexpr size_t value = 6; };
+template <> struct OpKindOf<RetainOp> { static constexpr size_t value = 7; };
+template <typename T>
+constexpr size_t kOpKind = OpKindOf<T>::value;
+
+}  // namespace belfry

@@ -1,0 +1,68 @@
+// query.h - reads that decide nothing. They run on any thread, under one snapshot; the scheduler
+// overlays what is in flight.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "base/timer.h"
+
+namespace belfry {
+
+struct TimerFilter {
+  std::optional<TimerState> state;   // kFiring allowed
+  std::optional<WallMs> due_after;   // exclusive
+  std::optional<WallMs> due_before;  // exclusive
+  [[nodiscard]] bool NeedsScan() const { return due_after || due_before; }
+};
+
+struct FindQuery {
+  TenantId tenant = 0;
+  TimerId id = 0;
+  bool full = false;
+};
+
+struct ListQuery {
+  TenantId tenant = 0;
+  TimerId after = 0;
+  int limit = 0;
+  TimerFilter filter;
+};
+
+struct CountQuery {
+  TenantId tenant = 0;
+  TimerFilter filter;
+};
+
+struct Query {
+  ReplyToken token = 0;
+  std::variant<FindQuery, ListQuery, CountQuery> what;
+  // Sorted ids with an attempt under way when the query was asked: the overlay for state filters.
+  std::vector<TimerId> firing;
+};
+
+// One timer as a read sees it. `timer` is null for the short view.
+struct TimerView {
+  TimerId id = 0;
+  TimerState state = TimerState::kPending;
+  WallMs due;
+  TimerPtr timer;
+};
+
+struct TimerPage {
+  std::vector<TimerView> timers;    // by id
+  std::optional<TimerId> next_after;  // set when there may be more
+};
+
+struct QueryResult {
+  ReplyToken token = 0;
+  Status status;  // not ok: the read failed, nothing else is set
+  // nullopt of the first: no such timer. uint64_t: a count.
+  std::variant<std::optional<TimerView>, TimerPage, uint64_t> what;
+};
+
+}  // namespace belfry

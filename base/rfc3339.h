@@ -1,0 +1,19 @@
+// rfc3339.h - points in time as clients read and write them. Any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace belfry {
+
+// UTC with milliseconds: `2026-11-21T08:00:00.000Z`. `t` within the years 0000..9999.
+[[nodiscard]] std::string FormatRfc3339(WallMs t);
+
+// Needs an offset (`Z` or `+hh:mm`). Fractions beyond the millisecond are cut off; a leap second
+// (:60) is read as the last millisecond before it. nullopt for anything else.
+[[nodiscard]] std::optional<WallMs> ParseRfc3339(std::string_view text);
+
+}  // namespace belfry

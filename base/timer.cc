@@ -1,0 +1,120 @@
+#include "base/timer.h"
+
+#include <array>
+
+#include "base/limits.h"
+
+namespace belfry {
+namespace {
+
+template <typename Enum, size_t N>
+using Names = std::array<std::pair<Enum, std::string_view>, N>;
+
+constexpr Names<TimerState, 6> kStates{{{TimerState::kPending, "pending"},
+                                        {TimerState::kRetrying, "retrying"},
+                                        {TimerState::kDelivered, "delivered"},
+                                        {TimerState::kDead, "dead"},
+                                        {TimerState::kCancelled, "cancelled"},
+                                        {TimerState::kFiring, "firing"}}};
+constexpr Names<Method, 5> kMethods{{{Method::kPost, "POST"},
+                                     {Method::kPut, "PUT"},
+                                     {Method::kPatch, "PATCH"},
+                                     {Method::kDelete, "DELETE"},
+                                     {Method::kGet, "GET"}}};
+constexpr Names<DeadReason, 4> kReasons{{{DeadReason::kNone, ""},
+                                         {DeadReason::kExhausted, "exhausted"},
+                                         {DeadReason::kGone, "gone"},
+                                         {DeadReason::kPolicy, "policy"}}};
+
+template <typename Enum, size_t N>
+std::string_view NameOf(const Names<Enum, N>& names, Enum value) {
+  for (const auto& [e, name] : names) {
+    if (e == value) return name;
+  }
+  CHECK(false);
+}
+
+template <typename Enum, size_t N>
+std::optional<Enum> ValueOf(const Names<Enum, N>& names, std::string_view wanted) {
+  for (const auto& [e, name] : names) {
+    if (name == wanted) return e;
+  }
+  return std::nullopt;
+}
+
+bool InWallRange(WallMs t) { return t.ms >= 0 && t <= kWallMax; }
+
+Status ValidateRetry(const RetryPolicy& retry) {
+  if (retry.max_attempts < 1 || retry.max_attempts > kAttemptsMax) {
+    return Invalid("retry.max_attempts");
+  }
+  if (retry.schedule_ms.size() > kScheduleMax) return Invalid("retry.schedule");
+  for (const int64_t ms : retry.schedule_ms) {
+    if (ms < 0 || ms > kRetryDelayMsMax) return Invalid("retry.schedule");
+  }
+  if (!(retry.jitter >= 0.0 && retry.jitter <= 1.0)) return Invalid("retry.jitter");
+  if (!(retry.factor >= 1.0 && retry.factor <= 100.0)) return Invalid("retry.factor");
+  if (retry.min_ms < 0 || retry.max_ms < retry.min_ms || retry.max_ms > kRetryDelayMsMax) {
+    return Invalid("retry.min");
+  }
+  return {};
+}
+
+Status ValidateLife(const Timer& t) {
+  const bool alive = IsAlive(t.state);
+  if (!alive && t.state != TimerState::kDelivered && t.state != TimerState::kDead &&
+      t.state != TimerState::kCancelled) {
+    return Invalid("state");
+  }
+  if (alive != (t.finished.ms == 0)) return Invalid("finished");
+  if ((t.state == TimerState::kDead) != (t.reason != DeadReason::kNone)) return Invalid("reason");
+  if (t.state == TimerState::kPending && t.attempts != 0) return Invalid("attempts");
+  if (t.state == TimerState::kRetrying && t.attempts == 0) return Invalid("attempts");
+  return {};
+}
+
+}  // namespace
+
+std::string_view StateName(TimerState state) { return NameOf(kStates, state); }
+std::optional<TimerState> StateFromName(std::string_view name) { return ValueOf(kStates, name); }
+std::string_view ReasonName(DeadReason reason) { return NameOf(kReasons, reason); }
+std::string_view MethodName(Method method) { return NameOf(kMethods, method); }
+std::optional<Method> MethodFromName(std::string_view name) { return ValueOf(kMethods, name); }
+
+std::string_view TargetOf(const Timer& timer) {
+  const std::string_view url = timer.url;
+  const size_t authority = url.find("://");
+  if (authority == std::string_view::npos) return url;
+  return url.substr(0, url.find_first_of("/?#", authority + 3));
+}
+
+size_t MemoryBytes(const Timer& t) {
+  size_t bytes = sizeof(Timer) + t.url.capacity() + t.body.capacity();
+  for (const auto& [name, value] : t.headers) {
+    bytes += sizeof(t.headers[0]) + name.capacity() + value.capacity();
+  }
+  for (const Attempt& a : t.history) bytes += sizeof(Attempt) + a.error.capacity();
+  if (t.retry) bytes += t.retry->schedule_ms.capacity() * sizeof(int64_t);
+  return bytes;
+}
+
+Status Validate(const Timer& t) {
+  if (t.id == 0) return Invalid("id");
+  if (t.tenant == 0) return Invalid("tenant");
+  if (!InWallRange(t.due)) return Invalid("due");
+  if (!InWallRange(t.next_attempt)) return Invalid("next_attempt");
+  if (!InWallRange(t.created_at)) return Invalid("created_at");
+  if (!InWallRange(t.finished)) return Invalid("finished");
+  if (t.url.empty() || t.url.size() > kUrlBytesMax) return Invalid("url");
+  if (t.headers.size() > kHeadersMax) return Invalid("headers");
+  if (t.body.size() > kBodyBytesMax) return Invalid("body");
+  if (t.timeout_ms < 0 || t.timeout_ms > kTimeoutMsMax) return Invalid("timeout");
+  if (t.attempts > kAttemptsMax) return Invalid("attempts");
+  if (t.history.size() > kHistoryMax) return Invalid("history");
+  if (t.retry) {
+    if (Status s = ValidateRetry(*t.retry); !s.ok()) return s;
+  }
+  return ValidateLife(t);
+}
+
+}  // namespace belfry

@@ -1,0 +1,101 @@
+// timer.h - one timer, as the API makes it, the store keeps it and the sender sends it.
+//
+// A plain value. Owned by exactly one TimerPtr, which moves: client -> op -> store -> completion ->
+// window -> in flight -> op. Validate() holds for every timer that is written or read.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/id.h"
+#include "base/status.h"
+#include "base/time.h"
+
+namespace belfry {
+
+// Stored as one byte: never renumber.
+enum class TimerState : uint8_t {
+  kPending = 1,    // set, no attempt charged yet
+  kRetrying = 2,   // at least one attempt charged, waiting for the next
+  kDelivered = 3,  // answered 2xx
+  kDead = 4,       // given up, see `reason`
+  kCancelled = 5,  // cancelled by its owner
+  kFiring = 6,     // an attempt is under way. Never stored: an overlay of the loop on reads
+};
+constexpr int kStoredStates = 5;  // kPending .. kCancelled
+
+[[nodiscard]] constexpr bool IsAlive(TimerState s) {
+  return s == TimerState::kPending || s == TimerState::kRetrying;
+}
+[[nodiscard]] std::string_view StateName(TimerState state);
+[[nodiscard]] std::optional<TimerState> StateFromName(std::string_view name);
+
+// Why a timer is dead. Stored as one byte: never renumber.
+enum class DeadReason : uint8_t { kNone = 0, kExhausted = 1, kGone = 2, kPolicy = 3 };
+[[nodiscard]] std::string_view ReasonName(DeadReason reason);  // "" for kNone
+
+// Stored as one byte: never renumber.
+enum class Method : uint8_t { kPost = 1, kPut = 2, kPatch = 3, kDelete = 4, kGet = 5 };
+[[nodiscard]] std::string_view MethodName(Method method);
+[[nodiscard]] std::optional<Method> MethodFromName(std::string_view name);
+
+// How often and how far apart. Either a schedule, or a geometric row min, min*factor, ... <= max.
+struct RetryPolicy {
+  uint32_t max_attempts = 10;         // the first included
+  std::vector<int64_t> schedule_ms;   // before attempt 2, 3, ...; the last repeats. Empty: geometric
+  int64_t min_ms = 0;                 // geometric only
+  int64_t max_ms = 0;                 // geometric only
+  double factor = 2.0;                // geometric only
+  double jitter = 0.2;                // 0..1: a delay d becomes d * (1 +- jitter)
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
+};
+
+struct Attempt {
+  WallMs at;               // when it was started
+  int32_t status = 0;      // HTTP status, 0 when there was none
+  int64_t duration_ms = 0;
+  std::string error;       // "" when an answer came; else a short word: "timeout", "refused", ...
+  friend bool operator==(const Attempt&, const Attempt&) = default;
+};
+
+struct Timer {
+  TimerId id = 0;
+  TenantId tenant = kLocalTenant;
+  TimerState state = TimerState::kPending;
+  DeadReason reason = DeadReason::kNone;
+  WallMs due;           // as asked for; never changes
+  WallMs next_attempt;  // the key time while alive
+  WallMs created_at;
+  WallMs finished;      // when it became delivered, dead or cancelled; 0 while alive
+  uint32_t attempts = 0;  // attempts charged so far; the next one sent is attempts + 1
+  Method method = Method::kPost;
+  bool append_id = true;
+  int64_t timeout_ms = 0;  // 0: the configured default
+  std::string url;         // normalised, without the id: scheme://host[:port]/path[?query]
+  std::vector<std::pair<std::string, std::string>> headers;  // as given
+  std::string body;
+  std::optional<RetryPolicy> retry;  // nullopt: the configured default
+  std::vector<Attempt> history;      // oldest first, the last kHistoryMax; uncharged ones included
+  friend bool operator==(const Timer&, const Timer&) = default;
+};
+
+using TimerPtr = std::unique_ptr<Timer>;
+
+[[nodiscard]] inline Key KeyOf(const Timer& t) { return {t.next_attempt, t.id}; }
+
+// "scheme://host:port-as-written", the part of the URL that admission counts by.
+[[nodiscard]] std::string_view TargetOf(const Timer& timer);
+
+// Bytes of memory a timer holds, itself included; what the window counts.
+[[nodiscard]] size_t MemoryBytes(const Timer& timer);
+
+// What must be true of every stored timer: id and tenant set, times in range, a terminal state has
+// `finished`, sizes within limits.h. The message names the member that is wrong.
+[[nodiscard]] Status Validate(const Timer& timer);
+
+}  // namespace belfry

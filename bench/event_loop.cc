@@ -1,0 +1,75 @@
+#include "bench/event_loop.h"
+
+#include <signal.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+namespace belfry {
+
+EventLoop::EventLoop() {
+  CHECK(uv_loop_init(&loop_) == 0);
+  loop_.data = this;
+}
+
+EventLoop::~EventLoop() {
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  CHECK(uv_loop_close(&loop_) == 0);
+}
+
+void EventLoop::ReadBuffer(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+  auto* self = static_cast<EventLoop*>(handle->loop->data);
+  *buffer = uv_buf_init(self->read_buffer_.data(), self->read_buffer_.size());
+}
+
+LoopTimer::LoopTimer(EventLoop& loop, std::function<void()> call)
+    : call_(std::move(call)), timer_(new uv_timer_t) {
+  CHECK(uv_timer_init(loop.get(), timer_.get()) == 0);
+  timer_->data = this;
+}
+
+void LoopTimer::Start(int64_t first_ms, int64_t period_ms) {
+  const auto fired = [](uv_timer_t* timer) { static_cast<LoopTimer*>(timer->data)->call_(); };
+  CHECK(uv_timer_start(timer_.get(), fired, static_cast<uint64_t>(first_ms),
+                       static_cast<uint64_t>(period_ms)) == 0);
+}
+
+PreciseTimer::PreciseTimer(EventLoop& loop, std::function<void()> call)
+    : call_(std::move(call)),
+      fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      poll_(new uv_poll_t) {
+  CHECK(fd_ >= 0);
+  CHECK(uv_poll_init(loop.get(), poll_.get(), fd_) == 0);
+  poll_->data = this;
+  const auto fired = [](uv_poll_t* poll, int, int) {
+    auto* self = static_cast<PreciseTimer*>(poll->data);
+    uint64_t times = 0;
+    // Nothing to read: it was set anew since it went off.
+    if (read(self->fd_, &times, sizeof times) == sizeof times) self->call_();
+  };
+  CHECK(uv_poll_start(poll_.get(), UV_READABLE, fired) == 0);
+}
+
+PreciseTimer::~PreciseTimer() {
+  uv_poll_stop(poll_.get());
+  close(fd_);
+}
+
+void PreciseTimer::StartAt(uint64_t at_ns) {
+  itimerspec when{};
+  when.it_value.tv_sec = static_cast<time_t>(at_ns / 1'000'000'000);
+  when.it_value.tv_nsec = static_cast<long>(at_ns % 1'000'000'000);
+  CHECK(timerfd_settime(fd_, TFD_TIMER_ABSTIME, &when, nullptr) == 0);
+}
+
+StopSignals::StopSignals(EventLoop& loop, std::function<void()> call) : call_(std::move(call)) {
+  const int numbers[] = {SIGINT, SIGTERM};
+  for (size_t i = 0; i < signals_.size(); ++i) {
+    signals_[i].reset(new uv_signal_t);
+    CHECK(uv_signal_init(loop.get(), signals_[i].get()) == 0);
+    signals_[i]->data = this;
+    const auto caught = [](uv_signal_t* s, int) { static_cast<StopSignals*>(s->data)->call_(); };
+    CHECK(uv_signal_start(signals_[i].get(), caught, numbers[i]) == 0);
+  }
+}
+
+}  // namespace belfry

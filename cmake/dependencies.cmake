@@ -1,0 +1,28 @@
+# Where each library comes from. The packages are named in script/packages.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(RocksDB REQUIRED)
+find_package(absl REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+
+# llhttp: a library where the system offers one, else Debian's C sources compiled here.
+find_library(LLHTTP_LIBRARY llhttp)
+find_path(LLHTTP_INCLUDE_DIR llhttp.h HINTS /usr/share/include PATH_SUFFIXES llhttp REQUIRED)
+add_library(belfry_llhttp INTERFACE)
+target_include_directories(belfry_llhttp SYSTEM INTERFACE ${LLHTTP_INCLUDE_DIR})
+if(LLHTTP_LIBRARY)
+  target_link_libraries(belfry_llhttp INTERFACE ${LLHTTP_LIBRARY})
+else()
+  file(GLOB LLHTTP_SOURCES /usr/share/llhttp/*.c)
+  add_library(belfry_llhttp_sources STATIC ${LLHTTP_SOURCES})
+  target_include_directories(belfry_llhttp_sources SYSTEM PRIVATE ${LLHTTP_INCLUDE_DIR})
+  target_link_libraries(belfry_llhttp INTERFACE belfry_llhttp_sources)
+endif()

@@ -1,0 +1,171 @@
+#include "daemon/config_schema.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "delivery/address_policy.h"
+
+namespace belfry {
+namespace {
+
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+constexpr uint64_t kTiB = kMiB * kMiB;
+constexpr uint64_t kInFlightMax = 100'000;
+constexpr uint64_t kConnectionsMax = 1'000'000;
+constexpr uint64_t kStreamsMax = 100'000;
+constexpr size_t kTargetEntriesMax = 256;
+constexpr size_t kOriginsMax = 64;
+constexpr size_t kPathBytesMax = 4095;
+constexpr int64_t kClientTimeoutMsMin = 100;
+constexpr int64_t kClientTimeoutMsMax = 10 * kMinuteMs;
+
+constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{
+    {{"debug", LogLevel::kDebug},
+     {"info", LogLevel::kInfo},
+     {"warn", LogLevel::kWarn},
+     {"error", LogLevel::kError}}};
+
+std::string LevelName(LogLevel level) {
+  const auto* found = std::find_if(kLevels.begin(), kLevels.end(),
+                                   [&](const auto& entry) { return entry.second == level; });
+  CHECK(found != kLevels.end());
+  return std::string(found->first);
+}
+
+Status SetLevel(const std::string& text, LogLevel& level) {
+  for (const auto& [name, value] : kLevels) {
+    if (text != name) continue;
+    level = value;
+    return {};
+  }
+  return Invalid("must be debug, info, warn or error");
+}
+
+Status SetPath(const std::string& text, std::string& path) {
+  if (text.empty()) return Invalid("must name a directory");
+  if (text.size() > kPathBytesMax || text.find('\0') != std::string::npos) {
+    return Invalid("is not a path");
+  }
+  path = text;
+  return {};
+}
+
+Status SetMode(const std::string& text, std::string& mode) {
+  if (text == "token") return Invalid("token is not built yet; the only mode so far is none");
+  if (text != "none") return Invalid("unknown mode; the only mode so far is none");
+  mode = text;
+  return {};
+}
+
+Status SetListen(const std::string& text, ListenAddress& listen) {
+  auto parsed = ParseListenAddress(text);
+  if (parsed.ok()) listen = parsed.value();
+  return parsed.status();
+}
+
+// As browsers send it in `Origin`: lower case, no path, no user.
+Status CheckOrigin(const std::string& text) {
+  const Status wrong =
+      Invalid("must be an origin like https://app.example.com or http://host:3000");
+  std::string_view rest = text;
+  if (rest.starts_with("https://")) {
+    rest.remove_prefix(8);
+  } else if (rest.starts_with("http://")) {
+    rest.remove_prefix(7);
+  } else {
+    return wrong;
+  }
+  if (rest.empty() || rest.size() > 300 || rest.front() == ':') return wrong;
+  if (rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != rest.npos) {
+    return wrong;
+  }
+  return {};
+}
+
+// One entry of delivery.targets; the sender reads the lists again as a whole.
+Status CheckTarget(const std::string& text) {
+  auto parsed = AddressPolicy::Parse({text}, {});
+  if (parsed.ok()) return {};
+  return Invalid("must be public, private, loopback, an address or a CIDR block like 10.0.0.0/8");
+}
+
+void VisitAuth(ConfigVisitor& visitor, Config::Auth& auth) {
+  visitor.BeginSection("auth");
+  visitor.Text("mode", auth.mode,
+               [&](const std::string& text) { return SetMode(text, auth.mode); });
+  visitor.TextOrNull("tokens_file", auth.tokens_file, [](const std::string&) {
+    return Invalid("tokens are not built yet; leave it out or null");
+  });
+  visitor.EndSection();
+}
+
+void VisitHttp(ConfigVisitor& visitor, Config::Http& http) {
+  visitor.BeginSection("http");
+  visitor.Bytes("max_head", http.max_head, kKiB, kRequestHeadBytesMax);
+  visitor.Bytes("max_body", http.max_body, kKiB, kRequestBodyBytesMax);
+  visitor.Count("max_connections", http.max_connections, 1, kConnectionsMax);
+  visitor.Duration("head_timeout", http.head_timeout_ms, kClientTimeoutMsMin, kClientTimeoutMsMax);
+  visitor.Duration("body_timeout", http.body_timeout_ms, kClientTimeoutMsMin, kClientTimeoutMsMax);
+  visitor.Duration("write_timeout", http.write_timeout_ms, kClientTimeoutMsMin,
+                   kClientTimeoutMsMax);
+  visitor.Duration("idle_timeout", http.idle_timeout_ms, kClientTimeoutMsMin, kHourMs);
+  visitor.Texts("cors_origins", http.cors_origins, kOriginsMax, CheckOrigin);
+  visitor.EndSection();
+}
+
+void VisitDelivery(ConfigVisitor& visitor, Config::Delivery& delivery) {
+  visitor.BeginSection("delivery");
+  visitor.BeginSection("targets");
+  visitor.Texts("allow", delivery.targets.allow, kTargetEntriesMax, CheckTarget);
+  visitor.Texts("deny", delivery.targets.deny, kTargetEntriesMax, CheckTarget);
+  visitor.EndSection();
+  visitor.Count("max_in_flight", delivery.max_in_flight, 1, kInFlightMax);
+  visitor.Count("per_target_in_flight", delivery.per_target_in_flight, 1, kInFlightMax);
+  visitor.Duration("timeout", delivery.timeout_ms, kTimeoutMsMin, kTimeoutMsMax);
+  visitor.BeginSection("retry");
+  visitor.Count("max_attempts", delivery.retry.max_attempts, 1, kAttemptsMax);
+  visitor.Durations("schedule", delivery.retry.schedule_ms, kScheduleMax, 1, kRetryDelayMsMax);
+  visitor.Fraction("jitter", delivery.retry.jitter);
+  visitor.EndSection();
+  visitor.EndSection();
+}
+
+}  // namespace
+
+void VisitConfig(ConfigVisitor& visitor, Config& config) {
+  visitor.Text("listen", FormatListenAddress(config.listen),
+               [&](const std::string& text) { return SetListen(text, config.listen); });
+  visitor.Text("data", config.data,
+               [&](const std::string& text) { return SetPath(text, config.data); });
+  VisitAuth(visitor, config.auth);
+  VisitHttp(visitor, config.http);
+  VisitDelivery(visitor, config.delivery);
+  visitor.Duration("retention", config.retention_ms, kSecondMs, 3650 * kDayMs);
+  visitor.Duration("shutdown_timeout", config.shutdown_timeout_ms, 0, 10 * kMinuteMs);
+
+  visitor.BeginSection("streams");
+  visitor.Count("limit", config.streams.limit, 1, kStreamsMax);
+  visitor.Duration("default_ttl", config.streams.default_ttl_ms, kSecondMs, 30 * kDayMs);
+  visitor.Flag("require_user", config.streams.require_user);
+  visitor.EndSection();
+
+  visitor.BeginSection("storage");
+  visitor.Bytes("min_free", config.storage.min_free, 0, kTiB);
+  visitor.EndSection();
+
+  visitor.BeginSection("memory");
+  visitor.Bytes("budget", config.memory.budget, 64 * kMiB, kTiB);
+  visitor.Bytes("window", config.memory.window, 64 * kKiB, kTiB);
+  visitor.EndSection();
+
+  visitor.BeginSection("log");
+  visitor.Text("level", LevelName(config.log.level),
+               [&](const std::string& text) { return SetLevel(text, config.log.level); });
+  visitor.EndSection();
+}
+
+}  // namespace belfry

@@ -1,0 +1,33 @@
+// rlimit.h - open files: raise the limit, then share it out, so that no part starves another. Any
+// thread; call before sockets are opened.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/status.h"
+
+namespace belfry {
+
+constexpr uint64_t kFilesMax = 1 << 20;      // more are not asked for
+constexpr uint64_t kFilesForStoreMax = 256;  // of the store; half of a limit that is short
+constexpr uint64_t kFilesForOurselves = 48;  // log, timers, event loop, listeners, name look-ups
+constexpr uint64_t kFilesMin = 192;          // with fewer Belfry does not start
+
+// Raises RLIMIT_NOFILE to its hard limit, at most kFilesMax; answers the limit in force. An error
+// leaves the limit as it was.
+[[nodiscard]] Result<uint64_t> RaiseFileLimit();
+
+struct FileShares {
+  uint64_t store = 0;        // all files of the store, logs and directories included
+  uint64_t connections = 0;  // client connections at once
+  uint64_t deliveries = 0;   // attempts under way at once
+};
+
+// Shares `limit` out; the shares together never exceed it. Clients and deliveries get what they ask
+// for when there is enough; when there is not, deliveries give way down to half of what is left. An
+// attempt may hold two: its socket and an idle one kept for its target. kRefused below kFilesMin.
+[[nodiscard]] Result<FileShares> ShareFiles(uint64_t limit, uint64_t connections,
+                                            uint64_t deliveries);
+
+}  // namespace belfry

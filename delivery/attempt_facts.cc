@@ -1,0 +1,82 @@
+#include "delivery/attempt_facts.h"
+
+#include <cerrno>
+
+namespace belfry {
+namespace {
+
+constexpr long kFirstFinalStatus = 200;
+
+Meaning Failed(std::string_view error) { return {OutcomeKind::kFailed, error}; }
+Meaning LocalFault() { return {OutcomeKind::kLocalFault, "local fault"}; }
+
+Meaning JudgeConnect(const AttemptFacts& facts) {
+  switch (facts.os_errno) {
+    case ECONNREFUSED:
+      return Failed("refused");
+    case ECONNRESET:
+      return Failed("reset");
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return Failed("unreachable");
+    case ETIMEDOUT:
+      return {OutcomeKind::kTimeout, "timeout"};
+    case EADDRNOTAVAIL:
+      // Out of ports; but also what a host without IPv6 says to every IPv6 address, which is no
+      // reason to hold back everybody else.
+      return facts.connected_by_v4 ? LocalFault() : Failed("unreachable");
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return LocalFault();
+    default:
+      return Failed("connect");
+  }
+}
+
+}  // namespace
+
+Meaning Judge(const AttemptFacts& facts) {
+  if (facts.status >= kFirstFinalStatus) return {OutcomeKind::kAnswered, ""};
+  if (facts.address_denied) return {OutcomeKind::kForbidden, "policy"};
+  if (facts.resend_stopped) return Failed("connection lost");
+  if (facts.no_socket && facts.sockets_opened == 0) return LocalFault();
+  switch (facts.result) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return {OutcomeKind::kTimeout, "timeout"};
+    case CURLE_COULDNT_CONNECT:
+      return JudgeConnect(facts);
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return Failed("dns");
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return Failed("tls");
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+      return Failed("reset");
+    case CURLE_GOT_NOTHING:
+      return Failed("closed");
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_WRITE_ERROR:  // a head beyond kResponseHeadBytesMax
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_OK:  // and no status: whatever came was no answer
+      return Failed("protocol");
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+      return LocalFault();
+    case CURLE_URL_MALFORMAT:
+      return {OutcomeKind::kForbidden, "url"};
+    default:
+      return Failed("failed");
+  }
+}
+
+}  // namespace belfry

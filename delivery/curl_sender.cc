@@ -1,0 +1,225 @@
+#include "delivery/curl_sender.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <iterator>
+#include <mutex>
+#include <utility>
+
+#include "base/limits.h"
+#include "delivery/url.h"
+
+namespace belfry {
+namespace {
+
+constexpr int64_t kWatchdogIntervalMs = kSecondMs;
+constexpr int64_t kWatchdogGraceMs = kSecondMs;
+
+void InitCurlOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    unsetenv("SSLKEYLOGFILE");  // curl would write the keys of every connection there
+    CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+  });
+}
+
+size_t MultisFor(size_t max_in_flight) {
+  const size_t wanted = (max_in_flight + kTransfersPerMulti - 1) / kTransfersPerMulti;
+  return std::clamp<size_t>(wanted, 1, kMultisMax);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CurlSender>> CurlSender::Open(uv_loop_t* loop, const Clock& clock,
+                                                     SenderOptions options, DoneFn done) {
+  InitCurlOnce();
+  std::unique_ptr<CurlSender> sender(
+      new CurlSender(loop, clock, std::move(options), std::move(done)));
+  CurlSender* self = sender.get();
+  auto resolver = Resolver::Open(loop, clock, self->options_.dns_servers,
+                                 [self](Resolver::Ticket ticket, const LookupAnswer& answer) {
+                                   Transfer* transfer = self->lookups_.at(ticket);
+                                   self->lookups_.erase(ticket);
+                                   self->LookedUp(transfer, answer);
+                                 });
+  if (!resolver.ok()) return resolver.status();
+  self->resolver_ = std::move(resolver.value());
+  return sender;
+}
+
+CurlSender::CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done)
+    : clock_(clock),
+      options_(std::move(options)),
+      policy_(options_.policy),
+      done_(std::move(done)),
+      immediate_(
+          loop, [](void* self) { static_cast<CurlSender*>(self)->ReportFinished(); }, this),
+      watchdog_(
+          loop, [](void* self) { static_cast<CurlSender*>(self)->CutOverdue(); }, this) {
+  const size_t multis = MultisFor(options_.max_in_flight);
+  for (size_t i = 0; i < multis; ++i) {
+    multis_.push_back(std::make_unique<CurlMultiLoop>(
+        loop, options_.idle_connections_max / multis,
+        [this](CURL* easy, CURLcode result) { CurlDone(easy, result); }));
+  }
+}
+
+CurlSender::~CurlSender() {
+  for (const auto& transfer : active_) {
+    if (transfer->multi() != nullptr) transfer->multi()->Remove(transfer->easy());
+  }
+}
+
+std::unique_ptr<Transfer> CurlSender::TakeTransfer() {
+  if (idle_.empty()) return Transfer::Create(options_, clock_, policy_);
+  auto transfer = std::move(idle_.back());
+  idle_.pop_back();
+  return transfer;
+}
+
+void CurlSender::Start(const Delivery& delivery) {
+  ++in_flight_;
+  auto owned = TakeTransfer();
+  if (owned == nullptr) {
+    Outcome outcome;
+    outcome.id = delivery.timer->id;
+    outcome.kind = OutcomeKind::kLocalFault;
+    outcome.error = "local fault";
+    outcome.started = clock_.Wall();
+    finished_.push_back({nullptr, std::move(outcome)});
+    immediate_.Request();
+    return;
+  }
+  Transfer* transfer = owned.get();
+  transfer->slot = active_.size();
+  active_.push_back(std::move(owned));
+  if (active_.size() == 1) watchdog_.StartEvery(kWatchdogIntervalMs);
+  if (!transfer->Begin(delivery).ok()) {
+    FinishWith(transfer, OutcomeKind::kForbidden, "headers");
+    return;
+  }
+  Resolve(transfer);
+}
+
+void CurlSender::Resolve(Transfer* transfer) {
+  const UrlTarget target = TargetOfUrl(transfer->url());
+  if (const auto ip = ParseIp(target.host)) {
+    if (policy_.Allows(*ip)) {
+      Send(transfer);
+    } else {
+      FinishWith(transfer, OutcomeKind::kForbidden, "policy");
+    }
+    return;
+  }
+  const int64_t limit_ms = std::min(options_.resolve_timeout_ms, transfer->time_left_ms());
+  Resolver::Ticket ticket = 0;
+  const auto answer = resolver_->Lookup(std::string(target.host), limit_ms, &ticket);
+  if (answer) {
+    LookedUp(transfer, *answer);
+    return;
+  }
+  transfer->lookup = ticket;
+  lookups_[ticket] = transfer;
+}
+
+void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
+  transfer->lookup = 0;
+  switch (answer.result) {
+    case LookupResult::kFound:
+      break;
+    case LookupResult::kFailed:
+      return FinishWith(transfer, OutcomeKind::kFailed, "dns");
+    case LookupResult::kTimeout:
+      if (transfer->limit_ms() > options_.resolve_timeout_ms) {
+        return FinishWith(transfer, OutcomeKind::kFailed, "dns");
+      }
+      return FinishWith(transfer, OutcomeKind::kTimeout, "timeout");
+    case LookupResult::kBusy:
+      return FinishWith(transfer, OutcomeKind::kLocalFault, "local fault");
+  }
+  std::vector<IpAddress> allowed;
+  std::copy_if(answer.addresses.begin(), answer.addresses.end(), std::back_inserter(allowed),
+               [&](const IpAddress& ip) { return policy_.Allows(ip); });
+  if (allowed.empty()) return FinishWith(transfer, OutcomeKind::kForbidden, "policy");
+  const UrlTarget target = TargetOfUrl(transfer->url());
+  transfer->Pin(target.host, target.port, allowed);
+  Send(transfer);
+}
+
+void CurlSender::Send(Transfer* transfer) {
+  CurlMultiLoop& multi = PickMulti(transfer->url());
+  if (!transfer->Prepare(&multi) || !multi.Add(transfer->easy())) {
+    transfer->Detach();
+    FinishWith(transfer, OutcomeKind::kLocalFault, "local fault");
+  }
+}
+
+CurlMultiLoop& CurlSender::PickMulti(std::string_view url) {
+  const size_t first = std::hash<std::string_view>{}(TargetOfUrl(url).host) % multis_.size();
+  for (size_t i = 0; i < multis_.size(); ++i) {
+    CurlMultiLoop& multi = *multis_[(first + i) % multis_.size()];
+    if (multi.in_flight() < kTransfersPerMulti) return multi;
+  }
+  return *multis_[first];
+}
+
+void CurlSender::CurlDone(CURL* easy, CURLcode result) {
+  char* self = nullptr;
+  CHECK(curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self) == CURLE_OK);
+  auto* transfer = reinterpret_cast<Transfer*>(self);
+  Finish(transfer, transfer->Conclude(result));
+}
+
+void CurlSender::FinishWith(Transfer* transfer, OutcomeKind kind, std::string_view error) {
+  Finish(transfer, transfer->ConcludeWith(kind, error));
+}
+
+void CurlSender::Finish(Transfer* transfer, Outcome outcome) {
+  const size_t slot = transfer->slot;
+  CHECK(active_[slot].get() == transfer);
+  finished_.push_back({std::move(active_[slot]), std::move(outcome)});
+  if (slot + 1 < active_.size()) {
+    active_[slot] = std::move(active_.back());
+    active_[slot]->slot = slot;
+  }
+  active_.pop_back();
+  if (active_.empty()) watchdog_.Stop();
+  immediate_.Request();
+}
+
+void CurlSender::ReportFinished() {
+  std::vector<Finished> finished = std::exchange(finished_, {});
+  for (Finished& one : finished) {
+    if (one.transfer != nullptr && idle_.size() < kIdleTransfersMax) {
+      idle_.push_back(std::move(one.transfer));
+    }
+  }
+  for (Finished& one : finished) {
+    --in_flight_;
+    done_(std::move(one.outcome));
+  }
+}
+
+void CurlSender::InterruptAll() {
+  while (!active_.empty()) {
+    Transfer* transfer = active_.back().get();
+    if (transfer->lookup != 0) {
+      resolver_->Cancel(transfer->lookup);
+      lookups_.erase(transfer->lookup);
+    }
+    if (transfer->multi() != nullptr) transfer->multi()->Remove(transfer->easy());
+    Finish(transfer, transfer->ConcludeInterrupted());
+  }
+}
+
+void CurlSender::CutOverdue() {
+  for (size_t i = active_.size(); i-- > 0;) {
+    Transfer* transfer = active_[i].get();
+    if (transfer->multi() == nullptr || transfer->time_left_ms() > -kWatchdogGraceMs) continue;
+    transfer->multi()->Remove(transfer->easy());
+    Finish(transfer, transfer->Conclude(CURLE_OPERATION_TIMEDOUT));
+  }
+}
+
+}  // namespace belfry

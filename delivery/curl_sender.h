@@ -1,0 +1,81 @@
+// curl_sender.h - the Sender of the daemon: libcurl on the libuv loop.
+//
+// Loop thread only. Rules:
+// (1) One request on the wire = one Outcome; see transfer.h.
+// (2) Every address is judged by the policy before it is connected to, and the peer again before
+//     the request is written, on reused connections too.
+// (3) DoneFn runs from the loop, never from within Start or InterruptAll; it may call both.
+// (4) Targets keep to their multi handle, so that connections are reused, until it holds
+//     kTransfersPerMulti; then they spill over to the next.
+#pragma once
+
+#include <uv.h>
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/clock.h"
+#include "delivery/curl_multi_loop.h"
+#include "delivery/resolver.h"
+#include "delivery/sender.h"
+#include "delivery/sender_options.h"
+#include "delivery/transfer.h"
+
+namespace belfry {
+
+class CurlSender final : public Sender {
+ public:
+  // `loop` and `clock` must outlive this. kInvalid: dns_servers. SIGPIPE must be ignored by the
+  // process: TLS writes may raise it.
+  [[nodiscard]] static Result<std::unique_ptr<CurlSender>> Open(uv_loop_t* loop, const Clock& clock,
+                                                                SenderOptions options, DoneFn done);
+  // What is under way is cut off without an Outcome: InterruptAll first. Not from within DoneFn.
+  // Run the loop once more before closing it.
+  ~CurlSender() override;
+
+  void Start(const Delivery& delivery) override;
+  // An attempt whose final status was read already is kAnswered, not kInterrupted.
+  void InterruptAll() override;
+  // Started and not yet given to DoneFn.
+  [[nodiscard]] size_t in_flight() const override { return in_flight_; }
+
+  // From now on; open connections included.
+  void SetPolicy(AddressPolicy policy) { policy_ = std::move(policy); }
+
+ private:
+  struct Finished {
+    std::unique_ptr<Transfer> transfer;  // nullptr when there was no memory for one
+    Outcome outcome;
+  };
+
+  CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done);
+
+  [[nodiscard]] std::unique_ptr<Transfer> TakeTransfer();
+  void Resolve(Transfer* transfer);
+  void LookedUp(Transfer* transfer, const LookupAnswer& answer);
+  void Send(Transfer* transfer);
+  [[nodiscard]] CurlMultiLoop& PickMulti(std::string_view url);
+  void CurlDone(CURL* easy, CURLcode result);
+  void Finish(Transfer* transfer, Outcome outcome);
+  void FinishWith(Transfer* transfer, OutcomeKind kind, std::string_view error);
+  void ReportFinished();
+  void CutOverdue();
+
+  const Clock& clock_;
+  const SenderOptions options_;
+  AddressPolicy policy_;
+  DoneFn done_;
+  Immediate immediate_;
+  UvTimer watchdog_;  // should curl ever miss a time-out
+  std::unique_ptr<Resolver> resolver_;
+  std::vector<std::unique_ptr<CurlMultiLoop>> multis_;
+  std::vector<std::unique_ptr<Transfer>> active_;  // active_[i]->slot == i
+  std::vector<std::unique_ptr<Transfer>> idle_;
+  std::vector<Finished> finished_;
+  absl::flat_hash_map<Resolver::Ticket, Transfer*> lookups_;
+  size_t in_flight_ = 0;
+};
+
+}  // namespace belfry

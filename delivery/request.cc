@@ -1,0 +1,129 @@
+#include "delivery/request.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/limits.h"
+#include "base/rfc3339.h"
+
+namespace belfry {
+namespace {
+
+// What a timer may not set, in lower case.
+constexpr std::array<std::string_view, 16> kReserved{"host",
+                                                     "content-length",
+                                                     "transfer-encoding",
+                                                     "connection",
+                                                     "keep-alive",
+                                                     "te",
+                                                     "trailer",
+                                                     "upgrade",
+                                                     "expect",
+                                                     "proxy-connection",
+                                                     "proxy-authorization",
+                                                     "webhook-id",
+                                                     "webhook-timestamp",
+                                                     "webhook-attempt",
+                                                     "webhook-due",
+                                                     "webhook-signature"};
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view lower) {
+  return a.size() == lower.size() &&
+         std::equal(a.begin(), a.end(), lower.begin(),
+                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x - 'A' + 'a' : x) == y; });
+}
+
+bool IsTokenChar(char c) {
+  if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
+  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos && c != '\0';
+}
+
+bool IsBlank(std::string_view value) {
+  return value.find_first_not_of(" \t") == std::string_view::npos;
+}
+
+bool Has(const Timer& timer, std::string_view lower_name) {
+  return std::any_of(timer.headers.begin(), timer.headers.end(), [&](const auto& header) {
+    return EqualsIgnoringCase(header.first, lower_name);
+  });
+}
+
+}  // namespace
+
+Status CheckHeader(std::string_view name, std::string_view value) {
+  if (name.empty() || !std::all_of(name.begin(), name.end(), IsTokenChar)) {
+    return Invalid("the header name is not a token");
+  }
+  for (const char c : value) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) {
+      return Invalid("the header value contains a control character");
+    }
+  }
+  for (const std::string_view reserved : kReserved) {
+    if (EqualsIgnoringCase(name, reserved)) {
+      return Invalid("the header " + std::string(reserved) + " is set by Belfry");
+    }
+  }
+  return {};
+}
+
+void HeaderList::Clear() {
+  bytes_.clear();
+  starts_.clear();
+}
+
+void HeaderList::Add(std::string_view line) {
+  starts_.push_back(bytes_.size());
+  bytes_ += line;
+  bytes_ += '\0';
+}
+
+void HeaderList::Add(std::string_view name, std::string_view value) {
+  starts_.push_back(bytes_.size());
+  bytes_ += name;
+  // To curl "Name:" means "leave it out"; "Name;" sends it without a value.
+  if (IsBlank(value)) {
+    bytes_ += ';';
+  } else {
+    bytes_ += ": ";
+    bytes_ += value;
+  }
+  bytes_ += '\0';
+}
+
+curl_slist* HeaderList::Link() {
+  nodes_.resize(starts_.size());
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    nodes_[i].data = bytes_.data() + starts_[i];
+    nodes_[i].next = i + 1 < nodes_.size() ? &nodes_[i + 1] : nullptr;
+  }
+  return nodes_.empty() ? nullptr : nodes_.data();
+}
+
+Status BuildHeaders(const Delivery& delivery, WallMs now, std::string_view store_id,
+                    std::string_view version, HeaderList& out) {
+  const Timer& timer = *delivery.timer;
+  out.Clear();
+  if (!Has(timer, "accept")) out.Add("Accept:");
+  if (!Has(timer, "content-type")) out.Add("Content-Type:");
+  out.Add("Expect:");
+  if (!Has(timer, "user-agent")) {
+    out.Add("User-Agent", "belfry/" + std::string(version));
+  }
+  out.Add("webhook-id", std::string(store_id) + "-" + std::to_string(timer.id));
+  out.Add("webhook-timestamp", std::to_string(now.ms / kSecondMs));
+  out.Add("webhook-attempt", std::to_string(delivery.attempt));
+  out.Add("webhook-due", FormatRfc3339(timer.due));
+  size_t bytes = 0;
+  for (const auto& [name, value] : timer.headers) {
+    if (Status s = CheckHeader(name, value); !s.ok()) return s;
+    bytes += name.size() + value.size();
+    out.Add(name, value);
+  }
+  if (timer.headers.size() > kHeadersMax || bytes > kHeaderBytesMax) {
+    return Invalid("the headers are too many or too long");
+  }
+  return {};
+}
+
+}  // namespace belfry

@@ -1,0 +1,50 @@
+// request.h - the headers of one attempt, as the contract lists them. Loop thread only.
+//
+//   User-Agent: belfry/<version>   unless the timer has its own
+//   webhook-id: <store>-<id>       the same for every attempt
+//   webhook-timestamp: <seconds>   Unix time of this attempt
+//   webhook-attempt: <n>           from 1
+//   webhook-due: <RFC 3339>        as asked for
+//   the timer's own headers, names and values as given
+// curl adds Host and Content-Length. What else curl would add by itself (Accept, Expect, a
+// Content-Type for any POST) is switched off.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/delivery.h"
+#include "base/status.h"
+
+namespace belfry {
+
+// Whether a timer may carry this header. Refused: names that are not tokens; values with control
+// characters; what belongs to the connection or the framing (Host, Content-Length,
+// Transfer-Encoding, Connection ...); and the webhook- names that Belfry sets itself.
+[[nodiscard]] Status CheckHeader(std::string_view name, std::string_view value);
+
+// A curl_slist over storage that is used again for the next attempt.
+class HeaderList {
+ public:
+  void Clear();
+  void Add(std::string_view line);
+  void Add(std::string_view name, std::string_view value);
+
+  // Valid until the next Clear or Add. nullptr when empty. Owned by this object: never freed by
+  // curl_slist_free_all.
+  [[nodiscard]] curl_slist* Link();
+
+ private:
+  std::string bytes_;           // the lines, each ended by a NUL
+  std::vector<size_t> starts_;  // of each line in bytes_
+  std::vector<curl_slist> nodes_;
+};
+
+// Fills `out`. kInvalid when a header of the timer may not be sent; `out` is then unspecified.
+[[nodiscard]] Status BuildHeaders(const Delivery& delivery, WallMs now, std::string_view store_id,
+                                  std::string_view version, HeaderList& out);
+
+}  // namespace belfry

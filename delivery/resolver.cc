@@ -1,0 +1,289 @@
+#include "delivery/resolver.h"
+
+#include <netdb.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/limits.h"
+
+namespace belfry {
+namespace {
+
+constexpr char kConfigPath[] = "/etc/resolv.conf";
+// 1 s, then 2 s: a name with a silent AAAA still yields its A within kResolveTimeoutMs.
+constexpr int kFirstTimeoutMs = 1000;
+constexpr int kTries = 2;
+
+int64_t ConfigMtimeNs() {
+  struct stat st {};
+  if (stat(kConfigPath, &st) != 0) return 0;
+  return int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec;
+}
+
+// The addresses of `info`, each once, and the smallest TTL on the way to them.
+std::pair<std::vector<IpAddress>, int64_t> Read(const ares_addrinfo* info) {
+  std::vector<IpAddress> addresses;
+  int64_t ttl_ms = kDnsTtlMsMax;
+  for (const ares_addrinfo_cname* c = info->cnames; c != nullptr; c = c->next) {
+    ttl_ms = std::min(ttl_ms, c->ttl * kSecondMs);
+  }
+  for (const ares_addrinfo_node* n = info->nodes; n != nullptr; n = n->ai_next) {
+    const auto ip = FromSockaddr(n->ai_addr);
+    if (!ip || addresses.size() == kDnsAddressesMax) continue;
+    if (std::find(addresses.begin(), addresses.end(), *ip) != addresses.end()) continue;
+    addresses.push_back(*ip);
+    ttl_ms = std::min(ttl_ms, n->ai_ttl * kSecondMs);
+  }
+  return {std::move(addresses), std::max(ttl_ms, kDnsTtlMsMin)};
+}
+
+}  // namespace
+
+struct Resolver::Poll {
+  uv_poll_t handle{};
+  Resolver* owner = nullptr;
+  ares_socket_t fd = ARES_SOCKET_BAD;
+  int events = 0;
+
+  void Watch(int wanted) {
+    events = wanted;
+    CHECK(uv_poll_start(&handle, wanted, OnEvents) == 0);
+  }
+
+  static void OnEvents(uv_poll_t* handle, int status, int events) {
+    auto* poll = static_cast<Poll*>(handle->data);
+    Resolver* owner = poll->owner;
+    const ares_socket_t fd = poll->fd;
+    if (status >= 0) {
+      owner->Process((events & UV_READABLE) ? fd : ARES_SOCKET_BAD,
+                     (events & UV_WRITABLE) ? fd : ARES_SOCKET_BAD);
+      return;
+    }
+    // libuv stops a handle on a socket error; c-ares reads the error and mostly closes the socket.
+    owner->Process(fd, fd);
+    const auto found = owner->polls_.find(fd);
+    if (found != owner->polls_.end() && found->second == poll) poll->Watch(poll->events);
+  }
+
+  void Close() {
+    uv_close(reinterpret_cast<uv_handle_t*>(&handle),
+             [](uv_handle_t* h) { delete static_cast<Poll*>(h->data); });
+  }
+};
+
+Result<std::unique_ptr<Resolver>> Resolver::Open(uv_loop_t* loop, const Clock& clock,
+                                                 std::string servers, DoneFn done) {
+  static std::once_flag once;
+  std::call_once(once, [] { CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS); });
+  std::unique_ptr<Resolver> resolver(
+      new Resolver(loop, clock, std::move(servers), std::move(done)));
+  if (Status s = resolver->OpenChannel(); !s.ok()) return s;
+  return resolver;
+}
+
+Resolver::Resolver(uv_loop_t* loop, const Clock& clock, std::string servers, DoneFn done)
+    : loop_(loop),
+      clock_(clock),
+      servers_(std::move(servers)),
+      done_(std::move(done)),
+      deadline_timer_(
+          loop, [](void* self) { static_cast<Resolver*>(self)->Expire(); }, this),
+      retry_timer_(
+          loop,
+          [](void* self) {
+            static_cast<Resolver*>(self)->Process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+          },
+          this),
+      immediate_(
+          loop, [](void* self) { static_cast<Resolver*>(self)->DeliverAnswers(); }, this) {}
+
+Resolver::~Resolver() {
+  if (channel_ != nullptr) ares_destroy(channel_);
+  for (const auto& [fd, poll] : polls_) poll->Close();
+}
+
+Status Resolver::OpenChannel() {
+  ares_options options{};
+  char lookups[] = "fb";
+  options.timeout = kFirstTimeoutMs;
+  options.tries = kTries;
+  options.lookups = lookups;
+  options.sock_state_cb = &OnSocketState;
+  options.sock_state_cb_data = this;
+  const int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+  config_mtime_ns_ = ConfigMtimeNs();
+  int code = ares_init_options(&channel_, &options, mask);
+  if (code != ARES_SUCCESS) {
+    channel_ = nullptr;
+    return Invalid(std::string("c-ares: ") + ares_strerror(code));
+  }
+  if (servers_.empty()) return {};
+  code = ares_set_servers_ports_csv(channel_, servers_.c_str());
+  if (code != ARES_SUCCESS) return Invalid("DNS servers: " + std::string(ares_strerror(code)));
+  return {};
+}
+
+void Resolver::ReopenIfChanged() {
+  if (!servers_.empty() || !queries_.empty() || ConfigMtimeNs() == config_mtime_ns_) return;
+  ares_channel old = channel_;
+  if (OpenChannel().ok()) {
+    ares_destroy(old);
+  } else {
+    channel_ = old;
+  }
+}
+
+std::optional<LookupAnswer> Resolver::Lookup(const std::string& name, int64_t timeout_ms,
+                                             Ticket* ticket) {
+  if (const LookupAnswer* kept = Kept(name)) return *kept;
+  if (!queries_.contains(name)) {
+    if (queries_.size() >= kDnsQueriesMax) return LookupAnswer{LookupResult::kBusy, {}};
+    ReopenIfChanged();
+    Ask(name);
+    if (const LookupAnswer* kept = Kept(name)) return *kept;
+  }
+  *ticket = ++last_ticket_;
+  const int64_t deadline_ms = static_cast<int64_t>(uv_now(loop_)) + timeout_ms;
+  waiters_[*ticket] = {deadline_ms};
+  deadlines_.insert({deadline_ms, *ticket});
+  queries_.at(name)->waiters.push_back(*ticket);
+  ArmDeadline();
+  return std::nullopt;
+}
+
+void Resolver::Cancel(Ticket ticket) {
+  const auto found = waiters_.find(ticket);
+  CHECK(found != waiters_.end());
+  deadlines_.erase({found->second.deadline_ms, ticket});
+  waiters_.erase(found);
+}
+
+void Resolver::Ask(const std::string& name) {
+  auto query = std::make_unique<Query>();
+  query->owner = this;
+  query->name = name;
+  Query* borrowed = query.get();
+  queries_[name] = std::move(query);
+  ares_addrinfo_hints hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  // For /etc/hosts this answers before it returns.
+  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &OnAnswer, borrowed);
+  Process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+void Resolver::OnAnswer(void* query, int status, int /*timeouts*/, ares_addrinfo* info) {
+  auto* asked = static_cast<Query*>(query);
+  if (status != ARES_EDESTRUCTION) asked->owner->Finish(asked, status, info);
+  if (info != nullptr) ares_freeaddrinfo(info);
+}
+
+void Resolver::Finish(Query* query, int status, ares_addrinfo* info) {
+  LookupAnswer answer;
+  int64_t ttl_ms = kDnsNegativeTtlMs;
+  if (status == ARES_SUCCESS && info != nullptr) {
+    std::tie(answer.addresses, ttl_ms) = Read(info);
+  }
+  if (answer.addresses.empty()) {
+    ttl_ms = kDnsNegativeTtlMs;
+  } else {
+    answer.result = LookupResult::kFound;
+  }
+  Keep(query->name, answer, ttl_ms);
+  if (!query->waiters.empty()) {
+    answered_.push_back({std::move(query->waiters), std::move(answer)});
+    immediate_.Request();
+  }
+  queries_.erase(std::string(query->name));
+}
+
+void Resolver::DeliverAnswers() {
+  const std::vector<Answered> answered = std::exchange(answered_, {});
+  for (const Answered& one : answered) {
+    for (const Ticket ticket : one.waiters) Deliver(ticket, one.answer);
+  }
+}
+
+void Resolver::Deliver(Ticket ticket, const LookupAnswer& answer) {
+  if (!waiters_.contains(ticket)) return;
+  Cancel(ticket);
+  done_(ticket, answer);
+}
+
+void Resolver::Expire() {
+  const auto now_ms = static_cast<int64_t>(uv_now(loop_));
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
+    Deliver(deadlines_.begin()->second, {LookupResult::kTimeout, {}});
+  }
+  ArmDeadline();
+}
+
+void Resolver::ArmDeadline() {
+  if (deadlines_.empty()) {
+    deadline_timer_.Stop();
+    return;
+  }
+  deadline_timer_.StartOnce(deadlines_.begin()->first - static_cast<int64_t>(uv_now(loop_)));
+}
+
+void Resolver::Process(ares_socket_t readable, ares_socket_t writable) {
+  ares_process_fd(channel_, readable, writable);
+  timeval wait{};
+  if (ares_timeout(channel_, nullptr, &wait) == nullptr) {
+    retry_timer_.Stop();
+    return;
+  }
+  retry_timer_.StartOnce(int64_t{wait.tv_sec} * kSecondMs + wait.tv_usec / 1000 + 1);
+}
+
+void Resolver::OnSocketState(void* self, ares_socket_t fd, int readable, int writable) {
+  auto* resolver = static_cast<Resolver*>(self);
+  const auto found = resolver->polls_.find(fd);
+  Poll* poll = found == resolver->polls_.end() ? nullptr : found->second;
+  if (!readable && !writable) {
+    if (poll == nullptr) return;
+    resolver->polls_.erase(found);
+    poll->Close();
+    return;
+  }
+  if (poll == nullptr) {
+    poll = new Poll;
+    if (uv_poll_init(resolver->loop_, &poll->handle, fd) != 0) {
+      delete poll;  // the query will run into its time-out
+      return;
+    }
+    poll->handle.data = poll;
+    poll->owner = resolver;
+    poll->fd = fd;
+    resolver->polls_[fd] = poll;
+  }
+  poll->Watch((readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0));
+}
+
+const LookupAnswer* Resolver::Kept(const std::string& name) {
+  const auto found = cache_.find(name);
+  if (found == cache_.end()) return nullptr;
+  if (found->second.expires <= clock_.Mono()) {
+    Forget(name);
+    return nullptr;
+  }
+  return &found->second.answer;
+}
+
+void Resolver::Keep(const std::string& name, LookupAnswer answer, int64_t ttl_ms) {
+  Forget(name);
+  if (cache_.size() >= kDnsNamesMax) Forget(std::string(oldest_first_.front()));
+  const auto place = oldest_first_.insert(oldest_first_.end(), name);
+  cache_[name] = {std::move(answer), clock_.Mono() + ttl_ms, place};
+}
+
+void Resolver::Forget(const std::string& name) {
+  const auto found = cache_.find(name);
+  if (found == cache_.end()) return;
+  oldest_first_.erase(found->second.place);
+  cache_.erase(found);
+}
+
+}  // namespace belfry

@@ -1,0 +1,241 @@
+#include "delivery/transfer.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/limits.h"
+#include "delivery/retry_after.h"
+#include "delivery/url.h"
+
+namespace belfry {
+namespace {
+
+constexpr long kReceiveBufferBytes = 4 * 1024;
+constexpr std::string_view kRetryAfter = "retry-after:";
+
+template <typename T>
+void Set(CURL* easy, CURLoption option, T value) {
+  CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
+}
+
+bool StartsWithIgnoringCase(std::string_view text, std::string_view lower) {
+  return text.size() >= lower.size() &&
+         std::equal(lower.begin(), lower.end(), text.begin(), [](char want, char c) {
+           return want == (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+         });
+}
+
+}  // namespace
+
+std::unique_ptr<Transfer> Transfer::Create(const SenderOptions& options, const Clock& clock,
+                                           const AddressPolicy& policy) {
+  CURL* easy = curl_easy_init();
+  if (easy == nullptr) return nullptr;
+  std::unique_ptr<Transfer> transfer(new Transfer(easy, options, clock, policy));
+  if (!transfer->SetUpOnce()) return nullptr;
+  return transfer;
+}
+
+Transfer::Transfer(CURL* easy, const SenderOptions& options, const Clock& clock,
+                   const AddressPolicy& policy)
+    : easy_(easy), options_(options), clock_(clock), policy_(policy) {}
+
+Transfer::~Transfer() { curl_easy_cleanup(easy_); }
+
+bool Transfer::SetUpOnce() {
+  Set(easy_, CURLOPT_NOSIGNAL, 1L);
+  Set(easy_, CURLOPT_NOPROGRESS, 1L);
+  Set(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  Set(easy_, CURLOPT_MAXREDIRS, 0L);
+  Set(easy_, CURLOPT_UNRESTRICTED_AUTH, 0L);
+  Set(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  Set(easy_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  Set(easy_, CURLOPT_PATH_AS_IS, 1L);
+  Set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  Set(easy_, CURLOPT_HTTP09_ALLOWED, 0L);
+  Set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+  Set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+  Set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(easy_, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
+  Set(easy_, CURLOPT_MAXAGE_CONN, static_cast<long>(kConnectionIdleMsMax / kSecondMs));
+  Set(easy_, CURLOPT_MAXLIFETIME_CONN, static_cast<long>(kConnectionLifeMsMax / kSecondMs));
+  SetCallbacks();
+
+  // These copy their strings, so they may lack memory.
+  bool ok = curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+  ok &= curl_easy_setopt(easy_, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
+  ok &= curl_easy_setopt(easy_, CURLOPT_PROXY, "") == CURLE_OK;
+  ok &= curl_easy_setopt(easy_, CURLOPT_NOPROXY, "*") == CURLE_OK;
+  if (!options_.ca_file.empty()) {
+    ok &= curl_easy_setopt(easy_, CURLOPT_CAINFO, options_.ca_file.c_str()) == CURLE_OK;
+  }
+  return ok;
+}
+
+void Transfer::SetCallbacks() {
+  Set(easy_, CURLOPT_PRIVATE, this);
+  Set(easy_, CURLOPT_OPENSOCKETFUNCTION, &OpenSocket);
+  Set(easy_, CURLOPT_OPENSOCKETDATA, this);
+  Set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &CurlMultiLoop::CloseSocket);
+  Set(easy_, CURLOPT_PREREQFUNCTION, &BeforeRequest);
+  Set(easy_, CURLOPT_PREREQDATA, this);
+  Set(easy_, CURLOPT_HEADERFUNCTION, &OnHeader);
+  Set(easy_, CURLOPT_HEADERDATA, this);
+  Set(easy_, CURLOPT_WRITEFUNCTION, &OnBody);
+  Set(easy_, CURLOPT_WRITEDATA, this);
+}
+
+Status Transfer::Begin(const Delivery& delivery) {
+  delivery_ = delivery;
+  started_ = clock_.Wall();
+  started_mono_ = clock_.Mono();
+  facts_ = AttemptFacts{};
+  requests_ = 0;
+  head_bytes_ = 0;
+  body_bytes_ = 0;
+  retry_after_ms_.reset();
+  multi_ = nullptr;
+  lookup = 0;
+  pins_.Clear();
+  const Timer& timer = *delivery.timer;
+  url_ = timer.append_id ? WithId(timer.url, timer.id) : timer.url;
+  return BuildHeaders(delivery, started_, options_.store_id, options_.version, headers_);
+}
+
+void Transfer::Pin(std::string_view host, uint16_t port, const std::vector<IpAddress>& addresses) {
+  // With the plus curl lets the entry go after a while; it is given anew with every attempt.
+  std::string entry = "+" + std::string(host) + ":" + std::to_string(port) + ":";
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (i > 0) entry += ',';
+    entry += addresses[i].v6 ? "[" + FormatIp(addresses[i]) + "]" : FormatIp(addresses[i]);
+  }
+  pins_.Clear();
+  pins_.Add(entry);
+}
+
+int64_t Transfer::limit_ms() const {
+  const int64_t own_ms = delivery_.timer->timeout_ms;
+  return own_ms > 0 ? own_ms : options_.timeout_ms;
+}
+
+int64_t Transfer::time_left_ms() const { return limit_ms() - (clock_.Mono() - started_mono_); }
+
+bool Transfer::SetMethod() {
+  const Timer& timer = *delivery_.timer;
+  const bool has_length = !timer.body.empty() || timer.method == Method::kPost ||
+                          timer.method == Method::kPut || timer.method == Method::kPatch;
+  if (has_length) {
+    Set(easy_, CURLOPT_POST, 1L);
+    Set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(timer.body.size()));
+    Set(easy_, CURLOPT_POSTFIELDS, timer.body.c_str());
+  } else {
+    Set(easy_, CURLOPT_POSTFIELDS, static_cast<const char*>(nullptr));
+    Set(easy_, CURLOPT_HTTPGET, 1L);
+  }
+  const std::string method(MethodName(timer.method));
+  return curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, method.c_str()) == CURLE_OK;
+}
+
+bool Transfer::Prepare(CurlMultiLoop* multi) {
+  multi_ = multi;
+  const int64_t left_ms = std::max<int64_t>(time_left_ms(), 1);
+  Set(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(left_ms));
+  Set(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+      static_cast<long>(std::clamp<int64_t>(options_.connect_timeout_ms, 1, left_ms)));
+  Set(easy_, CURLOPT_CLOSESOCKETDATA, multi);
+  Set(easy_, CURLOPT_HTTPHEADER, headers_.Link());
+  Set(easy_, CURLOPT_RESOLVE, pins_.Link());
+  return SetMethod() && curl_easy_setopt(easy_, CURLOPT_URL, url_.c_str()) == CURLE_OK;
+}
+
+curl_socket_t Transfer::OpenSocket(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  auto* transfer = static_cast<Transfer*>(self);
+  if (!transfer->policy_.Allows(&address->addr)) {
+    transfer->facts_.address_denied = transfer->facts_.sockets_opened == 0;
+    return CURL_SOCKET_BAD;
+  }
+  const int fd =
+      socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  if (fd < 0) {
+    const bool ours = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    transfer->facts_.no_socket |= ours;
+    return CURL_SOCKET_BAD;
+  }
+  ++transfer->facts_.sockets_opened;
+  transfer->facts_.address_denied = false;
+  transfer->facts_.connected_by_v4 |= address->family == AF_INET;
+  return fd;
+}
+
+int Transfer::BeforeRequest(void* self, char* peer_ip, char* /*local_ip*/, int /*peer_port*/,
+                            int /*local_port*/) {
+  auto* transfer = static_cast<Transfer*>(self);
+  if (++transfer->requests_ > 1) {
+    transfer->facts_.resend_stopped = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  // Connections are reused by name: the policy may have changed since this one was opened.
+  if (peer_ip == nullptr || !transfer->policy_.AllowsText(peer_ip)) {
+    transfer->facts_.address_denied = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  return CURL_PREREQFUNC_OK;
+}
+
+size_t Transfer::OnHeader(char* bytes, size_t size, size_t count, void* self) {
+  auto* transfer = static_cast<Transfer*>(self);
+  const size_t length = size * count;
+  transfer->head_bytes_ += length;
+  if (transfer->head_bytes_ > kResponseHeadBytesMax) return 0;
+  transfer->TakeHeader({bytes, length});
+  return length;
+}
+
+void Transfer::TakeHeader(std::string_view line) {
+  if (StartsWithIgnoringCase(line, "http/")) {
+    retry_after_ms_.reset();  // it belonged to an interim answer
+  } else if (StartsWithIgnoringCase(line, kRetryAfter)) {
+    retry_after_ms_ = ParseRetryAfter(line.substr(kRetryAfter.size()), clock_.Wall());
+  }
+}
+
+size_t Transfer::OnBody(char* /*bytes*/, size_t size, size_t count, void* self) {
+  auto* transfer = static_cast<Transfer*>(self);
+  transfer->body_bytes_ += size * count;
+  return transfer->body_bytes_ > kResponseBytesMax ? 0 : size * count;
+}
+
+Outcome Transfer::Conclude(CURLcode result) {
+  long os_errno = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &facts_.status);
+  curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_errno);
+  facts_.os_errno = static_cast<int>(os_errno);
+  facts_.result = result;
+  const Meaning meaning = Judge(facts_);
+  Outcome outcome = ConcludeWith(meaning.kind, meaning.error);
+  if (meaning.kind == OutcomeKind::kAnswered) {
+    outcome.status = static_cast<int32_t>(facts_.status);
+    outcome.retry_after_ms = retry_after_ms_;
+  }
+  return outcome;
+}
+
+Outcome Transfer::ConcludeInterrupted() {
+  Outcome outcome = Conclude(CURLE_ABORTED_BY_CALLBACK);
+  if (outcome.kind == OutcomeKind::kAnswered) return outcome;
+  return ConcludeWith(OutcomeKind::kInterrupted, "interrupted");
+}
+
+Outcome Transfer::ConcludeWith(OutcomeKind kind, std::string_view error) const {
+  Outcome outcome;
+  outcome.id = delivery_.timer->id;
+  outcome.kind = kind;
+  outcome.error = error;
+  outcome.started = started_;
+  outcome.duration_ms = clock_.Mono() - started_mono_;
+  return outcome;
+}
+
+}  // namespace belfry

@@ -1,0 +1,97 @@
+// transfer.h - one attempt on one curl easy handle; used again for the next.
+//
+// Loop thread only. The options and the policy are borrowed and must outlive it. Every option that
+// differs between attempts is set for each attempt, so nothing of the one before remains.
+//
+// One request = one recorded attempt: curl sends a POST again by itself when a reused connection
+// dies. Its prereq callback runs before each sending, so the second run of one attempt aborts it.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/delivery.h"
+#include "delivery/address_policy.h"
+#include "delivery/attempt_facts.h"
+#include "delivery/curl_multi_loop.h"
+#include "delivery/request.h"
+#include "delivery/sender_options.h"
+
+namespace belfry {
+
+class Transfer {
+ public:
+  // nullptr when there is no memory for it.
+  static std::unique_ptr<Transfer> Create(const SenderOptions& options, const Clock& clock,
+                                          const AddressPolicy& policy);
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  // Starts the clock of a new attempt and makes its request. kInvalid: it cannot be sent.
+  [[nodiscard]] Status Begin(const Delivery& delivery);
+  // The addresses that the host of this URL has; curl is not to ask anybody else.
+  void Pin(std::string_view host, uint16_t port, const std::vector<IpAddress>& addresses);
+  // After Prepare, when curl would not take it after all.
+  void Detach() { multi_ = nullptr; }
+  // What this attempt may take, and what is left of it; <= 0 when its time is up.
+  [[nodiscard]] int64_t limit_ms() const;
+  [[nodiscard]] int64_t time_left_ms() const;
+  // After this the easy handle may be added to `multi`. False: no memory.
+  [[nodiscard]] bool Prepare(CurlMultiLoop* multi);
+
+  // How it ended, after the easy handle has left its multi.
+  [[nodiscard]] Outcome Conclude(CURLcode result);
+  // The same for our own stop: kInterrupted, unless a final status was read.
+  [[nodiscard]] Outcome ConcludeInterrupted();
+  // For an attempt that ends without curl.
+  [[nodiscard]] Outcome ConcludeWith(OutcomeKind kind, std::string_view error) const;
+
+  [[nodiscard]] CURL* easy() const { return easy_; }
+  [[nodiscard]] const std::string& url() const { return url_; }
+  [[nodiscard]] CurlMultiLoop* multi() const { return multi_; }
+
+  // The sender's own notes; see CurlSender.
+  size_t slot = 0;
+  uint64_t lookup = 0;
+
+ private:
+  Transfer(CURL* easy, const SenderOptions& options, const Clock& clock,
+           const AddressPolicy& policy);
+
+  static curl_socket_t OpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int BeforeRequest(void* self, char* peer_ip, char* local_ip, int peer_port,
+                           int local_port);
+  static size_t OnHeader(char* bytes, size_t size, size_t count, void* self);
+  static size_t OnBody(char* bytes, size_t size, size_t count, void* self);
+
+  [[nodiscard]] bool SetUpOnce();
+  void SetCallbacks();
+  [[nodiscard]] bool SetMethod();
+  void TakeHeader(std::string_view line);
+
+  CURL* easy_;
+  const SenderOptions& options_;
+  const Clock& clock_;
+  const AddressPolicy& policy_;
+
+  Delivery delivery_;
+  std::string url_;
+  HeaderList headers_;
+  HeaderList pins_;  // CURLOPT_RESOLVE takes the same kind of list
+  CurlMultiLoop* multi_ = nullptr;
+  WallMs started_;
+  MonoMs started_mono_;
+  AttemptFacts facts_;
+  int requests_ = 0;
+  size_t head_bytes_ = 0;
+  size_t body_bytes_ = 0;
+  std::optional<int64_t> retry_after_ms_;
+};
+
+}  // namespace belfry

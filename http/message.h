@@ -1,0 +1,84 @@
+// message.h - one HTTP request as the parser hands it on, and the response that goes back.
+//
+// Loop thread only. A Request is made of views: valid only during RequestHandler::Handle. A ReplyTo
+// is a plain value that may be kept; the connection behind it may be gone by the time it is used,
+// then the response is dropped. Exactly one Respond is due for each ReplyTo.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace belfry {
+
+// Readable bytes behind every Request::body, so that it can be parsed where it is.
+constexpr size_t kBodyPaddingBytes = 64;
+
+enum class Verb : uint8_t { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther };
+constexpr int kVerbs = 8;
+[[nodiscard]] std::string_view VerbName(Verb verb);
+
+struct HeaderField {
+  std::string_view name;   // as sent
+  std::string_view value;  // without the white space around it
+};
+
+struct Request {
+  Verb verb = Verb::kOther;
+  bool http_1_1 = true;
+  bool keep_alive = true;   // what the client wants
+  bool over_tcp = true;     // false: a Unix socket
+  std::string_view path;    // not decoded; starts with '/', or is "*"
+  std::string_view query;   // behind the first '?', not decoded
+  std::string_view host;    // of the target in absolute form, else the Host header; "" if there is none
+  std::vector<HeaderField> headers;
+  std::string_view body;
+};
+
+struct HeaderHit {
+  std::string_view value;  // of the first one
+  int count = 0;
+};
+// `lower_name` in lower case.
+[[nodiscard]] HeaderHit FindHeader(const Request& request, std::string_view lower_name);
+
+enum class ContentType : uint8_t { kNone, kJson, kProblem };
+
+struct Response {
+  int status = 200;
+  ContentType content_type = ContentType::kJson;
+  std::string headers;  // further header lines, each with its CRLF
+  std::string body;
+  bool close = false;   // the last answer on its connection
+};
+
+class Responder;
+
+// Where an answer goes.
+struct ReplyTo {
+  Responder* responder = nullptr;  // outlives every ReplyTo
+  uint64_t connection = 0;
+  uint64_t sequence = 0;           // of the request on its connection
+};
+
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  virtual void Respond(const ReplyTo& to, Response response) = 0;
+  // Header lines that the response will carry whoever makes it, each with its CRLF. Before Respond.
+  virtual void AddHeaders(const ReplyTo& to, std::string_view lines) = 0;
+};
+
+inline void Respond(const ReplyTo& to, Response response) {
+  to.responder->Respond(to, std::move(response));
+}
+
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+  // May respond before it returns, or any time later on the loop thread.
+  virtual void Handle(const Request& request, const ReplyTo& to) = 0;
+};
+
+}  // namespace belfry

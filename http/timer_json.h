@@ -1,0 +1,57 @@
+// timer_json.h - the body of `POST /timers`, read strictly into a Timer.
+//
+// Loop thread only; keeps its parser's memory between bodies. Refused, each with a JSON pointer:
+// unknown members and repeated keys at any depth, wrong types, numbers that are not integers, sums
+// that leave now .. year 9999, and more or fewer than one way to say when. The rest of JSON's
+// pitfalls (trailing bytes, invalid UTF-8, lone surrogates, depth, numbers no double holds) make the
+// whole body invalid.
+//
+// Headers: names are tokens, none twice; values have no control characters but tab. Refused are
+// those that belong to the connection or that Belfry sets itself: connection, content-length,
+// expect, host, keep-alive, te, trailer, transfer-encoding, upgrade, user-agent, and all that begin
+// with `proxy-` or `webhook-`.
+//
+// Retries: what `retry` leaves out is as configured; naming one of `min`, `max`, `factor` asks for a
+// geometric row instead of a schedule, by default 5 s, 1 day, 2.
+#pragma once
+
+#include <simdjson.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/status.h"
+#include "base/timer.h"
+#include "http/problem.h"
+
+namespace belfry {
+
+// Absolute http or https, as it will be sent, or why not (delivery/url.h).
+using NormaliseUrlFn = std::function<Result<std::string>(std::string_view)>;
+
+struct BodyError {
+  ProblemKind kind = ProblemKind::kInvalidBody;  // or kInvalidJson
+  std::string detail;
+  std::vector<FieldError> errors;
+};
+
+class TimerReader {
+ public:
+  TimerReader(NormaliseUrlFn normalise_url, RetryPolicy default_retry);
+  ~TimerReader();
+
+  // kBodyPaddingBytes can be read behind `body`; "" is `{}`. The timer has no id, state kPending;
+  // `due` is at or after `now`.
+  [[nodiscard]] std::variant<TimerPtr, BodyError> Read(std::string_view body, WallMs now);
+
+ private:
+  const NormaliseUrlFn normalise_url_;
+  const RetryPolicy default_retry_;
+  simdjson::dom::parser parser_;
+  simdjson::ondemand::parser raw_parser_;
+};
+
+}  // namespace belfry

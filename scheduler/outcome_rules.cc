@@ -1,0 +1,62 @@
+#include "scheduler/outcome_rules.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "scheduler/retry_delay.h"
+
+namespace belfry {
+namespace {
+
+constexpr int32_t kHttpGone = 410;
+
+void Record(Timer& timer, const Outcome& outcome) {
+  if (timer.history.size() == kHistoryMax) timer.history.erase(timer.history.begin());
+  timer.history.push_back({outcome.started, outcome.status, std::max<int64_t>(0, outcome.duration_ms),
+                           outcome.error.substr(0, kErrorBytesMax)});
+}
+
+void Finish(Timer& timer, TimerState state, DeadReason reason, WallMs now) {
+  timer.state = state;
+  timer.reason = reason;
+  timer.finished = now;
+}
+
+// Never before the asked-for due: the clock may have stepped back since the attempt started.
+WallMs Later(const Timer& timer, WallMs now, int64_t delay_ms) {
+  return std::clamp(now + delay_ms, timer.due, kWallMax);
+}
+
+bool Delivered(const Outcome& o) {
+  return o.kind == OutcomeKind::kAnswered && o.status >= 200 && o.status <= 299;
+}
+
+}  // namespace
+
+void ApplyOutcome(Timer& timer, const Outcome& outcome, const RetryPolicy& fallback,
+                  uint64_t jitter_seed, WallMs now) {
+  Record(timer, outcome);
+  if (outcome.kind == OutcomeKind::kInterrupted) return;
+  if (outcome.kind == OutcomeKind::kLocalFault) {
+    timer.next_attempt = Later(timer, now, kLocalFaultPauseMs);
+    return;
+  }
+  ++timer.attempts;
+  const RetryPolicy& policy = timer.retry ? *timer.retry : fallback;
+  if (Delivered(outcome)) {
+    Finish(timer, TimerState::kDelivered, DeadReason::kNone, now);
+  } else if (outcome.kind == OutcomeKind::kAnswered && outcome.status == kHttpGone) {
+    Finish(timer, TimerState::kDead, DeadReason::kGone, now);
+  } else if (outcome.kind == OutcomeKind::kForbidden) {
+    Finish(timer, TimerState::kDead, DeadReason::kPolicy, now);
+  } else if (timer.attempts >= policy.max_attempts) {
+    Finish(timer, TimerState::kDead, DeadReason::kExhausted, now);
+  } else {
+    timer.state = TimerState::kRetrying;
+    const int64_t delay_ms =
+        RetryDelayMs(policy, timer.attempts, timer.id, jitter_seed, outcome.retry_after_ms);
+    timer.next_attempt = Later(timer, now, delay_ms);
+  }
+}
+
+}  // namespace belfry

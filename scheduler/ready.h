@@ -1,0 +1,57 @@
+// ready.h - what the core wants done. Taken once per loop turn with Timers::TakeReady().
+//
+//   ops         hand to the commit thread, in order. A reply inside an op is released only by that
+//               op's completion.
+//   deliveries  start now, in order. Each borrows its timer until its Outcome was handed back.
+//   queries     run on any thread; hand the result to Timers::QueryDone.
+//   replies     answer now: refusals, reads served from memory, and released 201s.
+//   wake_at     call Tick() no later than this; nullopt: nothing is armed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/delivery.h"
+#include "base/op.h"
+#include "base/query.h"
+
+namespace belfry {
+
+enum class Refusal {
+  kOverloaded,             // 503, nothing stored, Retry-After 1
+  kNoSpace,                // 507, nothing stored
+  kStopping,               // 503, nothing stored
+  kIdempotencyMismatch,    // 422: the key was used with another body
+  kIdempotencyInProgress,  // 409: the first request with this key is not answered yet
+  kOutcomeUnknown,         // 500: it may have been stored
+  kReadFailed,             // 500: the store could not be read
+};
+
+struct SetReply { TimerId id = 0; };                 // 201; also the repeat of a first answer
+struct CancelReply { TimerId id = 0; };              // 200 cancelled
+struct TooLateReply {                                // 409
+  TimerId id = 0;
+  enum class Why { kAlreadyFiring, kFired, kDead } why = Why::kFired;
+};
+struct NotFoundReply {};                             // 404
+struct AllGoneReply {};                              // 200 {}
+struct CountReply { uint64_t count = 0; };
+
+struct Reply {
+  ReplyToken token = 0;
+  std::variant<SetReply, CancelReply, TooLateReply, NotFoundReply, AllGoneReply, CountReply,
+               TimerView, TimerPage, Refusal>
+      what;
+};
+
+struct Ready {
+  std::vector<Op> ops;
+  std::vector<Delivery> deliveries;
+  std::vector<Query> queries;
+  std::vector<Reply> replies;
+  std::optional<WallMs> wake_at;
+};
+
+}  // namespace belfry

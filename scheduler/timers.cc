@@ -1,0 +1,286 @@
+#include "scheduler/timers.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/planted.h"
+#include "scheduler/outcome_rules.h"
+
+namespace belfry {
+namespace {
+
+bool Believable(WallMs now, WallMs last_seen) {
+  if (last_seen.ms == 0) return true;
+  return now >= last_seen + -kClockBackMaxMs && now <= last_seen + kClockAheadMaxMs;
+}
+
+}  // namespace
+
+Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
+    : options_(std::move(options)),
+      last_id_(start.last_id),
+      last_seen_(start.last_seen),
+      now_(now),
+      last_tick_(now),
+      clock_sane_(options_.accept_clock || Believable(now, start.last_seen)),
+      marked_low_(start.low),
+      next_mark_(now),
+      window_(options_.window_bytes, start.low),
+      admission_(options_.max_in_flight, options_.per_target_in_flight) {
+  for (const auto& [tenant, floor] : start.floors) floors_[tenant] = floor;
+}
+
+// --- what came back ------------------------------------------------------------------------------
+
+void Timers::Complete(std::vector<Completion> done, WallMs now) {
+  now_ = now;
+  if (failed_) return;
+  for (Completion& completion : done) CompleteOne(std::move(completion));
+  window_.Trim(admission_.staged_bytes());
+}
+
+void Timers::CompleteOne(Completion done) {
+  unfinished_.Completed();
+  switch (done.kind) {
+    case kOpKind<PutOp>:
+      return CompleteSet(done);
+    case kOpKind<EraseByIdOp>:
+      return CompleteErase(done);
+    case kOpKind<SettleOp>:
+      low_may_rise_ = true;
+      held_.erase(done.id);
+      if (flights_.contains(done.id)) return FreeFlight(done.id);
+      if (done.result == OpResult::kGone) return Answer(done.token, NotFoundReply{});
+      return Answer(done.token, CancelReply{done.id});
+    case kOpKind<RetryOp>:
+      low_may_rise_ = true;
+      held_.erase(done.id);
+      FreeFlight(done.id);
+      return Rearm(std::move(done.timer));
+    case kOpKind<FloorOp>:
+      return Answer(done.token, AllGoneReply{});
+    case kOpKind<LoadOp>:
+      return window_.TakePage(std::move(done.page), [this](TimerPtr& t) { return Claims(t); });
+    case kOpKind<RetainOp>:
+      retain_outstanding_ = false;
+      if (done.removed >= kRetentionRowsMax) next_retain_ = now_;
+      return;
+    default:
+      CHECK(done.kind == kOpKind<MarkOp>);
+  }
+}
+
+void Timers::CompleteSet(Completion& done) {
+  if (!set_keys_.front().empty()) idempotency_in_progress_.erase(set_keys_.front());
+  set_keys_.pop_front();
+  switch (done.result) {
+    case OpResult::kMismatch:
+      return Answer(done.token, Refusal::kIdempotencyMismatch);
+    case OpResult::kReplayed:
+      return Answer(done.token, SetReply{done.first_id});
+    default:
+      CHECK(done.result == OpResult::kDone);
+  }
+  const TimerId id = done.id;
+  Rearm(std::move(done.timer));
+  Answer(done.token, SetReply{id});
+}
+
+void Timers::CompleteErase(Completion& done) {
+  low_may_rise_ = true;
+  if (done.result == OpResult::kGone) {
+    ReleaseHeld(done.id);
+  } else {
+    held_.erase(done.id);
+  }
+  switch (done.result) {
+    case OpResult::kCancelled:
+      return Answer(done.token, CancelReply{done.id});
+    case OpResult::kFired:
+      return Answer(done.token, TooLateReply{done.id, TooLateReply::Why::kFired});
+    case OpResult::kDead:
+      return Answer(done.token, TooLateReply{done.id, TooLateReply::Why::kDead});
+    default:
+      CHECK(done.result == OpResult::kGone);
+      return Answer(done.token, NotFoundReply{});
+  }
+}
+
+void Timers::FreeFlight(TimerId id) {
+  const auto flight = flights_.find(id);
+  CHECK(flight != flights_.end() && !flight->second.timer);
+  admission_.Free(flight->second.target);
+  flights_.erase(flight);
+}
+
+void Timers::Rearm(TimerPtr timer) {
+  if (!timer || !Exists(timer->tenant, timer->id)) return;
+  if (unfinished_.CountFor(timer->id) > 0) {
+    held_[timer->id] = std::move(timer);
+  } else {
+    window_.Arm(std::move(timer));
+  }
+}
+
+// An op changed nothing under the id: what is held is still true, and free when it was the last.
+void Timers::ReleaseHeld(TimerId id) {
+  const auto held = held_.find(id);
+  if (held == held_.end() || unfinished_.CountFor(id) > 0) return;
+  TimerPtr timer = std::move(held->second);
+  held_.erase(held);
+  Rearm(std::move(timer));
+}
+
+// True when a row of a page does not go into the heap: memory has it, or it is held.
+bool Timers::Claims(TimerPtr& timer) {
+  const TimerId id = timer->id;
+  if (!Exists(timer->tenant, id) && !Planted(Bug::kFloorNotHonouredByPage)) return true;
+  if (flights_.contains(id) || admission_.Find(id) != nullptr) return true;
+  if (unfinished_.CountFor(id) == 0 || Planted(Bug::kPageArmsQueuedCancel)) return false;
+  held_[id] = std::move(timer);
+  return true;
+}
+
+void Timers::DeliveryDone(Outcome outcome, WallMs now) {
+  now_ = now;
+  if (failed_) return;
+  const auto found = flights_.find(outcome.id);
+  CHECK(found != flights_.end() && found->second.timer);
+  Flight& flight = found->second;
+  TimerPtr timer = std::move(flight.timer);
+  if (Planted(Bug::kClockBackRefires) && now < flight.key.at) {
+    outcome.kind = OutcomeKind::kInterrupted;
+  }
+  ApplyOutcome(*timer, outcome, options_.retry, options_.jitter_seed, now);
+  if (outcome.kind == OutcomeKind::kLocalFault) starts_resume_ = now + kLocalFaultPauseMs;
+  const WallMs least = std::min(flight.key.at, timer->next_attempt);
+  const Unfinished::Entry entry{0, outcome.id, least, false, 0};
+  if (Planted(Bug::kOutcomeNotDurable)) return FreeFlight(outcome.id);
+  if (IsAlive(timer->state)) {
+    Enqueue({0, RetryOp{flight.key, std::move(timer)}}, entry);
+  } else {
+    Enqueue({0, SettleOp{flight.key, std::move(timer)}}, entry);
+  }
+}
+
+void Timers::StoreFailed() {
+  if (failed_) return;
+  failed_ = true;
+  ready_.ops.clear();
+  ready_.deliveries.clear();
+  for (const ReplyToken token : unfinished_.TakeTokens()) Answer(token, Refusal::kOutcomeUnknown);
+}
+
+// --- time and operation --------------------------------------------------------------------------
+
+void Timers::Tick(WallMs now) {
+  now_ = now;
+  if (failed_) return;
+  if (now < last_tick_) Unstage(now);
+  last_tick_ = now;
+  if (!clock_sane_) clock_sane_ = Believable(now, last_seen_);
+  if (MayFire(now)) {
+    ++due_scans_;
+    StageDue(now);
+    StartStaged();
+  }
+  QueueLoad(now);
+  QueueUpkeep(now);
+}
+
+bool Timers::MayFire(WallMs now) const {
+  return first_page_loaded() && clock_sane_ && !stopping_ && !failed_ && now >= starts_resume_;
+}
+
+void Timers::StageDue(WallMs now) {
+  TimerHeap& heap = window_.heap();
+  for (size_t popped = 0; popped < kDuePerTickMax; ++popped) {
+    if (heap.empty() || heap.top().at > now || admission_.staged() >= kStagedMax) return;
+    admission_.Stage(heap.Pop());
+  }
+}
+
+// After a clock step back, what was due is not any more.
+void Timers::Unstage(WallMs now) {
+  starts_resume_ = {};
+  for (TimerPtr& timer : admission_.TakeLaterThan(now)) window_.Arm(std::move(timer));
+}
+
+void Timers::StartStaged() {
+  while (TimerPtr timer = admission_.Next()) {
+    const Timer* borrowed = timer.get();
+    const auto [flight, fresh] = flights_.try_emplace(
+        borrowed->id, Flight{std::move(timer), std::string(TargetOf(*borrowed)), KeyOf(*borrowed),
+                             borrowed->tenant});
+    CHECK(fresh);
+    ready_.deliveries.push_back({borrowed, borrowed->attempts + 1});
+  }
+}
+
+void Timers::QueueLoad(WallMs now) {
+  if (const auto load = window_.NextLoad(admission_.staged_bytes(), now)) {
+    Enqueue({0, *load}, {});
+  }
+}
+
+void Timers::QueueUpkeep(WallMs now) {
+  if (!clock_sane_ || !first_page_loaded()) return;
+  MarkOp mark;
+  if (now >= next_last_seen_ || now + kLastSeenIntervalMs < next_last_seen_) {
+    mark.last_seen = now;
+    next_last_seen_ = now + kLastSeenIntervalMs;
+  }
+  const bool mark_due = now >= next_mark_ || now + kMarkIntervalMs < next_mark_;
+  if (low_may_rise_ && mark_due) {
+    low_may_rise_ = false;
+    next_mark_ = now + kMarkIntervalMs;
+    const WallMs low = LeastLive(now);
+    if (low > marked_low_) mark.low = low;
+    marked_low_ = low;
+  }
+  if (mark.low.ms != 0 || mark.last_seen.ms != 0) Enqueue({0, mark}, {});
+  if (now >= next_retain_ && !retain_outstanding_) {
+    next_retain_ = now + kRetentionIntervalMs;
+    retain_outstanding_ = true;
+    Enqueue({0, RetainOp{now + -options_.retention_ms, now}}, {});
+  }
+}
+
+// No live timer, in memory, on disk or on its way there, has a smaller key time.
+WallMs Timers::LeastLive(WallMs now) const {
+  WallMs least = std::min(now, window_.horizon().at);
+  if (!window_.heap().empty()) least = std::min(least, window_.heap().top().at);
+  least = std::min(least, admission_.FirstStaged().at);
+  if (Planted(Bug::kWatermarkPastLiveTimer)) return least;
+  for (const auto& [id, flight] : flights_) least = std::min(least, flight.key.at);
+  for (const auto& [id, timer] : held_) least = std::min(least, timer->next_attempt);
+  return std::min(least, unfinished_.LeastAt());
+}
+
+void Timers::SetNoSpace(bool no_space) { no_space_ = no_space; }
+void Timers::StopStarting() { stopping_ = true; }
+
+void Timers::Enqueue(Op op, Unfinished::Entry entry) {
+  unfinished_.Queued(entry);
+  ready_.ops.push_back(std::move(op));
+}
+
+Ready Timers::TakeReady() {
+  ready_.wake_at = WakeAt();
+  return std::exchange(ready_, {});
+}
+
+std::optional<WallMs> Timers::WakeAt() const {
+  std::optional<WallMs> wake = window_.NextLoadAt(admission_.staged_bytes());
+  if (!first_page_loaded() || !clock_sane_ || stopping_ || failed_) return wake;
+  const auto sooner = [&wake](WallMs at) { wake = wake ? std::min(*wake, at) : at; };
+  const TimerHeap& heap = window_.heap();
+  if (admission_.CanStart()) sooner(std::max(now_, starts_resume_));
+  if (!heap.empty() && admission_.staged() < kStagedMax) {
+    sooner(std::max(heap.top().at, starts_resume_));
+  }
+  if (low_may_rise_) sooner(next_mark_);
+  return wake;
+}
+
+}  // namespace belfry

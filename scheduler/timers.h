@@ -1,0 +1,166 @@
+// timers.h - the scheduler of timers: a pure step machine. No sockets, files, clock calls, threads.
+//
+// Loop thread only. Inputs are calls that carry `now`; the output is one Ready a loop turn. Every
+// method returns at once; what it decided is in the next Ready. Exactly one Reply is made for each
+// token that was given in.
+//
+// Invariants, walked by tests/support/invariants.cc:
+// (1) A timer is armed only by the completion of the op or page that made it durable.
+// (2) An id has at most one place in memory: heap, held, staged, or in flight. A timer is held while
+//     an op on its id is unfinished.
+// (3) A timer is started only when no op on its id is unfinished.
+// (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op.
+// (5) A slot in flight is freed only by the completion of its outcome's op.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "base/delivery.h"
+#include "base/limits.h"
+#include "base/op.h"
+#include "base/query.h"
+#include "base/timer.h"
+#include "scheduler/admission.h"
+#include "scheduler/ready.h"
+#include "scheduler/unfinished.h"
+#include "scheduler/window.h"
+
+namespace belfry {
+
+struct TimersOptions {
+  size_t window_bytes = 64 * 1024 * 1024;
+  size_t max_in_flight = 1000;
+  size_t per_target_in_flight = 100;
+  int64_t retention_ms = 7 * kDayMs;
+  RetryPolicy retry;             // for timers without their own
+  uint64_t jitter_seed = 1;      // the same seed gives the same jitter
+  bool accept_clock = false;     // --accept-clock: believe the clock at start whatever it says
+};
+
+// What the scheduler needs from the opened store; see StoreState in storage/store.h.
+struct TimersStart {
+  TimerId last_id = 0;
+  WallMs low;
+  WallMs last_seen;
+  std::vector<std::pair<TenantId, TimerId>> floors;
+};
+
+class Timers {
+ public:
+  Timers(TimersOptions options, const TimersStart& start, WallMs now);
+  Timers(const Timers&) = delete;
+  Timers& operator=(const Timers&) = delete;
+
+  // --- what clients ask -------------------------------------------------------------------------
+  // `timer` is complete but for id, state and created_at; its next_attempt is set here (a due time
+  // in the past means now). SetReply once durable; or a Refusal, then nothing was stored.
+  // `idempotency_key` "" means none; `request_body` is what a repeat must equal.
+  void Set(ReplyToken token, TimerPtr timer, std::string idempotency_key, std::string request_body,
+           WallMs now);
+  // CancelReply (it can never fire now), TooLateReply or NotFoundReply.
+  void Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now);
+  // AllGoneReply once durable; from this call on none of them starts.
+  void CancelAll(ReplyToken token, TenantId tenant, WallMs now);
+  // TimerView or NotFoundReply; from memory when the timer is there.
+  void Find(ReplyToken token, const FindQuery& query);
+  void List(ReplyToken token, const ListQuery& query);   // TimerPage
+  void Count(ReplyToken token, const CountQuery& query); // CountReply
+
+  // --- what came back ---------------------------------------------------------------------------
+  void Complete(std::vector<Completion> done, WallMs now);  // in the store's order
+  void QueryDone(QueryResult result);
+  void DeliveryDone(Outcome outcome, WallMs now);
+  // The store failed: nothing starts any more, and every waiting client of an op that is not
+  // completed gets kOutcomeUnknown.
+  void StoreFailed();
+
+  // --- time and operation -----------------------------------------------------------------------
+  // Does what is due, and at most a bounded number of timers a call; wake_at says when again.
+  void Tick(WallMs now);
+  void SetNoSpace(bool no_space);  // below storage.min_free: sets are refused, all else goes on
+  void StopStarting();             // SIGTERM: no delivery starts from here on, sets still commit
+
+  [[nodiscard]] Ready TakeReady();
+
+  [[nodiscard]] bool first_page_loaded() const { return window_.first_page_loaded(); }
+  [[nodiscard]] bool clock_sane() const { return clock_sane_; }
+  // Started and not yet durably settled.
+  [[nodiscard]] size_t in_flight() const { return flights_.size(); }
+  // Queued or at the store.
+  [[nodiscard]] size_t unfinished_ops() const { return unfinished_.size(); }
+  [[nodiscard]] size_t window_bytes() const {
+    return window_.heap().bytes() + admission_.staged_bytes();
+  }
+  // Ticks that looked at the heap; the watchdog wants it to advance.
+  [[nodiscard]] uint64_t due_scans() const { return due_scans_; }
+
+ private:
+  friend class TimersInspector;  // tests/support/invariants.h
+
+  // An attempt under way, or ended with its outcome's op unfinished (then `timer` is null).
+  struct Flight {
+    TimerPtr timer;
+    std::string target;
+    Key key;
+    TenantId tenant;
+  };
+
+  [[nodiscard]] bool Exists(TenantId tenant, TimerId id) const;
+  [[nodiscard]] const Timer* InMemory(TimerId id) const;
+  [[nodiscard]] bool MayFire(WallMs now) const;
+  [[nodiscard]] bool Claims(TimerPtr& timer);
+  [[nodiscard]] std::optional<Refusal> WhyNoSet(size_t bytes) const;
+  [[nodiscard]] WallMs LeastLive(WallMs now) const;
+  [[nodiscard]] std::optional<WallMs> WakeAt() const;
+
+  void Answer(ReplyToken token, decltype(Reply::what) what);
+  void Enqueue(Op op, Unfinished::Entry entry);
+  void Ask(ReplyToken token, decltype(Query::what) what);
+  void CompleteOne(Completion done);
+  void CompleteSet(Completion& done);
+  void CompleteErase(Completion& done);
+  void FreeFlight(TimerId id);
+  void Rearm(TimerPtr timer);
+  void ReleaseHeld(TimerId id);
+  void Unstage(WallMs now);
+  void StageDue(WallMs now);
+  void StartStaged();
+  void QueueLoad(WallMs now);
+  void QueueUpkeep(WallMs now);
+
+  TimersOptions options_;
+  TimerId last_id_;
+  WallMs last_seen_;
+  WallMs now_;
+  WallMs last_tick_;
+  bool clock_sane_;
+  bool no_space_ = false;
+  bool stopping_ = false;
+  bool failed_ = false;
+  bool low_may_rise_ = false;      // something left `due` since the last Mark
+  bool retain_outstanding_ = false;
+  WallMs marked_low_;
+  WallMs next_mark_;
+  WallMs next_last_seen_;
+  WallMs next_retain_;
+  WallMs starts_resume_;           // after a local fault nothing starts before
+  uint64_t due_scans_ = 0;
+  size_t queries_ = 0;             // asked and not answered
+  Window window_;
+  Admission admission_;
+  Unfinished unfinished_;
+  absl::flat_hash_map<TimerId, Flight> flights_;
+  absl::flat_hash_map<TimerId, TimerPtr> held_;
+  absl::flat_hash_map<TenantId, TimerId> floors_;
+  absl::flat_hash_set<std::string> idempotency_in_progress_;
+  std::deque<std::string> set_keys_;  // of the unfinished sets, in order; "" without a key
+  Ready ready_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,141 @@
+// The half of Timers that clients call; timers.cc has the other.
+#include <algorithm>
+
+#include "base/planted.h"
+#include "scheduler/timers.h"
+
+namespace belfry {
+namespace {
+
+std::string InProgressKey(TenantId tenant, const std::string& idempotency_key) {
+  return std::to_string(tenant) + ' ' + idempotency_key;
+}
+
+}  // namespace
+
+void Timers::Set(ReplyToken token, TimerPtr timer, std::string idempotency_key,
+                 std::string request_body, WallMs now) {
+  const size_t bytes = MemoryBytes(*timer) + request_body.size();
+  if (const auto refusal = WhyNoSet(bytes)) return Answer(token, *refusal);
+  std::string in_progress;
+  if (!idempotency_key.empty()) {
+    in_progress = InProgressKey(timer->tenant, idempotency_key);
+    if (!idempotency_in_progress_.insert(in_progress).second) {
+      return Answer(token, Refusal::kIdempotencyInProgress);
+    }
+  }
+  timer->id = ++last_id_;
+  timer->state = TimerState::kPending;
+  timer->created_at = now;
+  timer->due = std::max(timer->due, now);
+  timer->next_attempt = timer->due;
+  set_keys_.push_back(std::move(in_progress));
+
+  if (Planted(Bug::kArmBeforeCommit)) window_.Arm(std::make_unique<Timer>(*timer));
+  if (Planted(Bug::kAnswerBeforeCommit)) {
+    Answer(token, SetReply{timer->id});
+    token = 0;
+  }
+  const Unfinished::Entry entry{token, timer->id, timer->next_attempt, true, bytes};
+  Enqueue({token, PutOp{std::move(timer), std::move(idempotency_key), std::move(request_body)}},
+          entry);
+}
+
+std::optional<Refusal> Timers::WhyNoSet(size_t bytes) const {
+  if (failed_) return Refusal::kStopping;
+  if (no_space_) return Refusal::kNoSpace;
+  if (unfinished_.sets() >= kSetsQueuedMax) return Refusal::kOverloaded;
+  if (unfinished_.set_bytes() + bytes > kSetsQueuedBytesMax) return Refusal::kOverloaded;
+  return std::nullopt;
+}
+
+void Timers::Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now) {
+  if (failed_) return Answer(token, Refusal::kStopping);
+  if (!Exists(tenant, id)) return Answer(token, NotFoundReply{});
+  if (const auto flight = flights_.find(id); flight != flights_.end() && flight->second.timer) {
+    if (flight->second.tenant != tenant) return Answer(token, NotFoundReply{});
+    return Answer(token, TooLateReply{id, TooLateReply::Why::kAlreadyFiring});
+  }
+  const Timer* here = InMemory(id);
+  if (here != nullptr && here->tenant != tenant) return Answer(token, NotFoundReply{});
+  if (here == nullptr) {
+    return Enqueue({token, EraseByIdOp{tenant, id, now}}, {token, id, kKeyMax.at, false, 0});
+  }
+  TimerPtr timer = window_.heap().Remove(id);
+  if (!timer) timer = admission_.Remove(id);
+  if (Planted(Bug::kCancelOnlyInHeap)) return Answer(token, CancelReply{id});
+  const Key key = KeyOf(*timer);
+  timer->state = TimerState::kCancelled;
+  timer->finished = now;
+  Enqueue({token, SettleOp{key, std::move(timer)}}, {token, id, key.at, false, 0});
+}
+
+void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs) {
+  if (failed_) return Answer(token, Refusal::kStopping);
+  floors_[tenant] = last_id_;
+  const auto below = [&](const Timer& t) { return t.tenant == tenant && t.id <= last_id_; };
+  window_.heap().DropIf(below);
+  admission_.DropIf(below);
+  low_may_rise_ = true;
+  Enqueue({token, FloorOp{tenant, last_id_}}, {token, 0, kKeyMax.at, false, 0});
+}
+
+void Timers::Find(ReplyToken token, const FindQuery& query) {
+  if (!Exists(query.tenant, query.id)) return Answer(token, NotFoundReply{});
+  const auto flight = flights_.find(query.id);
+  const bool firing = flight != flights_.end() && flight->second.timer;
+  const Timer* timer = firing ? flight->second.timer.get() : InMemory(query.id);
+  if (timer == nullptr) return Ask(token, query);
+  if (timer->tenant != query.tenant) return Answer(token, NotFoundReply{});
+  TimerView view{query.id, firing ? TimerState::kFiring : timer->state, timer->due, nullptr};
+  if (query.full) view.timer = std::make_unique<Timer>(*timer);
+  Answer(token, std::move(view));
+}
+
+void Timers::List(ReplyToken token, const ListQuery& query) { Ask(token, query); }
+void Timers::Count(ReplyToken token, const CountQuery& query) { Ask(token, query); }
+
+void Timers::Ask(ReplyToken token, decltype(Query::what) what) {
+  if (queries_ >= kQueriesQueuedMax) return Answer(token, Refusal::kOverloaded);
+  ++queries_;
+  Query query{token, std::move(what), {}};
+  if (!std::holds_alternative<FindQuery>(query.what)) {
+    for (const auto& [id, flight] : flights_) query.firing.push_back(id);
+    std::sort(query.firing.begin(), query.firing.end());
+  }
+  ready_.queries.push_back(std::move(query));
+}
+
+void Timers::QueryDone(QueryResult result) {
+  --queries_;
+  if (!result.status.ok()) return Answer(result.token, Refusal::kReadFailed);
+  if (auto* count = std::get_if<uint64_t>(&result.what)) {
+    return Answer(result.token, CountReply{*count});
+  }
+  if (auto* page = std::get_if<TimerPage>(&result.what)) {
+    return Answer(result.token, std::move(*page));
+  }
+  auto& found = std::get<std::optional<TimerView>>(result.what);
+  if (!found) return Answer(result.token, NotFoundReply{});
+  if (IsAlive(found->state) && flights_.contains(found->id)) found->state = TimerState::kFiring;
+  Answer(result.token, std::move(*found));
+}
+
+bool Timers::Exists(TenantId tenant, TimerId id) const {
+  if (id == 0 || id > last_id_) return false;
+  const auto floor = floors_.find(tenant);
+  return floor == floors_.end() || id > floor->second;
+}
+
+// A copy in memory that no unfinished op is about to change.
+const Timer* Timers::InMemory(TimerId id) const {
+  if (unfinished_.CountFor(id) > 0) return nullptr;
+  const Timer* timer = window_.heap().Find(id);
+  return timer != nullptr ? timer : admission_.Find(id);
+}
+
+void Timers::Answer(ReplyToken token, decltype(Reply::what) what) {
+  if (token != 0) ready_.replies.push_back({token, std::move(what)});
+}
+
+}  // namespace belfry

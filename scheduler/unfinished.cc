@@ -1,0 +1,54 @@
+#include "scheduler/unfinished.h"
+
+#include "base/check.h"
+#include "base/planted.h"
+
+namespace belfry {
+
+void Unfinished::Queued(const Entry& entry) {
+  ++queued_;
+  fifo_.push_back(entry);
+  if (entry.id != 0) ++count_[entry.id];
+  if (entry.is_set) ++sets_;
+  set_bytes_ += entry.set_bytes;
+  if (entry.least_at == kKeyMax.at) return;
+  while (!least_.empty() && least_.back().at >= entry.least_at) least_.pop_back();
+  least_.push_back({queued_, entry.least_at});
+}
+
+Unfinished::Entry Unfinished::Completed() {
+  CHECK(!fifo_.empty());
+  ++completed_;
+  const Entry entry = fifo_.front();
+  fifo_.pop_front();
+  if (entry.id != 0) {
+    const auto found = count_.find(entry.id);
+    if (Planted(Bug::kSetInsteadOfCount)) {
+      if (found != count_.end()) count_.erase(found);
+    } else if (--found->second == 0) {
+      count_.erase(found);
+    }
+  }
+  if (entry.is_set) --sets_;
+  set_bytes_ -= entry.set_bytes;
+  if (!least_.empty() && least_.front().number <= completed_) least_.pop_front();
+  return entry;
+}
+
+std::vector<ReplyToken> Unfinished::TakeTokens() {
+  std::vector<ReplyToken> tokens;
+  for (Entry& entry : fifo_) {
+    if (entry.token != 0) tokens.push_back(entry.token);
+    entry.token = 0;
+  }
+  return tokens;
+}
+
+size_t Unfinished::CountFor(TimerId id) const {
+  const auto found = count_.find(id);
+  return found == count_.end() ? 0 : found->second;
+}
+
+WallMs Unfinished::LeastAt() const { return least_.empty() ? kKeyMax.at : least_.front().at; }
+
+}  // namespace belfry

@@ -1,0 +1,54 @@
+// unfinished.h - ops that were queued and have not completed: how many per id, who waits for each,
+// and the smallest key among them.
+//
+// Loop thread only. Completions come in the order of queueing, so one FIFO holds it all.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/id.h"
+
+namespace belfry {
+
+class Unfinished {
+ public:
+  struct Entry {
+    ReplyToken token = 0;
+    TimerId id = 0;              // 0: the op is about no single timer
+    WallMs least_at = kKeyMax.at;  // the smallest key time that the op names or writes
+    bool is_set = false;
+    size_t set_bytes = 0;
+  };
+
+  void Queued(const Entry& entry);
+  // The oldest op completed.
+  Entry Completed();
+  // Every client that waits for an op, oldest first; forgets them all.
+  std::vector<ReplyToken> TakeTokens();
+
+  [[nodiscard]] size_t size() const { return fifo_.size(); }
+  [[nodiscard]] size_t CountFor(TimerId id) const;
+  [[nodiscard]] size_t sets() const { return sets_; }
+  [[nodiscard]] size_t set_bytes() const { return set_bytes_; }
+  // kKeyMax.at when no unfinished op names a key.
+  [[nodiscard]] WallMs LeastAt() const;
+
+ private:
+  struct Least {
+    uint64_t number;  // of the op in queueing order
+    WallMs at;
+  };
+
+  std::deque<Entry> fifo_;
+  std::deque<Least> least_;  // rising in both: the front is the minimum over fifo_
+  absl::flat_hash_map<TimerId, uint32_t> count_;
+  uint64_t queued_ = 0;
+  uint64_t completed_ = 0;
+  size_t sets_ = 0;
+  size_t set_bytes_ = 0;
+};
+
+}  // namespace belfry

@@ -1,0 +1,63 @@
+#include "scheduler/window.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/planted.h"
+
+namespace belfry {
+
+Window::Window(size_t bytes_max, WallMs low)
+    : bytes_max_(bytes_max), load_below_(bytes_max / 2), horizon_(JustBelow({low, 0})) {}
+
+void Window::Arm(TimerPtr timer) {
+  if (Covers(KeyOf(*timer))) heap_.Insert(std::move(timer));
+}
+
+void Window::TakePage(LoadedPage page, const std::function<bool(TimerPtr&)>& claims) {
+  CHECK(load_outstanding_);
+  load_outstanding_ = false;
+  if (page.generation != generation_ && !Planted(Bug::kStalePageAccepted)) return;
+  const size_t before = heap_.size();
+  for (TimerPtr& timer : page.timers) {
+    if (!claims(timer)) heap_.Insert(std::move(timer));
+  }
+  const bool all_skipped = Planted(Bug::kHorizonInfiniteOnSkipped) && heap_.size() == before;
+  horizon_ = page.ended || all_skipped ? kKeyMax : std::max(horizon_, page.last_examined);
+  first_page_loaded_ = true;
+  load_below_ = bytes_max_ / 2;
+}
+
+void Window::Trim(size_t staged_bytes) {
+  if (heap_.bytes() + staged_bytes <= bytes_max_) return;
+  const size_t keep = bytes_max_ - bytes_max_ / 4;
+  const Key dropped = heap_.DropLatest(keep > staged_bytes ? keep - staged_bytes : 0);
+  if (dropped == kKeyMax) return;
+  horizon_ = JustBelow(dropped);
+  ++generation_;
+  load_below_ = std::min(load_below_, heap_.bytes() + staged_bytes);
+}
+
+std::optional<LoadOp> Window::NextLoad(size_t staged_bytes, WallMs now) {
+  if (!RunsLow(staged_bytes)) return std::nullopt;
+  const bool far = horizon_.at - now >= kHorizonNearMs;
+  // A clock that stepped back must not hold the next Load off.
+  const bool recent = last_load_ && now >= *last_load_ && now - *last_load_ < kLoadIntervalMs;
+  if (first_page_loaded_ && far && recent) return std::nullopt;
+  last_load_ = now;
+  load_outstanding_ = true;
+  return LoadOp{generation_, horizon_, kLoadRowsMax, std::min(kLoadBytesMax, bytes_max_ / 4)};
+}
+
+std::optional<WallMs> Window::NextLoadAt(size_t staged_bytes) const {
+  if (!RunsLow(staged_bytes) || !last_load_) return std::nullopt;
+  return *last_load_ + kLoadIntervalMs;
+}
+
+bool Window::RunsLow(size_t staged_bytes) const {
+  if (load_outstanding_ || horizon_ == kKeyMax) return false;
+  return heap_.bytes() + staged_bytes < load_below_;
+}
+
+}  // namespace belfry

@@ -1,0 +1,228 @@
+#include "storage/books.h"
+
+#include <algorithm>
+
+namespace belfry {
+namespace {
+
+constexpr size_t kStoreIdBytes = 10;
+
+size_t Slot(TimerState state) { return static_cast<size_t>(state) - 1; }
+uint64_t Bits(WallMs t) { return static_cast<uint64_t>(t.ms); }
+WallMs Time(uint64_t bits) { return {static_cast<int64_t>(bits)}; }
+
+Key ReadKey(ByteReader* in) {
+  Key key;
+  key.at = Time(in->U64());
+  key.id = in->U64();
+  return key;
+}
+
+}  // namespace
+
+Result<Books> Books::Read(const Kv& kv) {
+  Books books;
+  const auto view = kv.View();
+  const auto rows = view->Scan(Cf::kMeta, {}, "\xff");
+  for (; rows->Valid(); rows->Next()) {
+    if (!books.ReadRow(rows->key(), rows->value())) {
+      const int kind = rows->key().empty() ? 0 : static_cast<uint8_t>(rows->key()[0]);
+      return Corruption("meta row of kind " + std::to_string(kind) + " does not parse");
+    }
+  }
+  if (!rows->status().ok()) return rows->status();
+  if (books.store_id_.empty() != (books.commit_no_ == 0)) {
+    return Corruption("meta lacks the store id or the commit number");
+  }
+  // A floor may be ahead of the counter only if the counter was damaged: never give an id twice.
+  for (const auto& [tenant, t] : books.tenants_) books.last_id_ = std::max(books.last_id_, t.floor);
+  return books;
+}
+
+bool Books::ReadRow(std::string_view key, std::string_view value) {
+  ByteReader name(key);
+  ByteReader in(value);
+  const auto kind = static_cast<MetaKind>(name.U8());
+  switch (kind) {
+    case MetaKind::kFormat:
+      if (in.U32() != kSchema) return false;
+      break;
+    case MetaKind::kStoreId:
+      store_id_ = std::string(in.Bytes(kStoreIdBytes));
+      break;
+    case MetaKind::kCommitNo:
+      commit_no_ = in.U64();
+      break;
+    case MetaKind::kLastId:
+      last_id_ = in.U64();
+      break;
+    case MetaKind::kLow:
+      low_ = Time(in.U64());
+      break;
+    case MetaKind::kLastSeen:
+      last_seen_ = Time(in.U64());
+      break;
+    case MetaKind::kDoneCursor:
+      done_cursor_ = ReadKey(&in);
+      break;
+    case MetaKind::kOnceCursor:
+      once_cursor_ = Time(in.U64());
+      break;
+    case MetaKind::kCount:
+    case MetaKind::kFloor:
+    case MetaKind::kDeadCursor:
+      if (!ReadTenantRow(kind, &name, &in)) return false;
+      break;
+    default:
+      return false;
+  }
+  return name.finished() && in.finished();
+}
+
+bool Books::ReadTenantRow(MetaKind kind, ByteReader* key, ByteReader* value) {
+  Tenant& tenant = tenants_[key->U32()];
+  if (kind == MetaKind::kFloor) {
+    tenant.floor = value->U64();
+  } else if (kind == MetaKind::kDeadCursor) {
+    tenant.dead_cursor = ReadKey(value);
+  } else {
+    const uint8_t state = key->U8();
+    if (state < 1 || state > kStoredStates) return false;
+    tenant.counts[state - 1] = value->U64();
+  }
+  return true;
+}
+
+void Books::Create(std::string store_id) {
+  CHECK(store_id_.empty() && store_id.size() == kStoreIdBytes);
+  store_id_ = std::move(store_id);
+  std::string schema;
+  AppendU32(&schema, kSchema);
+  changed_.Put(Cf::kMeta, MetaKey(MetaKind::kFormat), schema);
+  changed_.Put(Cf::kMeta, MetaKey(MetaKind::kStoreId), store_id_);
+}
+
+StoreState Books::State() const {
+  StoreState state{store_id_, last_id_, low_, last_seen_, {}};
+  for (const auto& [tenant, t] : tenants_) {
+    if (t.floor > 0) state.floors.emplace_back(tenant, t.floor);
+  }
+  std::sort(state.floors.begin(), state.floors.end());
+  return state;
+}
+
+TimerId Books::FloorOf(TenantId tenant) const {
+  const auto it = tenants_.find(tenant);
+  return it == tenants_.end() ? 0 : it->second.floor;
+}
+
+Key Books::DeadCursorOf(TenantId tenant) const {
+  const auto it = tenants_.find(tenant);
+  return it == tenants_.end() ? Key{} : it->second.dead_cursor;
+}
+
+std::vector<TenantId> Books::TenantsWithDead() const {
+  std::vector<TenantId> out;
+  for (const auto& [tenant, t] : tenants_) {
+    if (t.counts[Slot(TimerState::kDead)] > 0) out.push_back(tenant);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+void Books::PutU64(MetaKind kind, uint64_t value) {
+  changed_.Put(Cf::kMeta, MetaKey(kind), ShortKey().U64(value));
+}
+
+void Books::PutKey(std::string_view meta_key, Key cursor) {
+  changed_.Put(Cf::kMeta, meta_key, ShortKey().U64(Bits(cursor.at)).U64(cursor.id));
+}
+
+void Books::RaiseLastId(TimerId id) {
+  if (id <= last_id_) return;
+  last_id_ = id;
+  last_id_changed_ = true;
+}
+
+void Books::RaiseCommitNo(uint64_t commit_no) { commit_no_ = std::max(commit_no_, commit_no); }
+
+void Books::SetLow(WallMs low) {
+  low_ = low;
+  PutU64(MetaKind::kLow, Bits(low));
+}
+
+void Books::SetLastSeen(WallMs last_seen) {
+  last_seen_ = last_seen;
+  PutU64(MetaKind::kLastSeen, Bits(last_seen));
+}
+
+void Books::SetDoneCursor(Key cursor) {
+  done_cursor_ = cursor;
+  PutKey(MetaKey(MetaKind::kDoneCursor), cursor);
+}
+
+void Books::SetDeadCursor(TenantId tenant, Key cursor) {
+  tenants_[tenant].dead_cursor = cursor;
+  PutKey(MetaKey(MetaKind::kDeadCursor, tenant), cursor);
+}
+
+void Books::SetOnceCursor(WallMs cursor) {
+  once_cursor_ = cursor;
+  PutU64(MetaKind::kOnceCursor, Bits(cursor));
+}
+
+void Books::SetFloor(TenantId tenant, TimerId last_id) {
+  Tenant& t = tenants_[tenant];
+  t.floor = std::max(t.floor, last_id);
+  changed_.Put(Cf::kMeta, MetaKey(MetaKind::kFloor, tenant), ShortKey().U64(t.floor));
+  RaiseLastId(t.floor);
+  for (int i = 0; i < kStoredStates; ++i) {
+    t.counts[i] = 0;
+    changed_counts_.emplace(tenant, static_cast<TimerState>(i + 1));
+  }
+}
+
+Status Books::Count(TenantId tenant, TimerState state, int delta) {
+  uint64_t& count = tenants_[tenant].counts[Slot(state)];
+  if (delta < 0 && count < static_cast<uint64_t>(-delta)) {
+    return Corruption("the count of " + std::string(StateName(state)) + " timers of tenant " +
+                      std::to_string(tenant) + " would fall below zero");
+  }
+  count += static_cast<uint64_t>(static_cast<int64_t>(delta));
+  changed_counts_.emplace(tenant, state);
+  return {};
+}
+
+bool Books::changed() const {
+  return !changed_.empty() || !changed_counts_.empty() || last_id_changed_;
+}
+
+void Books::Write(Batch* batch) {
+  for (size_t i = 0; i < changed_.size(); ++i) {
+    const Batch::Write write = changed_.at(i);
+    batch->Put(write.cf, write.key, write.value);
+  }
+  for (const auto& [tenant, state] : changed_counts_) {
+    batch->Put(Cf::kMeta, CountKey(tenant, state),
+               ShortKey().U64(tenants_[tenant].counts[Slot(state)]));
+  }
+  if (last_id_changed_) {
+    batch->Put(Cf::kMeta, MetaKey(MetaKind::kLastId), ShortKey().U64(last_id_));
+  }
+  batch->Put(Cf::kMeta, MetaKey(MetaKind::kCommitNo), ShortKey().U64(++commit_no_));
+  changed_.Clear();
+  changed_counts_.clear();
+  last_id_changed_ = false;
+}
+
+DropBounds Books::Bounds() const {
+  DropBounds bounds;
+  bounds.done_below = done_cursor_;
+  for (const auto& [tenant, t] : tenants_) {
+    if (t.floor > 0) bounds.floors[tenant] = t.floor;
+    if (t.dead_cursor != Key{}) bounds.dead_below[tenant] = t.dead_cursor;
+  }
+  return bounds;
+}
+
+}  // namespace belfry

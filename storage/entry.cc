@@ -1,0 +1,78 @@
+#include "storage/entry.h"
+
+#include "storage/bytes.h"
+
+namespace belfry {
+namespace {
+
+constexpr uint8_t kEntryVersion = 1;
+
+// version u8 | checksum u32 | fields
+std::string Seal(std::string_view key, std::string_view fields) {
+  std::string out;
+  AppendU8(&out, kEntryVersion);
+  AppendU32(&out, static_cast<uint32_t>(ChecksumOf(kEntryVersion, key, fields)));
+  return out.append(fields);
+}
+
+Result<std::string_view> Unseal(std::string_view key, std::string_view bytes) {
+  ByteReader in(bytes);
+  const uint8_t version = in.U8();
+  const uint32_t checksum = in.U32();
+  if (!in.ok() || version != kEntryVersion) return Corruption("entry of unknown version");
+  if (checksum != static_cast<uint32_t>(ChecksumOf(version, key, in.rest()))) {
+    return Corruption("entry checksum differs");
+  }
+  return in.rest();
+}
+
+}  // namespace
+
+IdEntry EntryOf(const Timer& t) {
+  return {t.state, IsAlive(t.state) ? t.next_attempt : t.finished, t.due};
+}
+
+std::string EncodeIdEntry(std::string_view key, const IdEntry& entry) {
+  std::string fields;
+  AppendU8(&fields, static_cast<uint8_t>(entry.state));
+  AppendU64(&fields, static_cast<uint64_t>(entry.at.ms));
+  AppendU64(&fields, static_cast<uint64_t>(entry.due.ms));
+  return Seal(key, fields);
+}
+
+Result<IdEntry> DecodeIdEntry(std::string_view key, std::string_view bytes) {
+  const Result<std::string_view> fields = Unseal(key, bytes);
+  if (!fields.ok()) return fields.status();
+  ByteReader in(*fields);
+  IdEntry entry;
+  const uint8_t state = in.U8();
+  entry.at.ms = static_cast<int64_t>(in.U64());
+  entry.due.ms = static_cast<int64_t>(in.U64());
+  if (!in.finished() || state < 1 || state > kStoredStates) return Corruption("entry is malformed");
+  entry.state = static_cast<TimerState>(state);
+  return entry;
+}
+
+std::string EncodeOnceEntry(std::string_view key, const OnceEntry& entry) {
+  std::string fields;
+  AppendU64(&fields, entry.id);
+  AppendU64(&fields, static_cast<uint64_t>(entry.created.ms));
+  AppendU64(&fields, entry.request.first);
+  AppendU64(&fields, entry.request.second);
+  return Seal(key, fields);
+}
+
+Result<OnceEntry> DecodeOnceEntry(std::string_view key, std::string_view bytes) {
+  const Result<std::string_view> fields = Unseal(key, bytes);
+  if (!fields.ok()) return fields.status();
+  ByteReader in(*fields);
+  OnceEntry entry;
+  entry.id = in.U64();
+  entry.created.ms = static_cast<int64_t>(in.U64());
+  entry.request.first = in.U64();
+  entry.request.second = in.U64();
+  if (!in.finished()) return Corruption("entry is malformed");
+  return entry;
+}
+
+}  // namespace belfry

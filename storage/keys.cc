@@ -1,0 +1,100 @@
+#include "storage/keys.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace belfry {
+namespace {
+
+constexpr uint8_t kOnceByKey = 1;
+constexpr uint8_t kOnceByTime = 2;
+
+uint64_t TimeBits(WallMs t) { return static_cast<uint64_t>(std::max<int64_t>(t.ms, 0)); }
+WallMs TimeFromBits(uint64_t bits) { return {static_cast<int64_t>(bits)}; }
+bool IsTime(uint64_t bits) { return bits <= uint64_t{std::numeric_limits<int64_t>::max()}; }
+
+}  // namespace
+
+ShortKey TimeKey(Key key) { return ShortKey().U64(TimeBits(key.at)).U64(key.id); }
+
+ShortKey IdKey(TenantId tenant, TimerId id) { return ShortKey().U32(tenant).U64(id); }
+
+ShortKey DeadKey(TenantId tenant, Key key) {
+  return ShortKey().U32(tenant).U64(TimeBits(key.at)).U64(key.id);
+}
+
+std::string OnceKey(TenantId tenant, std::string_view idempotency_key) {
+  std::string out;
+  AppendU8(&out, kOnceByKey);
+  AppendU32(&out, tenant);
+  return out.append(idempotency_key);
+}
+
+std::string OnceTimeKey(WallMs created, TenantId tenant, std::string_view key) {
+  std::string out;
+  AppendU8(&out, kOnceByTime);
+  AppendU64(&out, TimeBits(created));
+  AppendU32(&out, tenant);
+  return out.append(key);
+}
+
+ShortKey MetaKey(MetaKind kind) { return ShortKey().U8(static_cast<uint8_t>(kind)); }
+
+ShortKey MetaKey(MetaKind kind, TenantId tenant) {
+  return ShortKey().U8(static_cast<uint8_t>(kind)).U32(tenant);
+}
+
+ShortKey CountKey(TenantId tenant, TimerState state) {
+  return MetaKey(MetaKind::kCount, tenant).U8(static_cast<uint8_t>(state));
+}
+
+std::optional<Key> ParseTimeKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  const uint64_t at = in.U64();
+  const TimerId id = in.U64();
+  if (!in.finished() || !IsTime(at)) return std::nullopt;
+  return Key{TimeFromBits(at), id};
+}
+
+std::optional<TenantTimer> ParseIdKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  TenantTimer out;
+  out.tenant = in.U32();
+  out.id = in.U64();
+  if (!in.finished()) return std::nullopt;
+  return out;
+}
+
+std::optional<TenantKey> ParseDeadKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  TenantKey out;
+  out.tenant = in.U32();
+  const std::optional<Key> key = ParseTimeKey(in.rest());
+  if (!in.ok() || !key) return std::nullopt;
+  out.key = *key;
+  return out;
+}
+
+std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  const uint8_t kind = in.U8();
+  const uint64_t created = in.U64();
+  OnceTime out;
+  out.tenant = in.U32();
+  if (!in.ok() || kind != kOnceByTime || !IsTime(created)) return std::nullopt;
+  out.created = TimeFromBits(created);
+  out.key = std::string(in.rest());
+  return out;
+}
+
+Key JustAbove(Key key) {
+  if (key.id < std::numeric_limits<TimerId>::max()) return {key.at, key.id + 1};
+  if (key.at.ms == std::numeric_limits<int64_t>::max()) return key;
+  return {key.at + 1, 0};
+}
+
+std::string KeyText(Key key) {
+  return "(" + std::to_string(key.at.ms) + ", " + std::to_string(key.id) + ")";
+}
+
+}  // namespace belfry

@@ -1,0 +1,101 @@
+// keys.h - the keys of every column family, big-endian, so that bytes sort as the values do.
+//
+// Any thread; pure. Times are milliseconds >= 0; ids and tenants as in base/id.h.
+//
+//   due   next_attempt_ms u64, id u64               reached through ids, or by the scheduler's pages
+//   ids   tenant u32, id u64
+//   done  finished_ms u64, id u64                   delivered and cancelled
+//   dead  tenant u32, finished_ms u64, id u64
+//   once  1, tenant u32, idempotency key            what a key answered
+//         2, created_ms u64, tenant u32, key        the same by age, so that they can be forgotten
+//   meta  see MetaKind
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "base/timer.h"
+#include "storage/bytes.h"
+
+namespace belfry {
+
+// Stored as one byte: never renumber.
+enum class MetaKind : uint8_t {
+  kFormat = 1,      // u32, see kSchema in books.h
+  kStoreId = 2,     // 10 characters
+  kCommitNo = 3,    // u64, raised by every batch
+  kLastId = 4,      // u64, the greatest timer id ever given out
+  kLow = 5,         // u64 ms, no live timer has a smaller key time
+  kLastSeen = 6,    // u64 ms
+  kDoneCursor = 7,  // ms u64, id u64: retention has passed everything below it in `done`
+  kOnceCursor = 8,  // u64 ms: every idempotency key created earlier is forgotten
+  kCount = 9,       // + tenant u32, state u8: u64
+  kFloor = 10,      // + tenant u32: u64 id
+  kDeadCursor = 11, // + tenant u32: ms u64, id u64, as kDoneCursor
+};
+
+// A short key without an allocation.
+class ShortKey {
+ public:
+  ShortKey& U8(uint8_t value) {
+    bytes_[size_++] = static_cast<char>(value);
+    return *this;
+  }
+  ShortKey& U32(uint32_t value) {
+    StoreU32(&bytes_[size_], value);
+    size_ += 4;
+    return *this;
+  }
+  ShortKey& U64(uint64_t value) {
+    StoreU64(&bytes_[size_], value);
+    size_ += 8;
+    return *this;
+  }
+  operator std::string_view() const { return {bytes_.data(), size_}; }  // NOLINT: implicit
+
+ private:
+  std::array<char, 24> bytes_;
+  uint8_t size_ = 0;
+};
+
+// A time before 1970 sorts as 1970: nothing is stored there.
+[[nodiscard]] ShortKey TimeKey(Key key);  // `due` and `done`
+[[nodiscard]] ShortKey IdKey(TenantId tenant, TimerId id);
+[[nodiscard]] ShortKey DeadKey(TenantId tenant, Key key);
+[[nodiscard]] std::string OnceKey(TenantId tenant, std::string_view idempotency_key);
+[[nodiscard]] std::string OnceTimeKey(WallMs created, TenantId tenant, std::string_view key);
+[[nodiscard]] ShortKey MetaKey(MetaKind kind);
+[[nodiscard]] ShortKey MetaKey(MetaKind kind, TenantId tenant);
+[[nodiscard]] ShortKey CountKey(TenantId tenant, TimerState state);
+
+// nullopt: these are not the bytes of such a key.
+struct TenantKey {
+  TenantId tenant = 0;
+  Key key;
+};
+struct TenantTimer {
+  TenantId tenant = 0;
+  TimerId id = 0;
+};
+struct OnceTime {
+  WallMs created;
+  TenantId tenant = 0;
+  std::string key;
+};
+[[nodiscard]] std::optional<Key> ParseTimeKey(std::string_view bytes);
+[[nodiscard]] std::optional<TenantTimer> ParseIdKey(std::string_view bytes);
+[[nodiscard]] std::optional<TenantKey> ParseDeadKey(std::string_view bytes);
+[[nodiscard]] std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes);
+
+// The smallest key after `key`; kKeyMax stays.
+[[nodiscard]] Key JustAbove(Key key);
+
+// For messages: "(1700000000000, 7)".
+[[nodiscard]] std::string KeyText(Key key);
+
+}  // namespace belfry

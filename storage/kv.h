@@ -1,0 +1,79 @@
+// kv.h - the seam to the engine that keeps ordered bytes. Implementations: rocks_kv, memory_kv.
+//
+// Threads: Commit, DropFilesBelow, Compact and Close on one thread; the reads and Health on any thread.
+// A view is used and released by one thread, and that thread does not Commit while it holds one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "storage/batch.h"
+#include "storage/drop_rule.h"
+
+namespace belfry {
+
+using Found = std::optional<std::string>;  // nullopt: the key is not there
+
+// Walks keys in order. Not valid: the end of the range, or an error: look at status().
+class KvIterator {
+ public:
+  virtual ~KvIterator() = default;
+  [[nodiscard]] virtual bool Valid() const = 0;
+  virtual void Next() = 0;
+  [[nodiscard]] virtual std::string_view key() const = 0;    // borrowed until Next
+  [[nodiscard]] virtual std::string_view value() const = 0;  // borrowed until Next
+  [[nodiscard]] virtual Status status() const = 0;
+};
+
+// Everything as it was at one moment, except that what DropRule names may vanish from it.
+class KvView {
+ public:
+  virtual ~KvView() = default;
+  [[nodiscard]] virtual Result<Found> Get(Cf cf, std::string_view key) const = 0;
+  // From the first key >= `lower`, to the last key < `upper`. `keep_cached` false: a long scan that
+  // must not push others out of the cache. The view outlives the iterator.
+  [[nodiscard]] virtual std::unique_ptr<KvIterator> Scan(Cf cf, std::string_view lower,
+                                                         std::string_view upper,
+                                                         bool keep_cached = true) const = 0;
+};
+
+class Kv {
+ public:
+  virtual ~Kv() = default;
+
+  // OK: all of the batch survives power loss. Not OK: nobody knows what of it does until the store
+  // is opened again, and every later Commit fails too.
+  [[nodiscard]] virtual Status Commit(const Batch& batch) = 0;
+
+  // The newest committed value.
+  [[nodiscard]] virtual Result<Found> Get(Cf cf, std::string_view key) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<KvView> View() const = 0;
+
+  // Gives back the space of whole files that hold nothing but keys in [lower, upper), which no view
+  // asks for any more. May do nothing.
+  [[nodiscard]] virtual Status DropFilesBelow(Cf cf, std::string_view lower,
+                                              std::string_view upper) = 0;
+
+  // Removes now whatever DropRule names and what was overwritten. Long; for tools and tests.
+  [[nodiscard]] virtual Status Compact() = 0;
+
+  // Not OK once anything failed behind the scenes (a flush, a compaction): stop and open again.
+  [[nodiscard]] virtual Status Health() const = 0;
+
+  // After this nothing may be called.
+  [[nodiscard]] virtual Status Close() = 0;
+
+  // What the engine may remove by itself. The ledger keeps it up to date.
+  [[nodiscard]] const std::shared_ptr<DropRule>& drop_rule() const { return drop_rule_; }
+
+ protected:
+  Kv() = default;
+
+ private:
+  std::shared_ptr<DropRule> drop_rule_ = std::make_shared<DropRule>();
+};
+
+}  // namespace belfry

@@ -1,0 +1,103 @@
+#include "storage/ledger.h"
+
+#include "storage/reads.h"
+
+namespace belfry {
+namespace {
+
+size_t KindOf(const Op& op) { return op.what.index(); }
+
+// Reads the committed store instead of the batch, so it needs its own run.
+bool EndsRun(const Op& op) {
+  return std::holds_alternative<LoadOp>(op.what) || std::holds_alternative<RetainOp>(op.what);
+}
+
+}  // namespace
+
+Ledger::Ledger(std::unique_ptr<Kv> kv, Books books)
+    : kv_(std::move(kv)), books_(std::move(books)), durable_(books_.Bounds()) {
+  kv_->drop_rule()->Set(durable_);
+}
+
+Result<std::unique_ptr<Ledger>> Ledger::Open(std::unique_ptr<Kv> kv, std::string new_store_id) {
+  Result<Books> books = Books::Read(*kv);
+  if (!books.ok()) return books.status();
+  std::unique_ptr<Ledger> ledger(new Ledger(std::move(kv), std::move(*books)));
+  if (ledger->books_.store_id().empty()) {
+    ledger->books_.Create(std::move(new_store_id));
+    if (Status s = ledger->CommitBatch(); !s.ok()) return s;
+  }
+  ledger->opened_ = ledger->books_.State();
+  return ledger;
+}
+
+Status Ledger::Apply(std::vector<Op> ops, std::vector<Completion>* done) {
+  if (!failed_.ok()) return failed_;
+  failed_ = ApplyAll(ops, done);
+  return failed_;
+}
+
+Status Ledger::ApplyAll(std::vector<Op>& ops, std::vector<Completion>* done) {
+  for (Op& op : ops) {
+    if (EndsRun(op)) {
+      if (Status s = EndRun(done); !s.ok()) return s;
+    }
+    Completion completion;
+    completion.kind = KindOf(op);
+    completion.token = op.token;
+    Status s = std::visit([&](auto& what) { return Do(what, &completion); }, op.what);
+    if (!s.ok()) return s;
+    pending_.push_back(std::move(completion));
+    if (EndsRun(op)) {
+      if (s = EndRun(done); !s.ok()) return s;
+    }
+  }
+  return EndRun(done);
+}
+
+Status Ledger::EndRun(std::vector<Completion>* done) {
+  if (!batch_.empty() || books_.changed()) {
+    if (Status s = CommitBatch(); !s.ok()) return s;
+  }
+  for (Completion& completion : pending_) done->push_back(std::move(completion));
+  pending_.clear();
+  return {};
+}
+
+Status Ledger::CommitBatch() {
+  books_.Write(&batch_);
+  if (Status s = kv_->Commit(batch_); !s.ok()) return s;
+  batch_.Clear();
+  if (bounds_changed_) {
+    durable_ = books_.Bounds();
+    kv_->drop_rule()->Set(durable_);
+    bounds_changed_ = false;
+  }
+  return {};
+}
+
+Result<Found> Ledger::Get(Cf cf, std::string_view key) {
+  if (blind_) return kv_->Get(cf, key);
+  std::string_view value;
+  switch (batch_.Find(cf, key, &value)) {
+    case Batch::Seen::kPut:
+      return Found(std::string(value));
+    case Batch::Seen::kDeleted:
+      return Found();
+    case Batch::Seen::kNothing:
+      break;
+  }
+  return kv_->Get(cf, key);
+}
+
+QueryResult Ledger::Run(const Query& query) const { return Answer(*kv_, query); }
+
+Status Ledger::RaisePast(TimerId last_id, uint64_t commit_no) {
+  books_.RaiseLastId(last_id);
+  books_.RaiseCommitNo(commit_no);
+  Status s = CommitBatch();
+  opened_ = books_.State();
+  return s;
+}
+
+}  // namespace belfry

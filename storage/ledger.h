@@ -1,0 +1,108 @@
+// ledger.h - the Store over a key-value engine: what each op reads and writes.
+//
+// Threads: as store.h says; Apply, RaisePast, Close and the figures on the commit thread, Run and
+// opened() on any. Owns its engine.
+//
+// Every op decides on the commit thread and sees exactly the ops before it, those of its own batch
+// included. A batch carries the commit number and all figures it changes (books.h), so any prefix of
+// batches is a consistent store. After a failure every Apply fails.
+//
+// An op that breaks a rule of base/op.h (an id given twice, a key that is not where the timer is, a
+// floor below an id given out) fails the store like a damaged record does: nothing is guessed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/batch.h"
+#include "storage/books.h"
+#include "storage/entry.h"
+#include "storage/kv.h"
+#include "storage/store.h"
+
+namespace belfry {
+
+class Ledger final : public Store {
+ public:
+  // Reads the figures. An empty engine becomes a store with the id `new_store_id` (10 characters).
+  [[nodiscard]] static Result<std::unique_ptr<Ledger>> Open(std::unique_ptr<Kv> kv,
+                                                            std::string new_store_id);
+
+  [[nodiscard]] const StoreState& opened() const override { return opened_; }
+  [[nodiscard]] Status Apply(std::vector<Op> ops, std::vector<Completion>* done) override;
+  [[nodiscard]] QueryResult Run(const Query& query) const override;
+
+  // Ids and commit numbers at or below these are never used again. Before the first Apply only.
+  [[nodiscard]] Status RaisePast(TimerId last_id, uint64_t commit_no);
+
+  // Of what was committed last.
+  [[nodiscard]] uint64_t commit_no() const { return books_.commit_no(); }
+  [[nodiscard]] TimerId last_id() const { return books_.last_id(); }
+  // Not OK once the engine failed behind the scenes.
+  [[nodiscard]] Status Health() const { return kv_->Health(); }
+  [[nodiscard]] Status Close() { return kv_->Close(); }
+
+ private:
+  // Where retention stands within one step.
+  struct Sweep {
+    WallMs before;
+    size_t removed = 0;
+    size_t examined = 0;
+    [[nodiscard]] bool Full() const;
+  };
+
+  Ledger(std::unique_ptr<Kv> kv, Books books);
+
+  // Each op adds to the batch and fills in its completion.
+  Status Do(PutOp& op, Completion* done);
+  Status Do(SettleOp& op, Completion* done);
+  Status Do(RetryOp& op, Completion* done);
+  Status Do(EraseByIdOp& op, Completion* done);
+  Status Do(FloorOp& op, Completion* done);
+  Status Do(MarkOp& op, Completion* done);
+  // These two run on an empty batch and read what is committed.
+  Status Do(LoadOp& op, Completion* done);
+  Status Do(RetainOp& op, Completion* done);
+
+  Status ApplyAll(std::vector<Op>& ops, std::vector<Completion>* done);
+  // Commits the batch; hands the completions of its ops over once it is durable.
+  Status EndRun(std::vector<Completion>* done);
+  Status CommitBatch();
+
+  // The newest value, this batch's own writes included.
+  Result<Found> Get(Cf cf, std::string_view key);
+  // nullopt: no such timer, or it is at or below its tenant's floor.
+  Result<std::optional<IdEntry>> FindEntry(TenantId tenant, TimerId id);
+  Result<TimerPtr> ReadDue(Key key);
+  // `answered`: the key made a timer not long ago, and `done` says what the repeat gets.
+  Status LookUpOnce(const PutOp& op, Completion* done, bool* answered);
+  Status PutOnce(const PutOp& op);
+
+  Status Erase(const EraseByIdOp& op, Completion* done);
+  Status PutDue(const Timer& timer);
+  Status PutEnded(const Timer& timer);
+  void PutEntry(const Timer& timer);
+  // Moves a live timer out of `due` to where its new state belongs.
+  Status End(const IdEntry& old, const Timer& timer);
+  void LowerLow(WallMs at);
+
+  Status SweepDone(const KvView& view, Sweep* sweep);
+  Status SweepDead(const KvView& view, TenantId tenant, Sweep* sweep);
+  Status SweepOnce(const KvView& view, Sweep* sweep);
+  Status Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep);
+
+  std::unique_ptr<Kv> kv_;
+  Books books_;
+  StoreState opened_;
+  Status failed_;
+  Batch batch_;
+  std::vector<Completion> pending_;  // of the ops in batch_
+  DropBounds durable_;               // what drop_rule was last told
+  bool bounds_changed_ = false;
+  bool blind_ = false;               // planted: Get does not see the batch
+  std::string scratch_;              // a record being encoded
+};
+
+}  // namespace belfry

@@ -1,0 +1,122 @@
+// Forgetting what ended long ago. One op is one bounded step and one batch; the rows of `done` and
+// `dead` themselves are not touched: everything below the cursor goes when their files do.
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "storage/ledger.h"
+#include "storage/record.h"
+
+namespace belfry {
+namespace {
+
+// Rows that cost only a look (revived since, or below the floor) may be passed in greater number.
+constexpr size_t kExaminedMax = 16 * kRetentionRowsMax;
+constexpr Key kFirst{};
+
+}  // namespace
+
+bool Ledger::Sweep::Full() const {
+  return removed >= kRetentionRowsMax || examined >= kExaminedMax;
+}
+
+Status Ledger::Do(RetainOp& op, Completion* done) {
+  Sweep sweep{op.before};
+  const Key done_from = books_.done_cursor();
+  std::vector<TenantId> dead_moved;
+  {
+    const auto view = kv_->View();
+    if (Status s = SweepDone(*view, &sweep); !s.ok()) return s;
+    for (const TenantId tenant : books_.TenantsWithDead()) {
+      const Key dead_from = books_.DeadCursorOf(tenant);
+      if (Status s = SweepDead(*view, tenant, &sweep); !s.ok()) return s;
+      if (books_.DeadCursorOf(tenant) != dead_from) dead_moved.push_back(tenant);
+    }
+    Sweep keys{op.now + -kIdempotencyKeepMs};
+    if (Status s = SweepOnce(*view, &keys); !s.ok()) return s;
+  }
+  done->removed = sweep.removed;
+  if (!books_.changed() && batch_.empty()) return {};
+  const bool done_moved = books_.done_cursor() != done_from;
+  if (Status s = CommitBatch(); !s.ok()) return s;
+  // Only now: the cursor is durable, nobody looks below it any more.
+  if (done_moved) {
+    const ShortKey upper = TimeKey(books_.done_cursor());
+    if (Status s = kv_->DropFilesBelow(Cf::kDone, TimeKey(kFirst), upper); !s.ok()) return s;
+  }
+  for (const TenantId tenant : dead_moved) {
+    const ShortKey upper = DeadKey(tenant, books_.DeadCursorOf(tenant));
+    if (Status s = kv_->DropFilesBelow(Cf::kDead, DeadKey(tenant, kFirst), upper); !s.ok()) return s;
+  }
+  return {};
+}
+
+Status Ledger::SweepDone(const KvView& view, Sweep* sweep) {
+  const Key start = books_.done_cursor();
+  Key cursor = start;
+  const auto rows = view.Scan(Cf::kDone, TimeKey(cursor), TimeKey({sweep->before, 0}), false);
+  for (; rows->Valid() && !sweep->Full(); rows->Next()) {
+    const std::optional<Key> key = ParseTimeKey(rows->key());
+    if (!key) return Corruption("done holds a key that does not parse");
+    const Result<TenantId> tenant = RecordTenant(rows->key(), rows->value());
+    if (!tenant.ok()) return Corruption("done " + KeyText(*key) + ": " + tenant.status().message());
+    if (Status s = Forget(*tenant, *key, false, sweep); !s.ok()) return s;
+    cursor = JustAbove(*key);
+  }
+  if (cursor != start) {
+    books_.SetDoneCursor(cursor);
+    bounds_changed_ = true;
+  }
+  return rows->status();
+}
+
+Status Ledger::SweepDead(const KvView& view, TenantId tenant, Sweep* sweep) {
+  const Key start = books_.DeadCursorOf(tenant);
+  Key cursor = start;
+  const auto rows = view.Scan(Cf::kDead, DeadKey(tenant, cursor),
+                              DeadKey(tenant, {sweep->before, 0}), false);
+  for (; rows->Valid() && !sweep->Full(); rows->Next()) {
+    const std::optional<TenantKey> parsed = ParseDeadKey(rows->key());
+    if (!parsed) return Corruption("dead holds a key that does not parse");
+    if (Status s = Forget(tenant, parsed->key, true, sweep); !s.ok()) return s;
+    cursor = JustAbove(parsed->key);
+  }
+  if (cursor != start) {
+    books_.SetDeadCursor(tenant, cursor);
+    bounds_changed_ = true;
+  }
+  return rows->status();
+}
+
+Status Ledger::Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep) {
+  ++sweep->examined;
+  const Result<std::optional<IdEntry>> found = FindEntry(tenant, finished.id);
+  if (!found.ok()) return found.status();
+  // Revived since, or ended once more at another time: that row speaks for it, not this one.
+  if (!*found || IsAlive((*found)->state) || (*found)->at != finished.at) return {};
+  if (dead != ((*found)->state == TimerState::kDead)) return {};
+  batch_.Delete(Cf::kIds, IdKey(tenant, finished.id));
+  ++sweep->removed;
+  return books_.Count(tenant, (*found)->state, -1);
+}
+
+Status Ledger::SweepOnce(const KvView& view, Sweep* sweep) {
+  const WallMs start = books_.once_cursor();
+  WallMs cursor = start;
+  const auto rows =
+      view.Scan(Cf::kOnce, OnceTimeKey(cursor, 0, {}), OnceTimeKey(sweep->before, 0, {}), false);
+  for (; rows->Valid() && !sweep->Full(); rows->Next()) {
+    const std::optional<OnceTime> row = ParseOnceTimeKey(rows->key());
+    if (!row) return Corruption("once holds a key that does not parse");
+    ++sweep->removed;
+    cursor = row->created;
+    batch_.Delete(Cf::kOnce, rows->key());
+    batch_.Delete(Cf::kOnce, OnceKey(row->tenant, row->key));
+  }
+  // Up to the end of the range when all of it went: the next scan starts behind the deletes.
+  if (!rows->Valid() && rows->status().ok() && cursor > start) cursor = sweep->before;
+  if (cursor != start) books_.SetOnceCursor(cursor);
+  return rows->status();
+}
+
+}  // namespace belfry

@@ -1,0 +1,213 @@
+#include "storage/rocks_kv.h"
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/listener.h>
+
+#include <atomic>
+#include <mutex>
+
+#include "base/planted.h"
+#include "storage/rocks_options.h"
+
+namespace belfry {
+namespace {
+
+rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+Status StatusOf(const rocksdb::Status& s) {
+  if (s.ok()) return {};
+  return s.IsCorruption() ? Corruption(s.ToString()) : IoError(s.ToString());
+}
+
+// Remembers the first thing that went wrong, here or on RocksDB's own threads.
+class Watcher final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
+    Fail(StatusOf(*error));
+  }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+  const char* Name() const override { return "belfry.watcher"; }
+
+  void Fail(Status status) {
+    const std::lock_guard lock(mutex_);
+    if (failed_) return;
+    first_ = std::move(status);
+    failed_ = true;
+  }
+  [[nodiscard]] Status Health() const {
+    if (!failed_) return {};
+    const std::lock_guard lock(mutex_);
+    return first_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::atomic<bool> failed_ = false;
+  Status first_;
+};
+
+class RocksIterator final : public KvIterator {
+ public:
+  RocksIterator(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options,
+                std::string_view lower, std::string_view upper)
+      : upper_(upper), upper_slice_(upper_) {
+    options.iterate_upper_bound = &upper_slice_;
+    it_.reset(db->NewIterator(options, family));
+    it_->Seek(SliceOf(lower));
+  }
+
+  [[nodiscard]] bool Valid() const override { return it_->Valid(); }
+  void Next() override { it_->Next(); }
+  [[nodiscard]] std::string_view key() const override { return ViewOf(it_->key()); }
+  [[nodiscard]] std::string_view value() const override { return ViewOf(it_->value()); }
+  [[nodiscard]] Status status() const override { return StatusOf(it_->status()); }
+
+ private:
+  const std::string upper_;
+  const rocksdb::Slice upper_slice_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+struct Database {
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+
+  ~Database() { CloseFamilies(); }
+  void CloseFamilies() {
+    for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+    families.clear();
+  }
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* Family(Cf cf) const {
+    return families[static_cast<size_t>(cf)];
+  }
+  [[nodiscard]] Result<Found> Get(const rocksdb::ReadOptions& options, Cf cf,
+                                  std::string_view key) const {
+    std::string value;
+    const rocksdb::Status s = db->Get(options, Family(cf), SliceOf(key), &value);
+    if (s.IsNotFound()) return Found();
+    if (!s.ok()) return StatusOf(s);
+    return Found(std::move(value));
+  }
+};
+
+class RocksView final : public KvView {
+ public:
+  explicit RocksView(const Database& database)
+      : database_(database), snapshot_(database.db->GetSnapshot()) {
+    options_.snapshot = snapshot_;
+  }
+  ~RocksView() override { database_.db->ReleaseSnapshot(snapshot_); }
+
+  [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
+    return database_.Get(options_, cf, key);
+  }
+  [[nodiscard]] std::unique_ptr<KvIterator> Scan(Cf cf, std::string_view lower,
+                                                 std::string_view upper,
+                                                 bool keep_cached) const override {
+    rocksdb::ReadOptions options = options_;
+    options.fill_cache = keep_cached;
+    return std::make_unique<RocksIterator>(database_.db.get(), database_.Family(cf), options, lower,
+                                           upper);
+  }
+
+ private:
+  const Database& database_;
+  const rocksdb::Snapshot* snapshot_;
+  rocksdb::ReadOptions options_;
+};
+
+class RocksKv final : public Kv {
+ public:
+  Status Open(const std::string& path, const RocksOptions& options, RocksMode mode) {
+    rocksdb::DBOptions db_options = RocksDbOptions(options, mode);
+    db_options.listeners.push_back(watcher_);
+    const auto families = RocksFamilies(options, drop_rule());
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status s =
+        mode == RocksMode::kReadOnly
+            ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &database_.families, &db)
+            : rocksdb::DB::Open(db_options, path, families, &database_.families, &db);
+    database_.db.reset(db);
+    read_only_ = mode == RocksMode::kReadOnly;
+    return StatusOf(s);
+  }
+
+  [[nodiscard]] Status Commit(const Batch& batch) override {
+    if (Status s = Health(); !s.ok()) return s;
+    constexpr size_t kProtectionBytes = 8;
+    rocksdb::WriteBatch writes(batch.bytes() + batch.size() * 16, 0, kProtectionBytes, 0);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (Status s = Add(batch.at(i), &writes); !s.ok()) return s;
+    }
+    rocksdb::WriteOptions options;
+    options.sync = !Planted(Bug::kAcknowledgeBeforeSync);
+    Status s = StatusOf(database_.db->Write(options, &writes));
+    if (!s.ok()) watcher_->Fail(s);
+    return s;
+  }
+
+  [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
+    return database_.Get({}, cf, key);
+  }
+
+  [[nodiscard]] std::unique_ptr<KvView> View() const override {
+    return std::make_unique<RocksView>(database_);
+  }
+
+  [[nodiscard]] Status DropFilesBelow(Cf cf, std::string_view lower,
+                                      std::string_view upper) override {
+    const rocksdb::Slice from = SliceOf(lower);
+    const rocksdb::Slice to = SliceOf(upper);
+    return StatusOf(
+        rocksdb::DeleteFilesInRange(database_.db.get(), database_.Family(cf), &from, &to, false));
+  }
+
+  [[nodiscard]] Status Compact() override {
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+    for (rocksdb::ColumnFamilyHandle* family : database_.families) {
+      const rocksdb::Status s = database_.db->CompactRange(options, family, nullptr, nullptr);
+      if (!s.ok()) return StatusOf(s);
+    }
+    return {};
+  }
+
+  [[nodiscard]] Status Health() const override { return watcher_->Health(); }
+
+  // Flushing first leaves the next start no log to replay.
+  [[nodiscard]] Status Close() override {
+    rocksdb::Status s;
+    if (!read_only_ && Health().ok()) s = database_.db->Flush({}, database_.families);
+    database_.CloseFamilies();
+    const rocksdb::Status closed = database_.db->Close();
+    return StatusOf(s.ok() ? closed : s);
+  }
+
+ private:
+  [[nodiscard]] Status Add(const Batch::Write& write, rocksdb::WriteBatch* writes) {
+    rocksdb::ColumnFamilyHandle* family = database_.Family(write.cf);
+    const rocksdb::Slice key = SliceOf(write.key);
+    return StatusOf(write.is_put ? writes->Put(family, key, SliceOf(write.value))
+                                 : writes->Delete(family, key));
+  }
+
+  std::shared_ptr<Watcher> watcher_ = std::make_shared<Watcher>();
+  Database database_;
+  bool read_only_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Kv>> OpenRocks(const std::string& path, const RocksOptions& options,
+                                      RocksMode mode) {
+  auto kv = std::make_unique<RocksKv>();
+  if (Status s = kv->Open(path, options, mode); !s.ok()) return s;
+  return std::unique_ptr<Kv>(std::move(kv));
+}
+
+}  // namespace belfry

@@ -1,0 +1,35 @@
+// rocks_kv.h - the engine on disk. RocksDB is known to rocks_kv.cc and rocks_options.cc alone.
+//
+// Threads: as kv.h. Every commit is one WriteBatch and one fdatasync of the log; no option turns
+// that off. Settings and their reasons are in rocks_options.cc.
+//
+// Nothing is resumed in process: after a failed write, sync, flush or compaction Health() and every
+// Commit fail, and only opening the directory again tells what is stored.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "storage/kv.h"
+
+namespace belfry {
+
+struct RocksOptions {
+  size_t block_cache_bytes = size_t{64} << 20;   // blocks, indexes and filters together
+  size_t write_buffer_bytes = size_t{64} << 20;  // all column families together
+};
+
+enum class RocksMode {
+  kCreate,    // the directory holds no store yet
+  kExisting,  // replays the log, and may rewrite it
+  kReadOnly,  // replays the log into memory and leaves every file as it is
+  kSalvage,   // kExisting, but log files the store knows of may be missing
+};
+
+// kCorruption or kIoError with what RocksDB says. The directory is not shared: see data_dir.h.
+[[nodiscard]] Result<std::unique_ptr<Kv>> OpenRocks(const std::string& path,
+                                                    const RocksOptions& options, RocksMode mode);
+
+}  // namespace belfry

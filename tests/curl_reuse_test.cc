@@ -1,0 +1,136 @@
+// Connections that are used again: one request on the wire is one recorded attempt.
+#include <gtest/gtest.h>
+
+#include "delivery/curl_sender.h"
+#include "tests/support/receiver_http.h"
+#include "tests/support/receiver_rig.h"
+
+namespace belfry {
+namespace {
+
+const std::vector<std::string>& Bodies() {
+  static const std::vector<std::string> bodies{"", "body", std::string(100 * 1024, 'b')};
+  return bodies;
+}
+
+TEST(CurlReuse, OneConnectionCarriesManyAttempts) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
+  EXPECT_EQ(receiver.connections(), 1);
+}
+
+TEST(CurlReuse, DroppedAfterReadingTheRequestIsNotSentAgain) {
+  for (const Then then : {Then::kClose, Then::kReset}) {
+    for (const std::string& body : Bodies()) {
+      SenderRig rig;
+      Receiver receiver(rig.loop);
+      receiver.OnRequest([&](const Received& request) {
+        return request.index == 1 ? AnswerWith(200) : Answer{"", then};
+      });
+      for (int i = 0; i < 10; ++i) {
+        rig.Send(receiver.url("/"), body);
+        // Each second attempt goes out on a connection that then dies.
+        if (i % 2 == 1) {
+          EXPECT_EQ(rig.outcomes.back().kind, OutcomeKind::kFailed);
+          EXPECT_EQ(rig.outcomes.back().error, "connection lost");
+        } else {
+          EXPECT_EQ(rig.outcomes.back().status, 200);
+        }
+      }
+      EXPECT_EQ(rig.outcomes.size(), 10u);
+      EXPECT_EQ(receiver.requests().size(), 10u) << body.size();
+    }
+  }
+}
+
+TEST(CurlReuse, DroppedBeforeReadingTheRequestIsNotSentAgain) {
+  for (const std::string& body : Bodies()) {
+    SenderRig rig;
+    Receiver receiver(rig.loop);
+    receiver.ResetUnreadAfter(1);
+    for (int i = 0; i < 10; ++i) {
+      const Outcome outcome = rig.Send(receiver.url("/"), body);
+      EXPECT_EQ(outcome.kind, i % 2 == 0 ? OutcomeKind::kAnswered : OutcomeKind::kFailed) << i;
+    }
+    EXPECT_EQ(receiver.requests().size(), 5u) << body.size();
+    EXPECT_EQ(receiver.resets_unread(), 5);
+    EXPECT_EQ(receiver.connections(), 5);
+  }
+}
+
+TEST(CurlReuse, AConnectionClosedWhileIdleCostsNothing) {
+  for (const std::string& body : Bodies()) {
+    SenderRig rig;
+    Receiver receiver(rig.loop);
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_EQ(rig.Send(receiver.url("/"), body).status, 200);
+      receiver.CloseAll();
+      rig.loop.RunTurns(3);
+    }
+    EXPECT_EQ(receiver.requests().size(), 5u);
+  }
+}
+
+TEST(CurlReuse, AnAnswerNobodyAskedForAnswersNothing) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
+  receiver.Say("HTTP/1.1 299 Unasked\r\nContent-Length: 0\r\n\r\n");
+  rig.loop.RunTurns(3);
+  EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
+  EXPECT_EQ(receiver.requests().size(), 2u);
+}
+
+TEST(CurlReuse, TwoAnswersToOneRequestAnswerOnlyThat) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  receiver.OnRequest([](const Received&) {
+    return Answer{AnswerWith(200).bytes + "HTTP/1.1 299 Again\r\nContent-Length: 0\r\n\r\n",
+                  Then::kKeep};
+  });
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
+  EXPECT_EQ(receiver.requests().size(), 5u);
+}
+
+TEST(CurlReuse, ATightenedPolicyHoldsForOpenConnections) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  const std::string by_name = "http://localhost:" + std::to_string(receiver.port()) + "/";
+  EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
+  EXPECT_EQ(rig.Send(by_name).status, 200);
+  const size_t before = receiver.requests().size();
+  rig.sender->SetPolicy(PolicyOf({"loopback"}, {"127.0.0.1"}));
+  EXPECT_EQ(rig.Send(receiver.url("/")).kind, OutcomeKind::kForbidden);
+  EXPECT_EQ(rig.Send(by_name).kind, OutcomeKind::kForbidden);
+  EXPECT_EQ(receiver.requests().size(), before);
+}
+
+// The request waits for its turn when the policy changes: only the check before writing sees it.
+TEST(CurlReuse, ThePolicyIsJudgedAgainBeforeTheRequestIsWritten) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
+  rig.Start(receiver.url("/"));
+  rig.sender->SetPolicy(PolicyOf({"public"}));
+  ASSERT_TRUE(rig.Settle());
+  EXPECT_EQ(rig.outcomes.back().kind, OutcomeKind::kForbidden);
+  EXPECT_EQ(rig.outcomes.back().error, "policy");
+  EXPECT_EQ(receiver.requests().size(), 1u);
+  EXPECT_EQ(receiver.connections(), 1);  // it was reused up to this check
+}
+
+TEST(CurlReuse, IdleConnectionsAreBounded) {
+  SenderOptions options = SenderRig::LoopbackOptions();
+  options.max_in_flight = 100;
+  options.idle_connections_max = 10;
+  SenderRig rig(options);
+  Receiver receiver(rig.loop);
+  for (int i = 0; i < 100; ++i) rig.Start(receiver.url("/"));
+  ASSERT_TRUE(rig.Settle());
+  EXPECT_EQ(receiver.requests().size(), 100u);
+  EXPECT_TRUE(rig.loop.RunUntil([&] { return receiver.open_connections() <= 10; }));
+}
+
+}  // namespace
+}  // namespace belfry

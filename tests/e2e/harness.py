@@ -1,0 +1,317 @@
+"""Runs the real binary: starts it, waits for READY=1, kills it, and leaves nothing behind.
+
+Nothing here sleeps to wait for readiness: READY=1 arrives on a NOTIFY_SOCKET of ours, exits on a
+pidfd, conditions of the API are polled. Every process started is ended by its own pid.
+"""
+
+import atexit
+import os
+import pathlib
+import random
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from http_client import Client, Closed
+from receiver import Answer, Receiver  # noqa: F401: for the tests
+
+BINARY = None  # set by main()
+
+_running = set()
+
+
+def _end_all():
+    for process in list(_running):
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+atexit.register(_end_all)
+
+
+def main():
+    """`file.py BINARY [unittest arguments]`"""
+    global BINARY
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} BINARY [unittest arguments]")
+    BINARY = os.path.abspath(sys.argv[1])
+    import __main__  # the test file, which was run as a program
+    unittest.main(module=__main__, argv=[sys.argv[0]] + sys.argv[2:], verbosity=2)
+
+
+def free_port():
+    """Below the range of ports that connections take, so that no client of ours can sit on it."""
+    for _ in range(1000):
+        port = random.randint(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
+
+
+def poll(condition, what, timeout_s=20, every_s=0.005):
+    """Polls until `condition()` is true, and returns it."""
+    end = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(every_s)
+
+
+class Died(AssertionError):
+    pass
+
+
+class Daemon:
+    """One data directory and the process on it, if any. The port stays over restarts.
+
+    config   None runs with --data and --listen alone (the development profile); a string is the text
+             of a YAML file, flags still name data and listen.
+    wrap     words put before the command, e.g. strace -D: must keep the pid.
+    """
+
+    def __init__(self, root, config=None, args=(), wrap=(), data=None, listen=None):
+        self.root = pathlib.Path(root)
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.data = pathlib.Path(data) if data else self.root / "data"
+        self.port = free_port()
+        self.listen = listen or f"127.0.0.1:{self.port}"
+        self.config = config
+        self.args = list(args)
+        self.wrap = list(wrap)
+        self.process = None
+        self.notes = []          # what came on NOTIFY_SOCKET, one word each
+        self.ready_mono = None
+        self._client = None
+        self._notify = None
+        self.log_path = self.root / "stderr.log"
+
+    # --- life ------------------------------------------------------------------------------------
+    def spawn(self, args=()):
+        """Starts the process without waiting for anything."""
+        assert self.process is None or self.process.poll() is not None
+        self.forget_client()
+        self._open_notify()
+        command = self.wrap + [BINARY, "serve", "--data", str(self.data), "--listen", self.listen]
+        if self.config is not None:
+            path = self.root / "config.yaml"
+            path.write_text(self.config)
+            command += ["--config", str(path)]
+        if shutil.which("setpriv"):
+            command = ["setpriv", "--pdeathsig", "KILL"] + command
+        self.log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                command + self.args + list(args), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "NOTIFY_SOCKET": self._notify.getsockname()}, cwd=self.root)
+        _running.add(self.process)
+        self.notes = []
+        return self
+
+    def start(self, args=(), timeout_s=30):
+        """Starts it and waits for READY=1."""
+        self.spawn(args)
+        self.wait_note("READY=1", timeout_s)
+        self.ready_mono = time.monotonic()
+        return self
+
+    def wait_note(self, word, timeout_s=30):
+        end = time.monotonic() + timeout_s
+        pidfd = os.pidfd_open(self.process.pid)
+        try:
+            while word not in self.notes:
+                left = end - time.monotonic()
+                ready, _, _ = select.select([self._notify, pidfd], [], [], max(0, left))
+                if self._notify in ready:
+                    self.notes += self._notify.recv(4096).decode().split("\n")
+                elif pidfd in ready:
+                    raise Died(f"exited with {self.process.wait()} before {word}:\n{self.log()}")
+                elif left <= 0:
+                    raise AssertionError(f"no {word} within {timeout_s} s:\n{self.log()}")
+        finally:
+            os.close(pidfd)
+
+    def kill(self):
+        """kill -9, and waits until it is gone."""
+        return self.end(signal.SIGKILL)
+
+    def end(self, number, timeout_s=30):
+        self.signal(number)
+        return self.wait(timeout_s)
+
+    def signal(self, number):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait(self, timeout_s=30):
+        """The exit code; negative for a signal."""
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout_s} s:\n{self.log()}") from None
+        _running.discard(self.process)
+        self.forget_client()
+        return code
+
+    def restart(self, args=()):
+        self.kill()
+        return self.start(args)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def close(self):
+        if self.alive():
+            self.kill()
+        self.forget_client()
+        if self._notify is not None:
+            self._notify.close()
+            self._notify = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def log(self, whole=False):
+        """What this run wrote; its end, unless `whole`."""
+        text = self.log_path.read_bytes()[self.log_offset:].decode(errors="replace")
+        return text if whole else text[-6000:]
+
+    def _open_notify(self):
+        if self._notify is None:
+            self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._notify.bind(str(self.root / "notify"))
+        self._notify.setblocking(False)
+        try:
+            while self._notify.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        self._notify.setblocking(True)
+
+    # --- API -------------------------------------------------------------------------------------
+    def client(self, timeout_s=20):
+        """A new connection; the caller closes it."""
+        return Client(("127.0.0.1", self.port), timeout_s)
+
+    def forget_client(self):
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def request(self, method, target, body=None, headers=()):
+        """One request on a connection that is kept, and made again when the server closed it."""
+        if self._client is None:
+            self._client = self.client()
+        try:
+            response = self._client.request(method, target, body, headers)
+        except Exception:
+            self.forget_client()
+            raise
+        if response.header("connection") == "close":
+            self.forget_client()
+        return response
+
+    def get(self, target, headers=()):
+        return self.request("GET", target, headers=headers)
+
+    def set(self, url, headers=(), **members):
+        """POST /timers; the id. Without a time it is due at once."""
+        if not {"hours", "minutes", "seconds", "delay", "at"} & members.keys():
+            members["seconds"] = 0
+        response = self.request("POST", "/timers", {"url": url, **members}, headers)
+        if response.status != 201:
+            raise AssertionError(f"{response.status} {response.body!r}\n{self.log()}")
+        return response.json()["id"]
+
+    def view(self, timer_id):
+        response = self.get(f"/timers/{timer_id}?view=full")
+        if response.status != 200:
+            raise AssertionError(f"timer {timer_id}: {response.status} {response.body!r}")
+        return response.json()
+
+    def wait_state(self, timer_id, state, timeout_s=20):
+        def reached():
+            view = self.view(timer_id)
+            return view if view["state"] == state else None
+        return poll(reached, f"timer {timer_id} {state}", timeout_s)
+
+    def count(self, query=""):
+        response = self.get("/timers/count" + query)
+        if response.status != 200:
+            raise AssertionError(f"{response.status} {response.body!r}")
+        return response.json()["count"]
+
+    def list_all(self, query=""):
+        """Every timer, over all pages."""
+        timers, target = [], "/timers?limit=1000" + query
+        while target:
+            page = self.get(target)
+            assert page.status == 200, page.body
+            timers += page.json()
+            link = page.header("link")
+            target = link[link.index("<") + 1:link.index(">")] if link else None
+        return timers
+
+
+class Case(unittest.TestCase):
+    """A test with a directory of its own, and daemons and receivers that end with it."""
+
+    def setUp(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="belfry-e2e-"))
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
+
+    def daemon(self, name="d", **options):
+        daemon = Daemon(self.root / name, **options)
+        self.addCleanup(daemon.close)
+        return daemon
+
+    def receiver(self, behave=None, **options):
+        receiver = Receiver(behave, **options)
+        self.addCleanup(receiver.stop)
+        return receiver
+
+    def unused_url(self, path="/hook"):
+        """Nobody listens there."""
+        return f"http://127.0.0.1:{free_port()}{path}"
+
+
+class SharedCase(unittest.TestCase):
+    """Tests that share one running daemon; `config` as for Daemon."""
+
+    config = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = pathlib.Path(tempfile.mkdtemp(prefix="belfry-e2e-"))
+        cls.addClassCleanup(shutil.rmtree, cls.root, ignore_errors=True)
+        cls.d = Daemon(cls.root / "d", config=cls.config)
+        cls.addClassCleanup(cls.d.close)
+        cls.d.start()
+
+    def receiver(self, behave=None, **options):
+        receiver = Receiver(behave, **options)
+        self.addCleanup(receiver.stop)
+        return receiver
+
+
+def show(line):
+    """A figure for the reader of the test's output."""
+    print(f"    {line}", flush=True)
+
+
+__all__ = ["Answer", "Case", "Client", "Closed", "Daemon", "Died", "Receiver", "SharedCase",
+           "free_port", "main", "poll", "show"]

@@ -1,0 +1,74 @@
+// Built with BELFRY_PLANTED_BUGS: switches on one bug at a time and wants the simulator to find it.
+#include <gtest/gtest.h>
+
+#include "base/planted.h"
+#include "tests/sim/world.h"
+
+namespace belfry::sim {
+namespace {
+
+constexpr uint64_t kSeedsMax = 2000;
+
+struct Planting {
+  const char* name;
+  Bug bug;
+};
+
+void PrintTo(const Planting& planting, std::ostream* out) { *out << planting.name; }
+
+class PlantedBug : public testing::TestWithParam<Planting> {
+ protected:
+  ~PlantedBug() override { planted_bug = Bug::kNone; }
+};
+
+// A seed that aborts on a CHECK counts as found: in this build CHECK throws.
+std::optional<std::string> RunSeed(uint64_t seed) {
+  try {
+    World world(seed, false);
+    const auto violation = world.Run();
+    if (violation) return violation->what;
+  } catch (const CheckFailure& failure) {
+    return failure.what;
+  }
+  return std::nullopt;
+}
+
+TEST_P(PlantedBug, IsFoundByTheSimulator) {
+  planted_bug = GetParam().bug;
+  for (uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
+    if (const auto found = RunSeed(seed)) {
+      std::printf("seed %lu: %s\n", seed, found->c_str());
+      return;
+    }
+  }
+  FAIL() << "not found in " << kSeedsMax << " seeds";
+}
+
+TEST(NoPlantedBug, IsFoundWhereThereIsNone) {
+  planted_bug = Bug::kNone;
+  for (uint64_t seed = 1; seed <= 200; ++seed) EXPECT_EQ(RunSeed(seed), std::nullopt) << seed;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PlantedBug,
+    testing::Values(Planting{"AnswerBeforeCommit", Bug::kAnswerBeforeCommit},
+                    Planting{"ArmBeforeCommit", Bug::kArmBeforeCommit},
+                    Planting{"CancelOnlyInHeap", Bug::kCancelOnlyInHeap},
+                    Planting{"ClockBackRefires", Bug::kClockBackRefires},
+                    Planting{"WatermarkPastLiveTimer", Bug::kWatermarkPastLiveTimer},
+                    Planting{"TiesLost", Bug::kTiesLost},
+                    Planting{"StalePageAccepted", Bug::kStalePageAccepted},
+                    Planting{"PageArmsQueuedCancel", Bug::kPageArmsQueuedCancel},
+                    Planting{"OutcomeNotDurable", Bug::kOutcomeNotDurable},
+                    Planting{"SetInsteadOfCount", Bug::kSetInsteadOfCount},
+                    Planting{"HorizonInfiniteOnSkipped", Bug::kHorizonInfiniteOnSkipped},
+                    Planting{"AcknowledgeBeforeSync", Bug::kAcknowledgeBeforeSync},
+                    Planting{"RetryAsTwoBatches", Bug::kRetryAsTwoBatches},
+                    Planting{"WatermarkNotLowered", Bug::kWatermarkNotLowered},
+                    Planting{"FloorNotHonouredByPage", Bug::kFloorNotHonouredByPage},
+                    Planting{"OpBlindToItsGroup", Bug::kOpBlindToItsGroup},
+                    Planting{"LateOutcomeCountsBelowFloor", Bug::kLateOutcomeCountsBelowFloor}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace belfry::sim

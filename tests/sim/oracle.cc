@@ -1,0 +1,147 @@
+#include "tests/sim/oracle.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/limits.h"
+
+namespace belfry::sim {
+
+std::string Oracle::Name(TimerId id) { return "timer " + std::to_string(id); }
+
+void Oracle::Fail(const std::string& what) {
+  if (!violation_) violation_ = what;
+}
+
+void Oracle::SetAcknowledged(TimerId id, const std::string& idempotency_key, WallMs now) {
+  Known& known = timers_[id];
+  known.acknowledged = true;
+  if (!live_.contains(id) && !known.settled && id > floor_) {
+    Fail("I7: " + Name(id) + " was acknowledged and is not durable");
+  }
+  if (idempotency_key.empty()) return;
+  const auto [first, fresh] = first_by_key_.try_emplace(idempotency_key, id, now);
+  if (fresh || first->second.first == id) return;
+  // Around the end of the 24 hours, and after clock steps, either answer is right.
+  if (std::llabs(now - first->second.second) < kIdempotencyKeepMs - kHourMs) {
+    Fail("two timers for one idempotency key: " + Name(first->second.first) + " and " + Name(id));
+  }
+  first->second = {id, now};
+}
+
+void Oracle::CancelAcknowledged(TimerId id) {
+  Known& known = timers_[id];
+  known.cancelled = true;
+  if (known.firing) Fail("I4: " + Name(id) + " was answered `cancelled` while it was firing");
+  if (live_.contains(id)) Fail("I4: " + Name(id) + " was answered `cancelled` and is stored alive");
+}
+
+void Oracle::CancelAllAsked(TimerId last_id) { floor_asked_ = std::max(floor_asked_, last_id); }
+
+void Oracle::CancelAllAcknowledged(TimerId last_id) {
+  if (last_id > floor_) Fail("I7: a delete of all was acknowledged and is not durable");
+}
+
+void Oracle::TooLate(TimerId id, bool already_firing) {
+  const Known& known = timers_[id];
+  if (already_firing && !known.firing) Fail(Name(id) + " was answered `already_firing` at rest");
+  if (!already_firing && !known.settled) Fail(Name(id) + " was answered `fired` or `dead` alive");
+}
+
+void Oracle::Applied(const Completion& done) {
+  if (done.timer) {
+    live_[done.id] = KeyOf(*done.timer);
+    timers_[done.id].due = done.timer->due;
+    if (done.id <= floor_) Fail("I4: " + Name(done.id) + " lives below the floor");
+  }
+  if (done.kind == kOpKind<SettleOp> && done.result == OpResult::kDone) {
+    live_.erase(done.id);
+    timers_[done.id].settled = true;
+  }
+  if (done.kind == kOpKind<EraseByIdOp> && done.result == OpResult::kCancelled) {
+    live_.erase(done.id);
+    timers_[done.id].settled = true;
+  }
+}
+
+void Oracle::FloorApplied(TimerId last_id) {
+  floor_ = std::max(floor_, last_id);
+  live_.erase(live_.begin(), live_.upper_bound(last_id));
+}
+
+void Oracle::Recovered(std::map<TimerId, Key> live, const std::map<TimerId, TimerState>& all,
+                       TimerId floor) {
+  if (floor < floor_) Fail("I4: a delete of all was durable and is lost");
+  floor_ = floor_asked_ = std::max(floor_, floor);
+  for (const auto& [id, key] : live) {
+    const Known& known = timers_[id];
+    if (known.cancelled) Fail("I4: " + Name(id) + " was cancelled and came back");
+    if (known.settled) Fail("I4: " + Name(id) + " was settled and came back");
+    if (id <= floor_) Fail("I4: " + Name(id) + " came back from below the floor");
+  }
+  for (const auto& [id, key] : live_) {
+    if (id > floor_asked_ && !all.contains(id)) Fail("I1: " + Name(id) + " was durable and is lost");
+  }
+  for (auto& [id, known] : timers_) {
+    if (live.contains(id)) continue;
+    // Settled by a group whose outcome was unknown.
+    if (all.contains(id)) known.settled = true;
+    if (known.acknowledged && !known.settled && id > floor_asked_) {
+      Fail("I1: " + Name(id) + " was acknowledged and is lost");
+    }
+  }
+  live_ = std::move(live);
+}
+
+void Oracle::Started(const Delivery& delivery, WallMs now) {
+  ++deliveries_;
+  const TimerId id = delivery.timer->id;
+  Known& known = timers_[id];
+  if (!live_.contains(id)) Fail("I4: " + Name(id) + " started and is not durable and alive");
+  if (known.cancelled) Fail("I4: " + Name(id) + " started after its cancel was acknowledged");
+  if (id <= floor_asked_) Fail("I4: " + Name(id) + " started below the floor");
+  if (now < delivery.timer->due) Fail("I3: " + Name(id) + " started before it was due");
+  if (now < delivery.timer->next_attempt) Fail("I3: " + Name(id) + " was retried early");
+  if (known.firing) Fail("I5: " + Name(id) + " started twice at once");
+  if (known.succeeded_this_life) Fail("I5: " + Name(id) + " started again after a 2xx");
+  if (delivery.attempt < known.attempt) Fail("I6: " + Name(id) + " went back in its attempts");
+  const bool repeated = delivery.attempt == known.attempt && known.attempt != 0;
+  if (repeated && !known.crash_since_start && !known.uncharged) {
+    Fail("I6: " + Name(id) + " repeated an attempt without a crash");
+  }
+  known.attempt = delivery.attempt;
+  known.firing = true;
+  known.crash_since_start = false;
+  known.uncharged = false;
+}
+
+void Oracle::Ended(const Outcome& outcome) {
+  Known& known = timers_[outcome.id];
+  known.firing = false;
+  known.uncharged =
+      outcome.kind == OutcomeKind::kLocalFault || outcome.kind == OutcomeKind::kInterrupted;
+  if (outcome.kind == OutcomeKind::kAnswered && outcome.status / 100 == 2) {
+    known.succeeded_this_life = true;
+  }
+}
+
+void Oracle::Crashed() {
+  for (auto& [id, known] : timers_) {
+    known.firing = false;
+    known.succeeded_this_life = false;
+    known.crash_since_start = true;
+  }
+}
+
+void Oracle::Finished() {
+  for (const auto& [id, key] : live_) {
+    if (id > floor_asked_) Fail("I2: " + Name(id) + " never ended though its target is healthy");
+  }
+  for (const auto& [id, known] : timers_) {
+    if (known.acknowledged && !known.settled && id > floor_asked_) {
+      Fail("I1: " + Name(id) + " was acknowledged and has no end");
+    }
+  }
+}
+
+}  // namespace belfry::sim

@@ -1,0 +1,434 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/check.h"
+#include "base/rfc3339.h"
+#include "tests/support/invariants.h"
+
+namespace belfry::sim {
+namespace {
+
+constexpr int kSteps = 250;
+constexpr int kDrainRounds = 5'000;
+constexpr uint64_t kTargets = 4;
+
+}  // namespace
+
+World::World(uint64_t seed, bool verbose)
+    : seed_(seed), verbose_(verbose), random_(seed), disk_(std::make_shared<MemoryDisk>()) {
+  options_.window_bytes = 600 + Random(8) * 600;
+  options_.max_in_flight = 1 + Random(4);
+  options_.per_target_in_flight = 1 + Random(3);
+  options_.retention_ms = 7 * kDayMs;
+  options_.jitter_seed = seed;
+  options_.retry.max_attempts = 3;
+  options_.retry.schedule_ms = {kSecondMs, 5 * kSecondMs};
+  for (uint64_t i = 0; i < kTargets; ++i) {
+    targets_.push_back(OneIn(2) ? Target::kHealthy
+                                : static_cast<Target>(Random(uint64_t(Target::kCount))));
+  }
+  Open();
+}
+
+std::optional<Violation> World::Run() {
+  for (step_ = 0; step_ < kSteps && !oracle_.violation(); ++step_) Step();
+  if (!oracle_.violation()) Drain();
+  if (!oracle_.violation()) return std::nullopt;
+  return Violation{seed_, step_, *oracle_.violation()};
+}
+
+void World::Step() {
+  switch (Random(12)) {
+    case 0:
+    case 1:
+    case 2:
+      ClientStep();
+      break;
+    case 3:
+    case 4:
+      StoreStep();
+      break;
+    case 5:
+    case 6:
+      CompletionStep();
+      break;
+    case 7:
+    case 8:
+      DeliveryStep();
+      break;
+    case 9:
+    case 10:
+      ClockStep();
+      break;
+    default:
+      if (OneIn(6)) Crash();
+      if (OneIn(4)) targets_[Random(kTargets)] = static_cast<Target>(Random(uint64_t(Target::kCount)));
+  }
+  Pump();
+  Check();
+}
+
+// --- clients -------------------------------------------------------------------------------------
+
+void World::ClientStep() {
+  switch (Random(10)) {
+    case 0:
+    case 1:
+      return CancelOne();
+    case 2:
+      if (OneIn(6)) CancelAll();
+      return;
+    case 3:
+      return ReadOne();
+    default:
+      const uint64_t burst = OneIn(5) ? 6 : 1;
+      for (uint64_t i = 0; i < burst; ++i) SetOne();
+  }
+}
+
+void World::SetOne() {
+  auto timer = std::make_unique<Timer>();
+  constexpr int64_t kDelays[] = {-5000, 0, 1, 500, 1000, 1000, 5000, 20'000, 90'000, kHourMs};
+  timer->due = now_ + kDelays[Random(std::size(kDelays))];
+  timer->url = "http://r" + std::to_string(Random(kTargets)) + "/x";
+  if (OneIn(10)) timer->body.assign(Random(400), 'b');
+  std::string key;
+  std::string body;
+  if (OneIn(4)) {
+    key = "k" + std::to_string(Random(5));
+    body = OneIn(5) ? "other" : "same";
+  }
+  const ReplyToken token = Expect({Ask::kSet, 0, body == "same" ? key : "", 0});
+  Note("set key=" + key + " due=" + FormatRfc3339(timer->due));
+  timers_->Set(token, std::move(timer), key, body, now_);
+}
+
+void World::CancelOne() {
+  const TimerId id = Random(last_id_ + 3);
+  const TenantId tenant = OneIn(8) ? kLocalTenant + 1 : kLocalTenant;
+  const ReplyToken token = Expect({Ask::kCancel, tenant == kLocalTenant ? id : 0, "", 0});
+  Note("cancel " + std::to_string(id) + " by " + std::to_string(tenant));
+  timers_->Cancel(token, tenant, id, now_);
+}
+
+void World::CancelAll() {
+  Note("cancel all");
+  timers_->CancelAll(Expect({Ask::kCancelAll, 0, "", 0}), kLocalTenant, now_);
+}
+
+void World::ReadOne() {
+  switch (Random(3)) {
+    case 0: {
+      const TimerId id = Random(last_id_ + 2);
+      timers_->Find(Expect({Ask::kFind, id, "", 0}), {kLocalTenant, id, OneIn(2)});
+      return;
+    }
+    case 1:
+      return timers_->List(Expect({Ask::kList, 0, "", 0}),
+                           {kLocalTenant, 0, 1 + static_cast<int>(Random(20)), {}});
+    default:
+      timers_->Count(Expect({Ask::kCount, 0, "", 0}), {kLocalTenant, {}});
+  }
+}
+
+ReplyToken World::Expect(Request request) {
+  waiting_.emplace(next_token_, std::move(request));
+  return next_token_++;
+}
+
+// --- what goes on in the world -------------------------------------------------------------------
+
+void World::ClockStep() {
+  const int64_t before = now_.ms;
+  if (OneIn(25)) {
+    constexpr int64_t kJumps[] = {-kHourMs, -10 * kSecondMs, -kSecondMs, kMinuteMs, kHourMs};
+    now_ = now_ + kJumps[Random(std::size(kJumps))];
+  } else {
+    now_ = now_ + static_cast<int64_t>(Random(OneIn(3) ? 5000 : 300));
+  }
+  Note("clock " + std::to_string(now_.ms - before) + " -> " + FormatRfc3339(now_));
+  timers_->Tick(now_);
+}
+
+void World::StoreStep() {
+  if (at_store_.empty()) return;
+  const bool broken = OneIn(60);
+  if (broken) disk_->FailCommit(1 + static_cast<int>(Random(2)), OneIn(2));
+  std::vector<Op> group;
+  const uint64_t size = 1 + Random(at_store_.size());
+  std::vector<TimerId> floors;
+  for (uint64_t i = 0; i < size; ++i) {
+    if (const auto* floor = std::get_if<FloorOp>(&at_store_.front().what)) {
+      floors.push_back(floor->last_id);
+    }
+    group.push_back(std::move(at_store_.front()));
+    at_store_.pop_front();
+  }
+  std::vector<Completion> done;
+  const Status status = store_->Apply(std::move(group), &done);
+  size_t floor = 0;
+  for (const Completion& completion : done) {
+    if (completion.kind == kOpKind<FloorOp>) oracle_.FloorApplied(floors[floor++]);
+    oracle_.Applied(completion);
+  }
+  Note("store applied " + std::to_string(done.size()) + (status.ok() ? "" : ", then failed"));
+  if (status.ok()) {
+    std::move(done.begin(), done.end(), std::back_inserter(completed_));
+    return;
+  }
+  timers_->StoreFailed();
+  Pump();
+  Crash();
+}
+
+void World::CompletionStep() {
+  if (completed_.empty()) return;
+  const size_t take = OneIn(2) ? completed_.size() : 1 + Random(completed_.size());
+  std::vector<Completion> done(std::make_move_iterator(completed_.begin()),
+                               std::make_move_iterator(completed_.begin() + take));
+  completed_.erase(completed_.begin(), completed_.begin() + take);
+  Note("completed " + std::to_string(done.size()));
+  timers_->Complete(std::move(done), now_);
+  timers_->Tick(now_);
+}
+
+void World::DeliveryStep() {
+  if (!queries_.empty() && OneIn(2)) {
+    AnswerQuery(queries_.back());
+    queries_.pop_back();
+    return;
+  }
+  if (flying_.empty()) return;
+  auto flight = flying_.begin();
+  std::advance(flight, Random(flying_.size()));
+  const TimerId id = flight->first;
+  const Target target = targets_[flight->second[8] - '0'];
+  if (OneIn(4)) return;  // hangs a little longer
+  flying_.erase(flight);
+  const Outcome outcome = OutcomeOf(id, target);
+  Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status));
+  oracle_.Ended(outcome);
+  timers_->DeliveryDone(outcome, now_);
+}
+
+Outcome World::OutcomeOf(TimerId id, Target target) {
+  Outcome o;
+  o.id = id;
+  o.kind = OutcomeKind::kAnswered;
+  o.started = now_;
+  switch (target) {
+    case Target::kHealthy:
+      o.status = 200;
+      break;
+    case Target::kFailing:
+      o.kind = OneIn(2) ? OutcomeKind::kTimeout : OutcomeKind::kFailed;
+      o.error = "refused";
+      break;
+    case Target::kGone:
+      o.status = 410;
+      break;
+    case Target::kLimited:
+      o.status = 429;
+      o.retry_after_ms = 20'000;
+      break;
+    case Target::kForbidden:
+      o.kind = OutcomeKind::kForbidden;
+      break;
+    default:
+      o.kind = OneIn(4) ? OutcomeKind::kInterrupted : OutcomeKind::kLocalFault;
+  }
+  return o;
+}
+
+// kill -9, or the power: what was not synced is gone, and so is all memory.
+void World::Crash() {
+  Note("crash");
+  oracle_.Crashed();
+  disk_->Crash();
+  at_store_.clear();
+  completed_.clear();
+  flying_.clear();
+  waiting_.clear();
+  queries_.clear();
+  if (OneIn(3)) now_ = now_ + static_cast<int64_t>(Random(20'000));
+  Open();
+}
+
+template <typename T>
+T World::Read(const Query& query) {
+  QueryResult result = store_->Run(query);
+  if (result.status.ok()) return std::get<T>(std::move(result.what));
+  oracle_.Fail("a read failed: " + result.status.message());
+  return {};
+}
+
+void World::Open() {
+  timers_.reset();
+  store_.reset();
+  auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
+  if (!opened.ok()) return oracle_.Fail("the store does not open: " + opened.status().message());
+  store_ = std::move(*opened);
+  std::map<TimerId, Key> live;
+  const auto states = StoredStates();
+  for (const auto& [id, state] : states) {
+    if (!IsAlive(state)) continue;
+    const auto found =
+        Read<std::optional<TimerView>>({0, FindQuery{kLocalTenant, id, true}, {}});
+    if (!found) return oracle_.Fail("I1: timer " + std::to_string(id) + " has no record");
+    live[id] = KeyOf(*found->timer);
+  }
+  const StoreState& state = store_->opened();
+  TimerId floor = 0;
+  for (const auto& [tenant, last_id] : state.floors) floor = std::max(floor, last_id);
+  oracle_.Recovered(std::move(live), states, floor);
+  timers_ = std::make_unique<Timers>(
+      options_, TimersStart{state.last_id, state.low, state.last_seen, state.floors}, now_);
+  timers_->Tick(now_);
+  CheckCounts();
+}
+
+std::map<TimerId, TimerState> World::StoredStates() {
+  std::map<TimerId, TimerState> states;
+  TimerId after = 0;
+  for (;;) {
+    const auto page = Read<TimerPage>({0, ListQuery{kLocalTenant, after, 1000, {}}, {}});
+    for (const TimerView& view : page.timers) states[view.id] = view.state;
+    if (!page.next_after) return states;
+    after = *page.next_after;
+  }
+}
+
+void World::Pump() {
+  for (int round = 0; round < 100; ++round) {
+    Ready ready = timers_->TakeReady();
+    for (Op& op : ready.ops) {
+      if (const auto* floor = std::get_if<FloorOp>(&op.what)) {
+        oracle_.CancelAllAsked(floor->last_id);
+        waiting_.at(op.token).id = floor->last_id;
+      }
+      at_store_.push_back(std::move(op));
+    }
+    for (const Delivery& delivery : ready.deliveries) {
+      Note("deliver " + std::to_string(delivery.timer->id) + " attempt " +
+           std::to_string(delivery.attempt));
+      oracle_.Started(delivery, now_);
+      flying_[delivery.timer->id] = delivery.timer->url;
+    }
+    for (Query& query : ready.queries) queries_.push_back(std::move(query));
+    for (const Reply& reply : ready.replies) CheckReply(reply);
+    if (ready.replies.empty() && ready.deliveries.empty() && ready.ops.empty()) return;
+  }
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+void World::Drain() {
+  for (Target& target : targets_) target = Target::kHealthy;
+  if (OneIn(2)) Crash();
+  for (int round = 0; round < kDrainRounds && !oracle_.violation(); ++round) {
+    while (!at_store_.empty() && !oracle_.violation()) StoreStep();
+    while (!completed_.empty()) CompletionStep();
+    while (!queries_.empty()) {
+      AnswerQuery(queries_.back());
+      queries_.pop_back();
+    }
+    const bool idle = flying_.empty();
+    while (!flying_.empty()) DeliveryStep();
+    timers_->Tick(now_);
+    Pump();
+    Check();
+    if (oracle_.live().empty() && timers_->unfinished_ops() == 0 && flying_.empty()) break;
+    if (idle && at_store_.empty()) AdvanceToNextKey();
+  }
+  oracle_.Finished();
+  CheckCounts();
+  if (!waiting_.empty() && !oracle_.violation()) oracle_.Fail("a client was never answered");
+}
+
+// On to the next deadline there is, or by a little: a page may have to come in first.
+void World::AdvanceToNextKey() {
+  WallMs next = now_ + kMinuteMs;
+  for (const auto& [id, key] : oracle_.live()) next = std::min(next, key.at);
+  now_ = std::max(now_ + 60, next);
+}
+
+// --- checks --------------------------------------------------------------------------------------
+
+void World::Check() {
+  if (oracle_.violation()) return;
+  // What is applied and not yet back is unfinished for the scheduler, and durable for the oracle.
+  if (const auto wrong = TimersInspector(*timers_).Violation(oracle_.live())) oracle_.Fail(*wrong);
+  if (timers_->in_flight() > options_.max_in_flight) oracle_.Fail("I5: more in flight than allowed");
+}
+
+void World::CheckCounts() {
+  if (oracle_.violation()) return;
+  std::map<TimerState, uint64_t> counted;
+  const auto states = StoredStates();
+  for (const auto& [id, state] : states) ++counted[state];
+  for (const TimerState state : {TimerState::kPending, TimerState::kRetrying, TimerState::kDelivered,
+                                 TimerState::kDead, TimerState::kCancelled}) {
+    CountQuery query{kLocalTenant, {}};
+    query.filter.state = state;
+    if (Read<uint64_t>({0, query, {}}) != counted[state]) {
+      return oracle_.Fail("the stored count of " + std::string(StateName(state)) + " is wrong");
+    }
+  }
+}
+
+void World::AnswerQuery(const Query& query) {
+  QueryResult result = store_->Run(query);
+  result.token = query.token;
+  timers_->QueryDone(std::move(result));
+}
+
+void World::CheckReply(const Reply& reply) {
+  const auto found = waiting_.find(reply.token);
+  if (found == waiting_.end()) return oracle_.Fail("a client was answered twice");
+  const Request request = std::move(found->second);
+  waiting_.erase(found);
+  switch (request.ask) {
+    case Ask::kSet:
+      return CheckSet(request, reply);
+    case Ask::kCancel:
+      return CheckCancel(request, reply);
+    case Ask::kCancelAll:
+      if (std::holds_alternative<AllGoneReply>(reply.what)) oracle_.CancelAllAcknowledged(request.id);
+      return;
+    default:
+      return;
+  }
+}
+
+void World::CheckSet(const Request& request, const Reply& reply) {
+  const auto* set = std::get_if<SetReply>(&reply.what);
+  if (set == nullptr) return;
+  last_id_ = std::max(last_id_, set->id);
+  Note("201 " + std::to_string(set->id));
+  oracle_.SetAcknowledged(set->id, request.key, now_);
+}
+
+void World::CheckCancel(const Request& request, const Reply& reply) {
+  if (request.id == 0) {
+    // Somebody else's timer, or none: only 404 is right.
+    if (std::holds_alternative<CancelReply>(reply.what)) oracle_.Fail("I4: a stranger cancelled");
+    return;
+  }
+  if (std::holds_alternative<CancelReply>(reply.what)) {
+    Note("cancelled " + std::to_string(request.id));
+    return oracle_.CancelAcknowledged(request.id);
+  }
+  if (const auto* late = std::get_if<TooLateReply>(&reply.what)) {
+    oracle_.TooLate(request.id, late->why == TooLateReply::Why::kAlreadyFiring);
+  }
+}
+
+uint64_t World::Random(uint64_t below) { return random_() % below; }
+
+void World::Note(const std::string& line) {
+  if (verbose_) std::printf("%5d  %s\n", step_, line.c_str());
+}
+
+}  // namespace belfry::sim

@@ -1,0 +1,96 @@
+// world.h - one simulated daemon: the real scheduler and the real ledger over a disk that forgets
+// what was not synced, with a virtual clock, clients, and receivers that misbehave. Single-threaded;
+// everything follows from the seed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "scheduler/timers.h"
+#include "storage/ledger.h"
+#include "storage/memory_kv.h"
+#include "tests/sim/oracle.h"
+
+namespace belfry::sim {
+
+struct Violation {
+  uint64_t seed = 0;
+  int step = 0;
+  std::string what;
+};
+
+class World {
+ public:
+  World(uint64_t seed, bool verbose);
+  // Runs to the end or to the first violation.
+  std::optional<Violation> Run();
+  [[nodiscard]] uint64_t deliveries() const { return oracle_.deliveries(); }
+
+ private:
+  enum class Target { kHealthy, kFailing, kGone, kLimited, kForbidden, kLocalFault, kCount };
+  enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList };
+  struct Request {
+    Ask ask;
+    TimerId id = 0;       // Cancel, Find; the floor of CancelAll
+    std::string key;      // Set
+    size_t state = 0;     // Count
+  };
+
+  void Step();
+  void ClientStep();
+  void SetOne();
+  void CancelOne();
+  void CancelAll();
+  void ReadOne();
+  void ClockStep();
+  void StoreStep();
+  void CompletionStep();
+  void DeliveryStep();
+  void Crash();
+  void Open();
+  void Pump();     // take Ready, start deliveries, answer clients
+  void Drain();    // heal everything and let it end
+  void AdvanceToNextKey();
+  void Check();
+  void CheckCounts();
+  void CheckReply(const Reply& reply);
+  void CheckSet(const Request& request, const Reply& reply);
+  void CheckCancel(const Request& request, const Reply& reply);
+  void AnswerQuery(const Query& query);
+  [[nodiscard]] std::map<TimerId, TimerState> StoredStates();
+  template <typename T>
+  T Read(const Query& query);
+  [[nodiscard]] Outcome OutcomeOf(TimerId id, Target target);
+
+  ReplyToken Expect(Request request);
+  uint64_t Random(uint64_t below);
+  bool OneIn(uint64_t n) { return Random(n) == 0; }
+  void Note(const std::string& line);
+
+  uint64_t seed_;
+  bool verbose_;
+  std::mt19937_64 random_;
+  int step_ = 0;
+  WallMs now_{1'000'000'000'000};
+  TimersOptions options_;
+  std::shared_ptr<MemoryDisk> disk_;
+  std::unique_ptr<Ledger> store_;
+  std::unique_ptr<Timers> timers_;
+  Oracle oracle_;
+  std::vector<Target> targets_;
+  std::deque<Op> at_store_;                 // handed over, not applied
+  std::vector<Completion> completed_;       // applied, not yet back on the loop
+  std::map<TimerId, std::string> flying_;   // started, not answered: id -> url
+  std::map<ReplyToken, Request> waiting_;   // clients without an answer
+  std::vector<Query> queries_;
+  ReplyToken next_token_ = 1;
+  TimerId last_id_ = 0;                     // the greatest id a client has seen
+};
+
+}  // namespace belfry::sim

@@ -1,0 +1,29 @@
+// The simulator over many seeds; `belfry-sim --from SEED --verbose` replays one.
+#include <gtest/gtest.h>
+
+#include "tests/sim/world.h"
+
+namespace belfry::sim {
+namespace {
+
+constexpr uint64_t kSeedsPerShard = 2500;
+
+class Simulator : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(Simulator, EverySeedKeepsThePromise) {
+  uint64_t deliveries = 0;
+  for (uint64_t i = 0; i < kSeedsPerShard; ++i) {
+    World world(GetParam() * kSeedsPerShard + i + 1, false);
+    const auto violation = world.Run();
+    deliveries += world.deliveries();
+    ASSERT_FALSE(violation) << "seed " << violation->seed << " step " << violation->step << ": "
+                            << violation->what;
+  }
+  // A simulator that sends nothing proves nothing.
+  EXPECT_GT(deliveries, 10 * kSeedsPerShard);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Simulator, testing::Range<uint64_t>(0, 4));
+
+}  // namespace
+}  // namespace belfry::sim

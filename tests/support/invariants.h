@@ -1,0 +1,32 @@
+// invariants.h - walks the scheduler's memory and compares it with what the store holds.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/id.h"
+#include "scheduler/timers.h"
+
+namespace belfry {
+
+class TimersInspector {
+ public:
+  explicit TimersInspector(const Timers& timers) : timers_(timers) {}
+
+  // What is wrong, given the live timers that the store has made durable; nullopt when nothing is.
+  [[nodiscard]] std::optional<std::string> Violation(const std::map<TimerId, Key>& live) const;
+
+  [[nodiscard]] Key horizon() const { return timers_.window_.horizon(); }
+  [[nodiscard]] size_t heap_size() const { return timers_.window_.heap().size(); }
+  [[nodiscard]] size_t staged() const { return timers_.admission_.staged(); }
+  [[nodiscard]] bool InHeap(TimerId id) const;
+  [[nodiscard]] bool InFlight(TimerId id) const;
+
+ private:
+  [[nodiscard]] int Places(TimerId id) const;
+
+  const Timers& timers_;
+};
+
+}  // namespace belfry

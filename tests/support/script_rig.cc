@@ -1,0 +1,250 @@
+#include "tests/support/script_rig.h"
+
+#include <absl/strings/str_split.h>
+
+#include "base/check.h"
+#include "base/duration.h"
+
+namespace belfry {
+namespace {
+
+constexpr WallMs kStart{1'000'000'000'000};
+
+// The value of `name=value` among the words, or `fallback`.
+std::string Option(const std::vector<std::string>& words, const std::string& name,
+                   const std::string& fallback) {
+  for (const std::string& word : words) {
+    if (word.starts_with(name + "=")) return word.substr(name.size() + 1);
+  }
+  return fallback;
+}
+
+int64_t Span(const std::string& text) {
+  const bool negative = text.starts_with('-');
+  const bool sign = negative || text.starts_with('+');
+  const auto ms = ParseDuration(text.substr(sign ? 1 : 0));
+  CHECK(ms.has_value());
+  return negative ? -*ms : *ms;
+}
+
+std::string N(uint64_t number) { return std::to_string(number); }
+
+std::string Describe(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kOverloaded: return "overloaded";
+    case Refusal::kNoSpace: return "no-space";
+    case Refusal::kStopping: return "stopping";
+    case Refusal::kIdempotencyMismatch: return "idempotency-mismatch";
+    case Refusal::kIdempotencyInProgress: return "idempotency-in-progress";
+    case Refusal::kOutcomeUnknown: return "outcome-unknown";
+    case Refusal::kReadFailed: return "read-failed";
+  }
+  CHECK(false);
+}
+
+std::string Describe(TooLateReply::Why why) {
+  switch (why) {
+    case TooLateReply::Why::kAlreadyFiring: return "already_firing";
+    case TooLateReply::Why::kFired: return "fired";
+    case TooLateReply::Why::kDead: return "dead";
+  }
+  CHECK(false);
+}
+
+}  // namespace
+
+ScriptRig::ScriptRig() : disk_(std::make_shared<MemoryDisk>()), now_(kStart) {
+  options_.retry.max_attempts = 3;
+  options_.retry.schedule_ms = {kSecondMs, kMinuteMs};
+  options_.retry.jitter = 0;
+  options_.per_target_in_flight = 2;
+  Open();
+  Apply();
+  Complete();
+  timers_->Tick(now_);
+  Report();
+  out_.clear();
+}
+
+std::string ScriptRig::Run(const std::string& line) {
+  out_.clear();
+  Do(absl::StrSplit(line.substr(0, line.find('#')), ' ', absl::SkipEmpty()));
+  Report();
+  return out_;
+}
+
+void ScriptRig::Do(const Words& words) {
+  const std::string& verb = words.at(0);
+  if (verb == "set") {
+    DoSet(words);
+  } else if (verb == "cancel") {
+    timers_->Cancel(next_token_++, kLocalTenant, std::stoull(words.at(1)), now_);
+  } else if (verb == "cancel-all") {
+    timers_->CancelAll(next_token_++, kLocalTenant, now_);
+  } else if (verb == "find") {
+    timers_->Find(next_token_++, {kLocalTenant, std::stoull(words.at(1)), false});
+  } else if (verb == "count") {
+    timers_->Count(next_token_++, {kLocalTenant, {}});
+  } else if (verb == "outcome") {
+    DoOutcome(words);
+  } else if (verb == "advance" || verb == "step") {
+    now_ = now_ + Span(words.at(1));
+    timers_->Tick(now_);
+  } else if (verb == "apply") {
+    Apply();
+  } else if (verb == "complete") {
+    Complete();
+  } else if (verb == "commit") {
+    Apply();
+    Complete();
+  } else if (verb == "answer") {
+    Answer();
+  } else if (verb == "fail-commit") {
+    disk_->FailCommit(1, Option(words, "applied", "no") == "yes");
+  } else if (verb == "no-space") {
+    timers_->SetNoSpace(words.at(1) == "on");
+  } else if (verb == "stop-starting") {
+    timers_->StopStarting();
+  } else if (verb == "accept-clock") {
+    options_.accept_clock = true;
+  } else if (verb == "crash") {
+    disk_->Crash();
+    Open();
+  } else {
+    CHECK(false);
+  }
+}
+
+void ScriptRig::DoSet(const Words& words) {
+  auto timer = std::make_unique<Timer>();
+  timer->due = now_ + Span(Option(words, "due", "0s"));
+  timer->url = Option(words, "url", "http://r/x");
+  timers_->Set(next_token_++, std::move(timer), Option(words, "key", ""),
+               Option(words, "body", "b"), now_);
+}
+
+void ScriptRig::DoOutcome(const Words& words) {
+  Outcome o;
+  o.id = std::stoull(words.at(1));
+  o.started = now_;
+  const std::string& how = words.at(2);
+  if (how == "timeout") {
+    o.kind = OutcomeKind::kTimeout;
+  } else if (how == "failed") {
+    o.kind = OutcomeKind::kFailed;
+  } else if (how == "forbidden") {
+    o.kind = OutcomeKind::kForbidden;
+  } else if (how == "local-fault") {
+    o.kind = OutcomeKind::kLocalFault;
+  } else if (how == "interrupted") {
+    o.kind = OutcomeKind::kInterrupted;
+  } else {
+    o.kind = OutcomeKind::kAnswered;
+    o.status = std::stoi(how);
+  }
+  const std::string retry_after = Option(words, "retry_after", "");
+  if (!retry_after.empty()) o.retry_after_ms = Span(retry_after);
+  timers_->DeliveryDone(o, now_);
+  timers_->Tick(now_);
+}
+
+void ScriptRig::Open() {
+  timers_.reset();
+  at_store_.clear();
+  completed_.clear();
+  queries_.clear();
+  store_.reset();
+  auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
+  CHECK(opened.ok());
+  store_ = std::move(*opened);
+  const StoreState& s = store_->opened();
+  timers_ = std::make_unique<Timers>(options_,
+                                     TimersStart{s.last_id, s.low, s.last_seen, s.floors}, now_);
+  timers_->Tick(now_);
+  Report();
+}
+
+void ScriptRig::Apply() {
+  const Status status = store_->Apply(std::exchange(at_store_, {}), &completed_);
+  if (status.ok()) return;
+  Say("the store failed");
+  timers_->StoreFailed();
+}
+
+void ScriptRig::Complete() {
+  timers_->Complete(std::exchange(completed_, {}), now_);
+  timers_->Tick(now_);
+}
+
+void ScriptRig::Answer() {
+  for (const Query& query : std::exchange(queries_, {})) {
+    QueryResult result = store_->Run(query);
+    result.token = query.token;
+    timers_->QueryDone(std::move(result));
+  }
+}
+
+void ScriptRig::Report() {
+  Ready ready = timers_->TakeReady();
+  for (Op& op : ready.ops) {
+    const std::string line = Describe(op);
+    if (!line.empty()) Say(line);
+    at_store_.push_back(std::move(op));
+  }
+  for (const Delivery& d : ready.deliveries) {
+    Say("deliver " + N(d.timer->id) + " attempt=" + N(d.attempt));
+  }
+  for (Query& query : ready.queries) {
+    Say("query");
+    queries_.push_back(std::move(query));
+  }
+  for (const Reply& reply : ready.replies) Say("reply " + Describe(reply));
+  const std::string wake = ready.wake_at ? "wake " + At(*ready.wake_at) : "no wake";
+  if (wake != last_wake_) Say(wake);
+  last_wake_ = wake;
+}
+
+std::string ScriptRig::At(WallMs t) const {
+  return t.ms == 0 ? "at once" : std::to_string(t - kStart);
+}
+
+std::string ScriptRig::Describe(const Op& op) const {
+  if (const auto* put = std::get_if<PutOp>(&op.what)) {
+    return "op put " + N(put->timer->id) + " due=" + At(put->timer->due);
+  }
+  if (const auto* settle = std::get_if<SettleOp>(&op.what)) {
+    return "op settle " + N(settle->timer->id) + " " + std::string(StateName(settle->timer->state)) +
+           (settle->timer->reason == DeadReason::kNone
+                ? ""
+                : " " + std::string(ReasonName(settle->timer->reason)));
+  }
+  if (const auto* retry = std::get_if<RetryOp>(&op.what)) {
+    return "op retry " + N(retry->timer->id) + " at=" + At(retry->timer->next_attempt) +
+           " attempts=" + N(retry->timer->attempts);
+  }
+  if (const auto* erase = std::get_if<EraseByIdOp>(&op.what)) return "op erase " + N(erase->id);
+  if (const auto* floor = std::get_if<FloorOp>(&op.what)) return "op floor " + N(floor->last_id);
+  if (std::holds_alternative<LoadOp>(op.what)) return "op load";
+  return "";  // upkeep, which comes with the clock and would clutter every script
+}
+
+std::string ScriptRig::Describe(const Reply& reply) {
+  struct Visitor {
+    std::string operator()(const SetReply& r) const { return "201 " + N(r.id); }
+    std::string operator()(const CancelReply& r) const { return "cancelled " + N(r.id); }
+    std::string operator()(const TooLateReply& r) const {
+      return "409 " + N(r.id) + " " + belfry::Describe(r.why);
+    }
+    std::string operator()(const NotFoundReply&) const { return "404"; }
+    std::string operator()(const AllGoneReply&) const { return "all gone"; }
+    std::string operator()(const CountReply& r) const { return "count " + N(r.count); }
+    std::string operator()(const TimerView& v) const {
+      return "timer " + N(v.id) + " " + std::string(StateName(v.state));
+    }
+    std::string operator()(const TimerPage& p) const { return "page of " + N(p.timers.size()); }
+    std::string operator()(Refusal refusal) const { return "refused " + belfry::Describe(refusal); }
+  };
+  return std::visit(Visitor{}, reply.what);
+}
+
+}  // namespace belfry

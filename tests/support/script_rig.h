@@ -1,0 +1,52 @@
+// script_rig.h - runs one command of a text script against the scheduler and the ledger in memory,
+// and says in words what came of it. Times are printed relative to the script's start.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scheduler/timers.h"
+#include "storage/ledger.h"
+#include "storage/memory_kv.h"
+
+namespace belfry {
+
+class ScriptRig {
+ public:
+  ScriptRig();
+
+  // `line` as in tests/scripts/README.md. What it brought about, a line each.
+  std::string Run(const std::string& line);
+
+ private:
+  using Words = std::vector<std::string>;
+
+  void Open();
+  void Do(const Words& words);
+  void DoSet(const Words& words);
+  void DoOutcome(const Words& words);
+  void Apply();
+  void Complete();
+  void Answer();
+  void Report();
+  void Say(const std::string& line) { out_ += line + "\n"; }
+  [[nodiscard]] std::string Describe(const Op& op) const;
+  [[nodiscard]] static std::string Describe(const Reply& reply);
+  [[nodiscard]] std::string At(WallMs t) const;
+
+  TimersOptions options_;
+  std::shared_ptr<MemoryDisk> disk_;
+  std::unique_ptr<Ledger> store_;
+  std::unique_ptr<Timers> timers_;
+  WallMs now_;
+  std::vector<Op> at_store_;
+  std::vector<Completion> completed_;
+  std::vector<Query> queries_;
+  ReplyToken next_token_ = 1;
+  std::string last_wake_;
+  std::string out_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,104 @@
+#include "scheduler/timer_heap.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace belfry {
+namespace {
+
+TimerPtr Make(TimerId id, int64_t at_ms) {
+  auto t = std::make_unique<Timer>();
+  t->id = id;
+  t->next_attempt = {at_ms};
+  t->url = "http://r/x";
+  return t;
+}
+
+TEST(TimerHeap, PopsInKeyOrderAndBreaksTiesById) {
+  TimerHeap heap;
+  for (const TimerId id : {5, 1, 4, 2, 3}) heap.Insert(Make(id, 100));
+  heap.Insert(Make(9, 50));
+  std::vector<TimerId> order;
+  while (!heap.empty()) order.push_back(heap.Pop()->id);
+  EXPECT_EQ(order, (std::vector<TimerId>{9, 1, 2, 3, 4, 5}));
+}
+
+TEST(TimerHeap, InsertingTheSameIdReplaces) {
+  TimerHeap heap;
+  heap.Insert(Make(1, 100));
+  heap.Insert(Make(1, 5));
+  EXPECT_EQ(heap.size(), 1u);
+  EXPECT_EQ(heap.top(), (Key{{5}, 1}));
+}
+
+TEST(TimerHeap, RemovingTheLastSlotKeepsItsParent) {
+  TimerHeap heap;
+  for (TimerId id = 1; id <= 6; ++id) heap.Insert(Make(id, int64_t(id)));
+  EXPECT_EQ(heap.Remove(6)->id, 6u);
+  heap.CheckInvariants();
+  EXPECT_EQ(heap.Remove(6), nullptr);
+  EXPECT_EQ(heap.top().id, 1u);
+}
+
+TEST(TimerHeap, DroppingTheLatestNamesTheFirstDroppedKey) {
+  TimerHeap heap;
+  for (TimerId id = 1; id <= 8; ++id) heap.Insert(Make(id, int64_t(id) * 10));
+  const Key dropped = heap.DropLatest(heap.bytes() * 3 / 4);
+  EXPECT_EQ(dropped, (Key{{70}, 7}));
+  EXPECT_EQ(heap.size(), 6u);
+  heap.CheckInvariants();
+}
+
+TEST(TimerHeap, TheEarliestTimerIsNeverDropped) {
+  TimerHeap heap;
+  heap.Insert(Make(1, 10));
+  heap.Insert(Make(2, 20));
+  EXPECT_EQ(heap.DropLatest(0), (Key{{20}, 2}));
+  EXPECT_EQ(heap.top().id, 1u);
+  EXPECT_EQ(heap.DropLatest(0), kKeyMax);
+}
+
+TEST(TimerHeap, BehavesAsASortedMap) {
+  std::mt19937_64 random(7);
+  TimerHeap heap;
+  std::map<Key, TimerId> model;
+  std::map<TimerId, Key> by_id;
+  for (int step = 0; step < 20'000; ++step) {
+    const TimerId id = random() % 200 + 1;
+    const auto erase = [&](TimerId i) {
+      if (const auto k = by_id.find(i); k != by_id.end()) {
+        model.erase(k->second);
+        by_id.erase(k);
+      }
+    };
+    switch (random() % 4) {
+      case 0:
+      case 1: {
+        const Key key{{int64_t(random() % 50)}, id};
+        heap.Insert(Make(id, key.at.ms));
+        erase(id);
+        model[key] = id;
+        by_id[id] = key;
+        break;
+      }
+      case 2:
+        EXPECT_EQ(heap.Remove(id) != nullptr, by_id.contains(id));
+        erase(id);
+        break;
+      default:
+        if (model.empty()) break;
+        ASSERT_EQ(heap.Pop()->id, model.begin()->second);
+        erase(model.begin()->second);
+    }
+    ASSERT_EQ(heap.size(), model.size());
+    if (!model.empty()) {
+      ASSERT_EQ(heap.top(), model.begin()->first);
+    }
+    if (step % 97 == 0) heap.CheckInvariants();
+  }
+}
+
+}  // namespace
+}  // namespace belfry
