@@ -65,7 +65,9 @@ void ClientConnection::OnRead(uv_stream_t* stream, ssize_t count, const uv_buf_t
 }
 
 void ClientConnection::Take(std::string_view bytes) {
+  parsing_ = true;
   const llhttp_errno_t error = llhttp_execute(&parser_, bytes.data(), bytes.size());
+  parsing_ = false;
   if (error != HPE_OK) {
     return GoDown(std::string("the answer is not HTTP: ") + llhttp_get_error_reason(&parser_));
   }
@@ -97,7 +99,7 @@ void ClientConnection::Send(std::string_view request, uint64_t tag) {
 }
 
 void ClientConnection::Flush() {
-  if (out_.empty() || writing_ || state_ != State::kUp) return;
+  if (out_.empty() || writing_ || parsing_ || state_ != State::kUp) return;
   uv_buf_t buffer = uv_buf_init(out_.data(), static_cast<unsigned>(out_.size()));
   const int written = uv_try_write(stream(), &buffer, 1);
   if (written < 0 && written != UV_EAGAIN) return GoDown(Words(written));

@@ -68,6 +68,7 @@ class ClientConnection {
   std::string body_;           // of the answer being read
   std::string out_;            // not handed to the kernel yet
   bool writing_ = false;       // libuv holds bytes that the kernel did not take
+  bool parsing_ = false;       // Take() flushes when it is done
   bool last_answer_ = false;   // the daemon wants the connection closed after this one
 };
 

@@ -12,9 +12,7 @@ namespace belfry {
 struct Endpoint {
   std::string host_port;  // as written, with the port: "127.0.0.1:8080", "[::1]:8080"
   sockaddr_storage address{};
-  [[nodiscard]] const sockaddr* get() const {
-    return reinterpret_cast<const sockaddr*>(&address);
-  }
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
 };
 
 // "HOST:PORT". A name is looked up, its first address is taken.

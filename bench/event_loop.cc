@@ -12,7 +12,9 @@ EventLoop::EventLoop() {
 }
 
 EventLoop::~EventLoop() {
-  uv_run(&loop_, UV_RUN_DEFAULT);
+  // A Stop() that came when nothing ran ends the first of these at once.
+  while (uv_run(&loop_, UV_RUN_DEFAULT) != 0) {
+  }
   CHECK(uv_loop_close(&loop_) == 0);
 }
 

@@ -34,9 +34,13 @@ Load::Load(LoadPlan plan, RequestSource& source)
 }
 
 Result<LoadResult> Load::Run() {
+  if (plan_.pid != 0) {
+    if (const Result<int64_t> cpu = CpuMicrosOf(plan_.pid); !cpu.ok()) return cpu.status();
+  }
   if (plan_.rate > 0) interval_ns_ = static_cast<uint64_t>(kNsPerSecond / plan_.rate);
+  ClientEvents& events = *this;
   for (int i = 0; i < plan_.connections; ++i) {
-    connections_.push_back(std::make_unique<ClientConnection>(loop_, plan_.endpoint, *this));
+    connections_.push_back(std::make_unique<ClientConnection>(loop_, plan_.endpoint, events));
   }
   look_ns_ = last_up_ns_ = uv_hrtime();
   look_timer_.Start(kLookMs, kLookMs);

@@ -29,13 +29,13 @@ struct LoadPlan {
   int pipeline = 1;       // requests under way on one connection
   int64_t warmup_ms = 0;  // not measured
   int64_t duration_ms = 0;
-  double rate = 0;        // requests per second, all connections together; 0: closed loop
-  int pid = 0;            // of the daemon; 0: its processor time is not asked for
+  double rate = 0;  // requests per second, all connections together; 0: closed loop
+  int pid = 0;      // of the daemon; 0: its processor time is not asked for
 };
 
 struct LoadResult {
-  double seconds = 0;                      // that were measured
-  Histogram latency_ns;                    // of every answer
+  double seconds = 0;    // that were measured
+  Histogram latency_ns;  // of every answer
   std::map<int, uint64_t> by_status;
   std::map<std::string, uint64_t> broken;  // requests without an answer, by reason
   uint64_t unsent = 0;                     // open loop: meant to leave, but no connection was free
@@ -43,7 +43,7 @@ struct LoadResult {
   std::optional<int64_t> daemon_cpu_us;
 
   [[nodiscard]] uint64_t answered() const { return latency_ns.count(); }
-  [[nodiscard]] uint64_t errors() const;   // broken, or answered anything but 2xx
+  [[nodiscard]] uint64_t errors() const;  // broken, or answered anything but 2xx
 };
 
 class RequestSource {
@@ -93,15 +93,15 @@ class Load final : private ClientEvents {
   Phase phase_ = Phase::kConnecting;
   Status failed_;
   LoadResult result_;
-  uint64_t begun_ns_ = 0;       // of the measuring
-  uint64_t interval_ns_ = 0;    // open loop
-  uint64_t next_due_ns_ = 0;    // open loop
-  uint64_t look_ns_ = 0;        // of the last Look
+  uint64_t begun_ns_ = 0;     // of the measuring
+  uint64_t interval_ns_ = 0;  // open loop
+  uint64_t next_due_ns_ = 0;  // open loop
+  uint64_t look_ns_ = 0;      // of the last Look
   uint64_t look_answers_ = 0;
-  uint64_t answers_ = 0;        // warm-up included
-  uint64_t errors_ = 0;         // warm-up included
-  uint64_t last_up_ns_ = 0;     // when any connection was last seen up
-  uint64_t ends_ns_ = 0;        // when the phase is over
+  uint64_t answers_ = 0;     // warm-up included
+  uint64_t errors_ = 0;      // warm-up included
+  uint64_t last_up_ns_ = 0;  // when any connection was last seen up
+  uint64_t ends_ns_ = 0;     // when the phase is over
 };
 
 }  // namespace belfry

@@ -10,12 +10,12 @@ namespace {
 constexpr int kBacklog = 4096;
 constexpr std::string_view kAnswer = "HTTP/1.1 204 No Content\r\n\r\n";
 
+}  // namespace
+
 int64_t WallNs() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
 }
-
-}  // namespace
 
 class Receiver::Connection {
  public:

@@ -14,6 +14,9 @@
 
 namespace belfry {
 
+// UTC nanoseconds since 1970.
+[[nodiscard]] int64_t WallNs();
+
 class Receiver {
  public:
   // One complete request arrived. `arrived_wall_ns`: when its last bytes were read, UTC.

@@ -8,7 +8,7 @@
 
 namespace belfry {
 
-// Bytes; nullopt for anything that is not digits and at most one of the units B, KiB, MiB, GiB, TiB.
+// Bytes; nullopt for anything that is not digits and at most one unit: B, KiB, MiB, GiB, TiB.
 [[nodiscard]] std::optional<uint64_t> ParseByteSize(std::string_view text);
 
 // The largest unit without loss: 65536 -> "64KiB", 1000 -> "1000B".

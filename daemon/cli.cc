@@ -106,6 +106,10 @@ CommandLine ParseCommandLine(const std::vector<std::string>& args) {
     const auto chosen = app.get_subcommands();
     return Print(chosen.empty() ? app.help() : chosen.back()->help(), kExitOk);
   } catch (const CLI::ParseError& error) {
+    // CLI11 would only say that a subcommand is missing.
+    if (!args.empty() && !args[0].starts_with('-') && app.get_subcommands().empty()) {
+      return Usage("unknown command: " + args[0]);
+    }
     return Usage(error.what());
   }
   if (commands.version->parsed()) return Print(VersionText(), kExitOk);

@@ -1,6 +1,6 @@
 // cli.h - the command line as a value: what was asked for, or what to print and with which exit
-// code. Reads no file and prints nothing itself, ConfigFor and CheckConfigFile excepted. CLI11 stops
-// in cli.cc. Any thread.
+// code. Reads no file and prints nothing itself, ConfigFor and CheckConfigFile excepted. CLI11
+// stops in cli.cc. Any thread.
 #pragma once
 
 #include <optional>

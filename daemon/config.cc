@@ -238,7 +238,10 @@ class Reader final : public ConfigVisitor {
 
 class Writer final : public ConfigVisitor {
  public:
-  Writer() { out_ << YAML::BeginMap; }
+  Writer() {
+    out_.SetNullFormat(YAML::LowerNull);
+    out_ << YAML::BeginMap;
+  }
   void BeginSection(std::string_view key) override { Key(key) << YAML::BeginMap; }
   void EndSection() override { out_ << YAML::EndMap; }
   void Count(std::string_view key, uint64_t& value, uint64_t, uint64_t) override {

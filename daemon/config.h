@@ -1,6 +1,6 @@
 // config.h - everything an operator may set: each key with its meaning, default and bound. The
-// defaults are those of a configuration file that leaves the key out; systemd/belfry.yaml shows them
-// all and a test holds it to this file. yaml-cpp stops in config.cc. Any thread; plain values.
+// defaults are those of a configuration file that leaves the key out; systemd/belfry.yaml shows
+// them all and a test holds it to this file. yaml-cpp stops in config.cc. Any thread; plain values.
 //
 // Durations are written like 15s, 5m, 7d (base/duration.h), sizes like 64MiB (byte_size.h). Unknown
 // and repeated keys, wrong types and values out of bounds are refused by name and line.
@@ -91,8 +91,8 @@ struct Config {
 // What holds without a file: data in ./data, targets public, private and loopback.
 [[nodiscard]] Config DevelopmentConfig();
 
-// Reads `text` (YAML). Every error is named, one a line, "NAME:LINE: KEY: what is wrong"; the code is
-// kRefused. Does not apply CheckConfig: flags may come on top.
+// Reads `text` (YAML). Every error is named, one a line, "NAME:LINE: KEY: what is wrong"; the code
+// is kRefused. Does not apply CheckConfig: flags may come on top.
 [[nodiscard]] Result<Config> ParseConfig(std::string_view text, const std::string& name);
 
 // Reads a file or a pipe of at most 1 MiB, then ParseConfig. Blocks.

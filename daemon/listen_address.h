@@ -1,5 +1,5 @@
-// listen_address.h - where the API is served, as `listen` of the configuration says it. A value; any
-// thread.
+// listen_address.h - where the API is served, as `listen` of the configuration says it. A value;
+// any thread.
 #pragma once
 
 #include <cstdint>

@@ -152,6 +152,11 @@ bool Transfer::Prepare(CurlMultiLoop* multi) {
 
 curl_socket_t Transfer::OpenSocket(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) {
   auto* transfer = static_cast<Transfer*>(self);
+  if (transfer->requests_ > 0) {
+    // The request went out on a reused connection that died; a new one is only for a re-send.
+    transfer->facts_.resend_stopped = true;
+    return CURL_SOCKET_BAD;
+  }
   if (!transfer->policy_.Allows(&address->addr)) {
     transfer->facts_.address_denied = transfer->facts_.sockets_opened == 0;
     return CURL_SOCKET_BAD;

@@ -4,7 +4,8 @@
 // differs between attempts is set for each attempt, so nothing of the one before remains.
 //
 // One request = one recorded attempt: curl sends a POST again by itself when a reused connection
-// dies. Its prereq callback runs before each sending, so the second run of one attempt aborts it.
+// dies. Its prereq callback runs before each sending, so the second run of one attempt aborts it;
+// so does a socket opened after the first run.
 #pragma once
 
 #include <curl/curl.h>

@@ -107,8 +107,11 @@ void HttpConnection::Take(std::string_view input) {
       break;
     }
     switch (parser_.Next(input)) {
-      case RequestParser::Event::kNeedMore: break;
-      case RequestParser::Event::kRequest: TakeRequest(); break;
+      case RequestParser::Event::kNeedMore:
+        break;
+      case RequestParser::Event::kRequest:
+        TakeRequest();
+        break;
       case RequestParser::Event::kError:
         TakeError(parser_.error().kind, parser_.error().detail);
         break;

@@ -70,17 +70,19 @@ class HttpConnection {
 
   void Respond(uint64_t sequence, Response response);
   void AddHeaders(uint64_t sequence, std::string_view lines);
-  void Flush();         // writes what is rendered
-  void Resume();        // goes on with requests that were set aside
+  void Flush();             // writes what is rendered
+  void Resume();            // goes on with requests that were set aside
   void Tick(bool crowded);  // looks at the time-outs; crowded: the idle make room for others
-  void StopTaking();    // takes no further request; closes when nothing is owed
-  void Close();         // at once; ConnectionClosed follows from the loop
+  void StopTaking();        // takes no further request; closes when nothing is owed
+  void Close();             // at once; ConnectionClosed follows from the loop
 
   [[nodiscard]] uint64_t id() const { return id_; }
   // Every answer was made and handed to the kernel.
-  [[nodiscard]] bool settled() const { return closing_ || draining_ || (slots_.empty() && !Unsent()); }
+  [[nodiscard]] bool settled() const {
+    return closing_ || draining_ || (slots_.empty() && !Unsent());
+  }
 
-  bool flush_asked = false;   // the owner's marks, so that it asks once
+  bool flush_asked = false;  // the owner's marks, so that it asks once
   bool resume_asked = false;
 
  private:
@@ -113,7 +115,7 @@ class HttpConnection {
   void Write();
   void OnWritten(int status);
   void BeginDrain();
-  void Settle();          // after any event: resume, drain or close, and set the deadline
+  void Settle();  // after any event: resume, drain or close, and set the deadline
   void ArmDeadline();
 
   ConnectionOwner& owner_;
@@ -137,10 +139,10 @@ class HttpConnection {
 
   bool reading_ = false;
   bool writing_ = false;
-  bool taking_ = true;        // further requests are wanted
-  bool busy_ = false;         // inside Take: what is rendered goes out at its end
+  bool taking_ = true;  // further requests are wanted
+  bool busy_ = false;   // inside Take: what is rendered goes out at its end
   bool last_rendered_ = false;
-  bool peer_ended_ = false;   // the client has sent its last byte
+  bool peer_ended_ = false;  // the client has sent its last byte
   bool draining_ = false;
   bool closing_ = false;
   size_t drained_bytes_ = 0;
@@ -148,7 +150,7 @@ class HttpConnection {
   Wait wait_ = Wait::kNothing;
   uint64_t wait_message_ = 0;  // which message the deadline belongs to
   MonoMs deadline_;
-  size_t unsent_seen_ = 0;     // what was unsent when the write deadline was set; 0: no deadline
+  size_t unsent_seen_ = 0;  // what was unsent when the write deadline was set; 0: no deadline
   MonoMs write_deadline_;
 };
 

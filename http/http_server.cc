@@ -42,9 +42,8 @@ HttpServer::HttpServer(uv_loop_t* loop, const Clock& clock, RequestHandler& hand
   CHECK(uv_idle_init(loop, &resume_) == 0);
   CHECK(uv_timer_init(loop, &tick_) == 0);
   before_sleep_.data = resume_.data = tick_.data = this;
-  CHECK(uv_prepare_start(&before_sleep_, [](uv_prepare_t* prepare) {
-          From(prepare->data).FlushWrites();
-        }) == 0);
+  CHECK(uv_prepare_start(&before_sleep_,
+                         [](uv_prepare_t* prepare) { From(prepare->data).FlushWrites(); }) == 0);
 }
 
 HttpServer::~HttpServer() { CHECK(closed()); }
@@ -52,8 +51,8 @@ HttpServer::~HttpServer() { CHECK(closed()); }
 // --- listening -----------------------------------------------------------------------------------
 
 Result<uint16_t> HttpServer::ListenTcp(const std::string& host, uint16_t port) {
-  auto listener = HttpListener::Tcp(loop_, host, port,
-                                    [this](int fd, bool over_tcp) { Accept(fd, over_tcp); });
+  auto listener =
+      HttpListener::Tcp(loop_, host, port, [this](int fd, bool over_tcp) { Accept(fd, over_tcp); });
   if (!listener.ok()) return listener.status();
   listeners_.push_back(std::move(*listener));
   return listeners_.back()->port();

@@ -89,8 +89,8 @@ class HttpServer final : public Responder, private ConnectionOwner {
   const ServerOptions options_;
   const std::string request_id_prefix_;
   uv_prepare_t before_sleep_;
-  uv_idle_t resume_;   // active while connections have requests set aside and room for them
-  uv_timer_t tick_;    // active while there are connections
+  uv_idle_t resume_;  // active while connections have requests set aside and room for them
+  uv_timer_t tick_;   // active while there are connections
   int open_handles_ = 3;
 
   std::vector<std::unique_ptr<HttpListener>> listeners_;

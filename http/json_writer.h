@@ -29,7 +29,7 @@ class JsonWriter {
   void Separate();
 
   std::string& out_;
-  bool first_ = true;      // nothing before it in its container
+  bool first_ = true;  // nothing before it in its container
   bool after_key_ = false;
 };
 

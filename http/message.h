@@ -27,11 +27,12 @@ struct HeaderField {
 struct Request {
   Verb verb = Verb::kOther;
   bool http_1_1 = true;
-  bool keep_alive = true;   // what the client wants
-  bool over_tcp = true;     // false: a Unix socket
-  std::string_view path;    // not decoded; starts with '/', or is "*"
-  std::string_view query;   // behind the first '?', not decoded
-  std::string_view host;    // of the target in absolute form, else the Host header; "" if there is none
+  bool keep_alive = true;  // what the client wants
+  bool over_tcp = true;    // false: a Unix socket
+  std::string_view path;   // not decoded; starts with '/', or is "*"
+  std::string_view query;  // behind the first '?', not decoded
+  std::string_view
+      host;  // of the target in absolute form, else the Host header; "" if there is none
   std::vector<HeaderField> headers;
   std::string_view body;
 };
@@ -50,7 +51,7 @@ struct Response {
   ContentType content_type = ContentType::kJson;
   std::string headers;  // further header lines, each with its CRLF
   std::string body;
-  bool close = false;   // the last answer on its connection
+  bool close = false;  // the last answer on its connection
 };
 
 class Responder;
@@ -59,7 +60,7 @@ class Responder;
 struct ReplyTo {
   Responder* responder = nullptr;  // outlives every ReplyTo
   uint64_t connection = 0;
-  uint64_t sequence = 0;           // of the request on its connection
+  uint64_t sequence = 0;  // of the request on its connection
 };
 
 class Responder {

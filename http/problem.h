@@ -13,15 +13,15 @@
 namespace belfry {
 
 enum class ProblemKind {
-  kMalformedRequest,       // 400: the bytes are not one clear HTTP request; the connection is closed
-  kInvalidJson,            // 400: the body is not JSON
-  kInvalidBody,            // 400: see `errors`
-  kInvalidQuery,           // 400
-  kInvalidHeader,          // 400
-  kNotFound,               // 404
-  kMethodNotAllowed,       // 405, with Allow
-  kRequestTimeout,         // 408
-  kTooLate,                // 409: the timer fires, fired or is dead; with `id` and `result`
+  kMalformedRequest,  // 400: the bytes are not one clear HTTP request; the connection is closed
+  kInvalidJson,       // 400: the body is not JSON
+  kInvalidBody,       // 400: see `errors`
+  kInvalidQuery,      // 400
+  kInvalidHeader,     // 400
+  kNotFound,          // 404
+  kMethodNotAllowed,  // 405, with Allow
+  kRequestTimeout,    // 408
+  kTooLate,           // 409: the timer fires, fired or is dead; with `id` and `result`
   kIdempotencyInProgress,  // 409
   kBodyTooLarge,           // 413
   kUriTooLong,             // 414

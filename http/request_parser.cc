@@ -11,14 +11,22 @@ namespace {
 
 Verb VerbOf(uint8_t method) {
   switch (method) {
-    case HTTP_GET: return Verb::kGet;
-    case HTTP_HEAD: return Verb::kHead;
-    case HTTP_POST: return Verb::kPost;
-    case HTTP_PUT: return Verb::kPut;
-    case HTTP_PATCH: return Verb::kPatch;
-    case HTTP_DELETE: return Verb::kDelete;
-    case HTTP_OPTIONS: return Verb::kOptions;
-    default: return Verb::kOther;
+    case HTTP_GET:
+      return Verb::kGet;
+    case HTTP_HEAD:
+      return Verb::kHead;
+    case HTTP_POST:
+      return Verb::kPost;
+    case HTTP_PUT:
+      return Verb::kPut;
+    case HTTP_PATCH:
+      return Verb::kPatch;
+    case HTTP_DELETE:
+      return Verb::kDelete;
+    case HTTP_OPTIONS:
+      return Verb::kOptions;
+    default:
+      return Verb::kOther;
   }
 }
 
@@ -76,11 +84,14 @@ const llhttp_settings_t& RequestParser::Settings() {
 
 RequestParser::Phase RequestParser::phase() const {
   switch (stage_) {
-    case Stage::kHead: return Phase::kHead;
+    case Stage::kHead:
+      return Phase::kHead;
     case Stage::kSizedBody:
     case Stage::kChunks:
-    case Stage::kTrailer: return Phase::kBody;
-    default: return Phase::kIdle;
+    case Stage::kTrailer:
+      return Phase::kBody;
+    default:
+      return Phase::kIdle;
   }
 }
 
@@ -305,7 +316,8 @@ bool RequestParser::CheckHeaders() {
         }
         transfer_encoding = &field;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return CheckHost(host, hosts) && CheckFraming(transfer_encoding, has_length) && CheckExpect();
@@ -330,7 +342,8 @@ bool RequestParser::CheckFraming(const HeaderField* transfer_encoding, bool has_
   if (transfer_encoding != nullptr) {
     if (has_length || !request_.http_1_1 ||
         !EqualsIgnoringCase(transfer_encoding->value, "chunked")) {
-      Fail(ProblemKind::kMalformedRequest, "the only transfer coding is `chunked`, without a length");
+      Fail(ProblemKind::kMalformedRequest,
+           "the only transfer coding is `chunked`, without a length");
       return false;
     }
     stage_ = Stage::kChunks;
@@ -393,8 +406,7 @@ bool RequestParser::TakeChunks(std::string_view& input) {
     Fail(ProblemKind::kMalformedRequest, "the chunked body is malformed");
     return false;
   }
-  const char* end =
-      error == HPE_OK ? input.data() + input.size() : llhttp_get_error_pos(&llhttp_);
+  const char* end = error == HPE_OK ? input.data() + input.size() : llhttp_get_error_pos(&llhttp_);
   const auto used = static_cast<size_t>(end - input.data());
   CHECK(used <= input.size());
   input.remove_prefix(used);

@@ -89,16 +89,16 @@ class RequestParser {
   Stage stage_ = Stage::kIdle;
   Request request_;
   ParseError error_;
-  std::string head_;             // the head, unless it lies in the input
+  std::string head_;              // the head, unless it lies in the input
   std::string_view placed_head_;  // the head, where it lies in the input
-  std::string body_;             // the body, unless it lies in the input
+  std::string body_;              // the body, unless it lies in the input
   uint64_t content_length_ = 0;
   size_t chunk_wire_bytes_ = 0;
   size_t trailer_bytes_ = 0;
   uint64_t messages_ = 0;
   int empty_lines_ = 0;
-  bool headers_done_ = false;    // llhttp says so
-  bool message_done_ = false;    // llhttp says so
+  bool headers_done_ = false;  // llhttp says so
+  bool message_done_ = false;  // llhttp says so
   bool expects_continue_ = false;
   bool absolute_form_ = false;
 };

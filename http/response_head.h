@@ -15,8 +15,8 @@ struct Framing {
   std::string_view date;     // as HttpDate gives it
   std::string_view headers;  // lines added by AddHeaders
   bool http_1_1 = true;
-  bool close = false;        // the connection ends behind this response
-  bool head_only = false;    // answers HEAD: the length is told, the body is not sent
+  bool close = false;      // the connection ends behind this response
+  bool head_only = false;  // answers HEAD: the length is told, the body is not sent
 };
 
 void AppendResponse(std::string& out, const Response& response, const Framing& framing);

@@ -118,8 +118,9 @@ void Router::Handle(const Request& request, const ReplyTo& to) {
     to.responder->AddHeaders(to, "Vary: Origin\r\n");
     if (const std::string* origin = AllowedOrigin(request)) {
       to.responder->AddHeaders(
-          to, "Access-Control-Allow-Origin: " + *origin +
-                  "\r\nAccess-Control-Expose-Headers: Link, Location, Retry-After, X-Request-Id\r\n");
+          to,
+          "Access-Control-Allow-Origin: " + *origin +
+              "\r\nAccess-Control-Expose-Headers: Link, Location, Retry-After, X-Request-Id\r\n");
     }
   }
   if (route == nullptr) {

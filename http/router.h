@@ -33,10 +33,10 @@ struct Call {
 
 struct Endpoint {
   Verb verb = Verb::kGet;  // kGet answers HEAD too
-  std::function<void(const Call&)> handler;
-  std::vector<std::string_view> query;  // names of its parameters; literals
-  bool takes_body = false;              // false: only an empty body or `{}`
-  bool any_host = false;                // exempt from require_local_host
+  std::function<void(const Call&)> handler = {};
+  std::vector<std::string_view> query = {};  // names of its parameters; literals
+  bool takes_body = false;                   // false: only an empty body or `{}`
+  bool any_host = false;                     // exempt from require_local_host
 };
 
 class Router final : public RequestHandler {

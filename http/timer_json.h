@@ -15,9 +15,8 @@
 // geometric row instead of a schedule, by default 5 s, 1 day, 2.
 #pragma once
 
-#include <simdjson.h>
-
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -50,8 +49,8 @@ class TimerReader {
  private:
   const NormaliseUrlFn normalise_url_;
   const RetryPolicy default_retry_;
-  simdjson::dom::parser parser_;
-  simdjson::ondemand::parser raw_parser_;
+  struct Parsers;  // simdjson's
+  const std::unique_ptr<Parsers> parsers_;
 };
 
 }  // namespace belfry

@@ -100,7 +100,7 @@ TEST(Config, WhatIsPrintedReadsBackTheSame) {
   const std::string text = FormatConfig(Parsed(R"(
 listen: "[::1]:0"
 data: "./with space: and \"quotes\" # and more"
-http: {max_head: 4KiB, max_body: 1000B, idle_timeout: 1m30s,
+http: {max_head: 4KiB, max_body: 2000B, idle_timeout: 1m30s,
        cors_origins: ["https://app.example.com", "http://localhost:3000"]}
 delivery:
   targets: {allow: [public, 10.0.0.0/8], deny: [10.1.2.3, "fd00::/8"]}

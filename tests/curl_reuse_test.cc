@@ -59,6 +59,20 @@ TEST(CurlReuse, DroppedBeforeReadingTheRequestIsNotSentAgain) {
   }
 }
 
+TEST(CurlReuse, ADroppedRequestIsNotSentAgainOverAnotherOpenConnection) {
+  for (const std::string& body : Bodies()) {
+    SenderRig rig;
+    Receiver receiver(rig.loop);
+    for (int i = 0; i < 4; ++i) rig.Start(receiver.url("/"), body);
+    ASSERT_TRUE(rig.Settle());
+    ASSERT_EQ(receiver.open_connections(), 4);
+    receiver.OnRequest([](const Received&) { return Answer{"", Then::kClose}; });
+    EXPECT_EQ(rig.Send(receiver.url("/"), body).error, "connection lost");
+    EXPECT_EQ(receiver.requests().size(), 5u);
+    EXPECT_EQ(receiver.connections(), 4);
+  }
+}
+
 TEST(CurlReuse, AConnectionClosedWhileIdleCostsNothing) {
   for (const std::string& body : Bodies()) {
     SenderRig rig;
@@ -118,6 +132,17 @@ TEST(CurlReuse, ThePolicyIsJudgedAgainBeforeTheRequestIsWritten) {
   EXPECT_EQ(rig.outcomes.back().error, "policy");
   EXPECT_EQ(receiver.requests().size(), 1u);
   EXPECT_EQ(receiver.connections(), 1);  // it was reused up to this check
+}
+
+// Likewise before the first connection: only the check of the socket's own address sees it.
+TEST(CurlReuse, ThePolicyIsJudgedWhenTheSocketIsOpened) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  rig.Start(receiver.url("/"));
+  rig.sender->SetPolicy(PolicyOf({"public"}));
+  ASSERT_TRUE(rig.Settle());
+  EXPECT_EQ(rig.outcomes.back().kind, OutcomeKind::kForbidden);
+  EXPECT_EQ(receiver.connections(), 0);
 }
 
 TEST(CurlReuse, IdleConnectionsAreBounded) {

@@ -13,9 +13,7 @@ std::string Post(std::string_view headers, std::string_view body) {
   return "POST /timers HTTP/1.1\r\nHost: a\r\n" + std::string(headers) + "\r\n" + std::string(body);
 }
 
-std::string Chunked(std::string_view body) {
-  return Post("Transfer-Encoding: chunked\r\n", body);
-}
+std::string Chunked(std::string_view body) { return Post("Transfer-Encoding: chunked\r\n", body); }
 
 TEST(RequestParser, ReadsARequestWithABody) {
   const Parsed parsed = Parse(
@@ -67,8 +65,8 @@ TEST(RequestParser, EmptyLinesBeforeARequestAreSkipped) {
 }
 
 TEST(RequestParser, ChunksAreJoinedAndTrailersDropped) {
-  const Parsed parsed =
-      Parse(Chunked("5\r\nhello\r\n1;ext=\"v\"\r\n!\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"));
+  const Parsed parsed = Parse(
+      Chunked("5\r\nhello\r\n1;ext=\"v\"\r\n!\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"));
   ASSERT_EQ(parsed.error, "");
   ASSERT_EQ(parsed.requests.size(), 1u);
   EXPECT_TRUE(parsed.requests[0].ends_with(" body=hello!"));
@@ -126,76 +124,126 @@ using std::string_literals::operator""s;
 TEST(RequestParser, FramingInDoubtIsRefused) {
   const std::string doubtful[] = {
       // line ends
-      "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\n\n", "GET / HTTP/1.1\r\nHost: a\n\n",
-      "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "\rGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET / HTTP/1.1\rHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\n\rX\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX:\nY: b\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\nX:\rY: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\r\n\r\n",
+      "GET / HTTP/1.1\nHost: a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\n\n",
+      "GET / HTTP/1.1\r\nHost: a\n\n",
+      "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "\rGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET / HTTP/1.1\rHost: a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\n\rX\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX:\nY: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX:\rY: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\r\n\r\n",
       // folding
       "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\tc\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\nX:\r\n c\r\n\r\n", "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX:\r\n c\r\n\r\n",
+      "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
       " GET / HTTP/1.1\r\nHost: a\r\n\r\n",
       // header names and values
-      "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX y: b\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\nX(: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: b\0c\r\n\r\n"s,
-      "GET / HTTP/1.1\r\nHost: a\r\nX\0: b\r\n\r\n"s, "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n"s,
-      "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX y: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX(: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX: b\0c\r\n\r\n"s,
+      "GET / HTTP/1.1\r\nHost: a\r\nX\0: b\r\n\r\n"s,
+      "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n"s,
+      "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n",
       // the request line
-      "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /  HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\r\n\r\n",
-      "GET / \r\n\r\n", "GET / HTTP/0.9\r\n\r\n", "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
-      "GET / HTTP/1.2\r\nHost: a\r\n\r\n", "GET / HTTP/11\r\nHost: a\r\n\r\n",
-      "GET / RTSP/1.0\r\nHost: a\r\n\r\n", "SOURCE / ICE/1.0\r\nHost: a\r\n\r\n",
-      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "get / HTTP/1.1\r\nHost: a\r\n\r\n",
-      "FOO / HTTP/1.1\r\nHost: a\r\n\r\n", "GET x HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET http://u@h/x HTTP/1.1\r\nHost: a\r\n\r\n", "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET /  HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
+      "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET /\r\n\r\n",
+      "GET / \r\n\r\n",
+      "GET / HTTP/0.9\r\n\r\n",
+      "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+      "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+      "GET / HTTP/11\r\nHost: a\r\n\r\n",
+      "GET / RTSP/1.0\r\nHost: a\r\n\r\n",
+      "SOURCE / ICE/1.0\r\nHost: a\r\n\r\n",
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+      "get / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "FOO / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET x HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http://u@h/x HTTP/1.1\r\nHost: a\r\n\r\n",
+      "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s,
       // Host
-      "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\nhOST: b\r\n\r\n", "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a,b\r\nHost: c\r\n\r\n", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n",
+      "GET / HTTP/1.1\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nhOST: b\r\n\r\n",
+      "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a,b\r\nHost: c\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n",
       // Content-Length and Transfer-Encoding
       Post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
       Post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"),
       Post("Content-Length: 5\r\nContent-Length: 6\r\n", "hello"),
       Post("Content-Length: 5\r\nContent-Length: 5\r\n", "hello"),
-      Post("Content-Length: 5, 5\r\n", "hello"), Post("Content-Length: +5\r\n", "hello"),
-      Post("Content-Length: -5\r\n", "hello"), Post("Content-Length: 0x5\r\n", "hello"),
-      Post("Content-Length: 5a\r\n", "hello"), Post("Content-Length: 5 5\r\n", "hello"),
-      Post("Content-Length: 5.0\r\n", "hello"), Post("Content-Length:\r\n", ""),
+      Post("Content-Length: 5, 5\r\n", "hello"),
+      Post("Content-Length: +5\r\n", "hello"),
+      Post("Content-Length: -5\r\n", "hello"),
+      Post("Content-Length: 0x5\r\n", "hello"),
+      Post("Content-Length: 5a\r\n", "hello"),
+      Post("Content-Length: 5 5\r\n", "hello"),
+      Post("Content-Length: 5.0\r\n", "hello"),
+      Post("Content-Length:\r\n", ""),
       Post("Content-Length: 99999999999999999999\r\n", ""),
       Post("Content-Length: 18446744073709551617\r\n", "h"),
-      Post("Content-Length : 5\r\n", "hello"), Post("Transfer-Encoding : chunked\r\n", "0\r\n\r\n"),
+      Post("Content-Length : 5\r\n", "hello"),
+      Post("Transfer-Encoding : chunked\r\n", "0\r\n\r\n"),
       Post("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
       Post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
       Post("Transfer-Encoding: chunked, gzip\r\n", "0\r\n\r\n"),
       Post("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n"),
       Post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
-      Post("Transfer-Encoding: identity\r\n", ""), Post("Transfer-Encoding: gzip\r\n", ""),
-      Post("Transfer-Encoding:\r\n", ""), Post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n"),
+      Post("Transfer-Encoding: identity\r\n", ""),
+      Post("Transfer-Encoding: gzip\r\n", ""),
+      Post("Transfer-Encoding:\r\n", ""),
+      Post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n"),
       Post("Transfer-Encoding: chunked;q=1\r\n", "0\r\n\r\n"),
-      Post("Transfer-Encoding: \x0b" "chunked\r\n", "0\r\n\r\n"),
+      Post("Transfer-Encoding: \x0b"
+           "chunked\r\n",
+           "0\r\n\r\n"),
       "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       // chunks
-      Chunked("5\nhello\r\n0\r\n\r\n"), Chunked("5\r\nhello\n0\r\n\r\n"),
-      Chunked("5\r\nhelloXX0\r\n\r\n"), Chunked("5\rXhello\r\n0\r\n\r\n"),
-      Chunked("5\r\nhello\r\n0\n\r\n"), Chunked("5\r\nhello\r\n0\r\n\n"),
-      Chunked("5\r\nhello\r\n0\r\nA: b\n\r\n"), Chunked("5\r\nhello\r\n0\r\nA: b\r\n c\r\n\r\n"),
-      Chunked("5\r\nhello\r\n0\r\nA: b\r\n\n"), Chunked("5\r\nhello\r\n0\r\n A: b\r\n\r\n"),
-      Chunked("5\r\nhello\r\n0\r\nA b\r\n\r\n"), Chunked("5\r\nhello\r\n0\r\nA: \0\r\n\r\n"s),
-      Chunked("5;a\nb\r\nhello\r\n0\r\n\r\n"), Chunked("5;\nb\r\nhello\r\n0\r\n\r\n"),
-      Chunked("5;a=\"\n\"\r\nhello\r\n0\r\n\r\n"), Chunked("5;a=b\nhello\r\n0\r\n\r\n"),
-      Chunked("5 \r\nhello\r\n0\r\n\r\n"), Chunked(" 5\r\nhello\r\n0\r\n\r\n"),
-      Chunked("-5\r\nhello\r\n0\r\n\r\n"), Chunked("0x5\r\nhello\r\n0\r\n\r\n"),
-      Chunked("\r\nhello\r\n0\r\n\r\n"), Chunked("5_\r\nhello\r\n0\r\n\r\n"),
-      Chunked("10000000000000005\r\nhello\r\n0\r\n\r\n"), Chunked("g\r\n"),
+      Chunked("5\nhello\r\n0\r\n\r\n"),
+      Chunked("5\r\nhello\n0\r\n\r\n"),
+      Chunked("5\r\nhelloXX0\r\n\r\n"),
+      Chunked("5\rXhello\r\n0\r\n\r\n"),
+      Chunked("5\r\nhello\r\n0\n\r\n"),
+      Chunked("5\r\nhello\r\n0\r\n\n"),
+      Chunked("5\r\nhello\r\n0\r\nA: b\n\r\n"),
+      Chunked("5\r\nhello\r\n0\r\nA: b\r\n c\r\n\r\n"),
+      Chunked("5\r\nhello\r\n0\r\nA: b\r\n\n"),
+      Chunked("5\r\nhello\r\n0\r\n A: b\r\n\r\n"),
+      Chunked("5\r\nhello\r\n0\r\nA b\r\n\r\n"),
+      Chunked("5\r\nhello\r\n0\r\nA: \0\r\n\r\n"s),
+      Chunked("5;a\nb\r\nhello\r\n0\r\n\r\n"),
+      Chunked("5;\nb\r\nhello\r\n0\r\n\r\n"),
+      Chunked("5;a=\"\n\"\r\nhello\r\n0\r\n\r\n"),
+      Chunked("5;a=b\nhello\r\n0\r\n\r\n"),
+      Chunked("5 \r\nhello\r\n0\r\n\r\n"),
+      Chunked(" 5\r\nhello\r\n0\r\n\r\n"),
+      Chunked("-5\r\nhello\r\n0\r\n\r\n"),
+      Chunked("0x5\r\nhello\r\n0\r\n\r\n"),
+      Chunked("\r\nhello\r\n0\r\n\r\n"),
+      Chunked("5_\r\nhello\r\n0\r\n\r\n"),
+      Chunked("10000000000000005\r\nhello\r\n0\r\n\r\n"),
+      Chunked("g\r\n"),
       Chunked("5\r\nhello\r\n0\r\n\rX\r\n\r\n"),
   };
   for (const std::string& bytes : doubtful) {
@@ -215,12 +263,18 @@ TEST(RequestParser, FramingInDoubtIsRefused) {
 
 TEST(RequestParser, SomeOddButClearRequestsAreTaken) {
   const std::string odd[] = {
-      "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost:a\r\n\r\n", "GET / HTTP/1.1\r\nHOST: \t a \t\r\n\r\n",
-      "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Post("Content-Length: 5 \r\n", "hello"),
-      Post("Content-Length: 00005\r\n", "hello"), Post("transfer-encoding: CHUNKED\r\n", "0\r\n\r\n"),
-      "GET /%20?%00 HTTP/1.1\r\nHost: a:\r\nX:\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: \xc3\xa4\r\n\r\n",
-      "PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n", Chunked("005\r\nhello\r\n000\r\n\r\n"),
+      "GET / HTTP/1.0\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost:a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHOST: \t a \t\r\n\r\n",
+      "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+      Post("Content-Length: 5 \r\n", "hello"),
+      Post("Content-Length: 00005\r\n", "hello"),
+      Post("transfer-encoding: CHUNKED\r\n", "0\r\n\r\n"),
+      "GET /%20?%00 HTTP/1.1\r\nHost: a:\r\nX:\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX: \xc3\xa4\r\n\r\n",
+      "PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n",
+      Chunked("005\r\nhello\r\n000\r\n\r\n"),
   };
   for (const std::string& bytes : odd) {
     const Parsed parsed = Parse(bytes);
@@ -232,9 +286,9 @@ TEST(RequestParser, SomeOddButClearRequestsAreTaken) {
 TEST(RequestParser, TooLongIsSaidAsSoonAsItIsKnown) {
   const ParserLimits limits{.head_bytes_max = 1000, .body_bytes_max = 100};
   EXPECT_EQ(Parse("GET /" + std::string(1000, 'a'), limits).error_status, 414);
-  EXPECT_EQ(Parse("GET /" + std::string(990, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", limits)
-                .error_status,
-            414);
+  EXPECT_EQ(
+      Parse("GET /" + std::string(990, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", limits).error_status,
+      414);
   EXPECT_EQ(Parse("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(1000, 'a'), limits).error_status,
             431);
   EXPECT_EQ(Parse(Post("Content-Length: 101\r\n", ""), limits).error_status, 413);
@@ -253,7 +307,8 @@ TEST(RequestParser, LimitsAreExact) {
   EXPECT_EQ(Parse(full + full, limits).requests.size(), 2u);
   const std::string over = start + std::string(100 - start.size() - 3, 'x') + "\r\n\r\n";
   EXPECT_EQ(Parse(over, limits).error_status, 431);
-  EXPECT_EQ(Parse(Post("Content-Length: 100\r\n", std::string(100, 'x')), limits).requests.size(), 1u);
+  EXPECT_EQ(Parse(Post("Content-Length: 100\r\n", std::string(100, 'x')), limits).requests.size(),
+            1u);
   const std::string hundred = "64\r\n" + std::string(100, 'x') + "\r\n";
   EXPECT_EQ(Parse(Chunked(hundred + "0\r\n\r\n"), limits).requests.size(), 1u);
   EXPECT_EQ(Parse(Chunked(hundred + "1\r\nx\r\n0\r\n\r\n"), limits).error_status, 413);

@@ -22,6 +22,7 @@ from http_client import Client, Closed
 from receiver import Answer, Receiver  # noqa: F401: for the tests
 
 BINARY = None  # set by main()
+TOOLS = {}     # further programs, by name; set by main()
 
 _running = set()
 
@@ -36,14 +37,19 @@ def _end_all():
 atexit.register(_end_all)
 
 
-def main():
-    """`file.py BINARY [unittest arguments]`"""
+def main(*tools):
+    """`file.py BINARY [a path for each of `tools`] [unittest arguments]`"""
+    names = ("belfry",) + tools
+    if len(sys.argv) <= len(names):
+        sys.exit(f"usage: {sys.argv[0]} {' '.join(names)} [unittest arguments]")
+    use_binary(sys.argv[1])
+    TOOLS.update(zip(tools, map(os.path.abspath, sys.argv[2:])))
+    unittest.main(module="__main__", argv=[sys.argv[0]] + sys.argv[1 + len(names):], verbosity=2)
+
+
+def use_binary(path):
     global BINARY
-    if len(sys.argv) < 2:
-        sys.exit(f"usage: {sys.argv[0]} BINARY [unittest arguments]")
-    BINARY = os.path.abspath(sys.argv[1])
-    import __main__  # the test file, which was run as a program
-    unittest.main(module=__main__, argv=[sys.argv[0]] + sys.argv[2:], verbosity=2)
+    BINARY = os.path.abspath(path)
 
 
 def free_port():
@@ -83,7 +89,7 @@ class Daemon:
     wrap     words put before the command, e.g. strace -D: must keep the pid.
     """
 
-    def __init__(self, root, config=None, args=(), wrap=(), data=None, listen=None):
+    def __init__(self, root, config=None, args=(), wrap=(), data=None, listen=None, env=None):
         self.root = pathlib.Path(root)
         self.root.mkdir(parents=True, exist_ok=True)
         self.data = pathlib.Path(data) if data else self.root / "data"
@@ -92,6 +98,7 @@ class Daemon:
         self.config = config
         self.args = list(args)
         self.wrap = list(wrap)
+        self.env = dict(env or {})
         self.process = None
         self.notes = []          # what came on NOTIFY_SOCKET, one word each
         self.ready_mono = None
@@ -116,7 +123,8 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command + self.args + list(args), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, "NOTIFY_SOCKET": self._notify.getsockname()}, cwd=self.root)
+                env={**os.environ, **self.env, "NOTIFY_SOCKET": self._notify.getsockname()},
+                cwd=self.root)
         _running.add(self.process)
         self.notes = []
         return self
@@ -228,11 +236,11 @@ class Daemon:
     def get(self, target, headers=()):
         return self.request("GET", target, headers=headers)
 
-    def set(self, url, headers=(), **members):
+    def set(self, url, request_headers=(), **members):
         """POST /timers; the id. Without a time it is due at once."""
         if not {"hours", "minutes", "seconds", "delay", "at"} & members.keys():
             members["seconds"] = 0
-        response = self.request("POST", "/timers", {"url": url, **members}, headers)
+        response = self.request("POST", "/timers", {"url": url, **members}, request_headers)
         if response.status != 201:
             raise AssertionError(f"{response.status} {response.body!r}\n{self.log()}")
         return response.json()["id"]
@@ -314,4 +322,4 @@ def show(line):
 
 
 __all__ = ["Answer", "Case", "Client", "Closed", "Daemon", "Died", "Receiver", "SharedCase",
-           "free_port", "main", "poll", "show"]
+           "TOOLS", "free_port", "main", "poll", "show", "use_binary"]

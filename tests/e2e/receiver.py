@@ -110,6 +110,17 @@ class Receiver:
         """Closes every open connection, as a receiver does that is restarted."""
         self._post(lambda: [self._close(c) for c in list(self._open.values())])
 
+    def drain(self):
+        """Returns when all that had been sent to it is in `requests`."""
+        def read_all():
+            while True:
+                events = [(key, what) for key, what in self._selector.select(0)
+                          if key.fileobj is not self._wake_read]
+                if not events:
+                    return
+                self._handle(events)
+        self._post(read_all)
+
     def stop(self):
         if self._stopping:
             return
@@ -137,14 +148,17 @@ class Receiver:
         while not self._stopping:
             with self._changed:
                 wait_s = self._later[0][0] - time.monotonic() if self._later else None
-            for key, events in self._selector.select(None if wait_s is None else max(0, wait_s)):
-                if key.fileobj is self._wake_read:
-                    self._wake_read.recv(4096)
-                elif key.fileobj is self._listener:
-                    self._accept()
-                elif key.data.socket.fileno() >= 0:
-                    self._serve(key.data, events)
+            self._handle(self._selector.select(None if wait_s is None else max(0, wait_s)))
             self._run_later()
+
+    def _handle(self, events):
+        for key, what in events:
+            if key.fileobj is self._wake_read:
+                self._wake_read.recv(4096)
+            elif key.fileobj is self._listener:
+                self._accept()
+            elif key.data.socket.fileno() >= 0:
+                self._serve(key.data, what)
 
     def _run_later(self):
         while True:

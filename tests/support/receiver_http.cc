@@ -166,6 +166,7 @@ void Receiver::Write(Connection* connection) {
         send(connection->fd, connection->out.data(), connection->out.size(), MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN) return Close(connection, false);
     if (n < 0) break;
+    bytes_sent_ += static_cast<size_t>(n);
     connection->out.erase(0, static_cast<size_t>(n));
     if (connection->then == Then::kFlood) {
       connection->out.resize(64 * 1024, 'x');

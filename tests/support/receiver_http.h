@@ -59,6 +59,7 @@ class Receiver {
   [[nodiscard]] int connections() const { return connections_; }
   [[nodiscard]] int open_connections() const { return static_cast<int>(open_.size()); }
   [[nodiscard]] int resets_unread() const { return resets_unread_; }
+  [[nodiscard]] size_t bytes_sent() const { return bytes_sent_; }
 
   // Sends `bytes` on every open connection, asked or not.
   void Say(const std::string& bytes);
@@ -83,6 +84,7 @@ class Receiver {
   AnswerFn answer_;
   int reset_unread_after_ = 0;
   int resets_unread_ = 0;
+  size_t bytes_sent_ = 0;
   int connections_ = 0;
   std::map<int, Connection*> open_;
   std::vector<Received> requests_;

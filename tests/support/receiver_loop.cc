@@ -26,7 +26,8 @@ bool TestLoop::RunUntil(const std::function<bool()>& done) {
   auto* limit = new uv_timer_t;
   CHECK(uv_timer_init(&loop_, limit) == 0);
   limit->data = &hangs;
-  uv_timer_start(limit, [](uv_timer_t* t) { *static_cast<bool*>(t->data) = true; }, kHangMs, 0);
+  uv_timer_start(
+      limit, [](uv_timer_t* t) { *static_cast<bool*>(t->data) = true; }, kHangMs, 0);
   while (!hangs && !done()) uv_run(&loop_, UV_RUN_ONCE);
   uv_close(reinterpret_cast<uv_handle_t*>(limit),
            [](uv_handle_t* h) { delete reinterpret_cast<uv_timer_t*>(h); });

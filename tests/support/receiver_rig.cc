@@ -12,6 +12,7 @@ SenderOptions SenderRig::LoopbackOptions() {
   options.version = "1.2.3";
   options.store_id = "abcdefghij";
   options.policy = PolicyOf({"loopback"});
+  options.dns_servers = "127.0.0.1:1";  // nobody there
   return options;
 }
 

@@ -1,0 +1,242 @@
+// belfry-bench: loads a running daemon and measures it. bench/README.md shows how to use it.
+// Exit codes: 0 fine; 1 the run failed or found errors; 2 wrong command line.
+
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+#include <limits>
+
+#include "base/duration.h"
+#include "base/time.h"
+#include "bench/disk_sync.h"
+#include "bench/fire.h"
+#include "bench/load.h"
+#include "bench/report.h"
+#include "bench/requests.h"
+#include "bench/sink.h"
+
+namespace belfry {
+namespace {
+
+constexpr int kConnectionsMax = 60'000;
+constexpr int kPipelineMax = 1024;
+constexpr int64_t kCountMax = 100'000'000;
+
+void AddDuration(CLI::App* app, const std::string& name, int64_t* value_ms,
+                 const std::string& meaning) {
+  const auto parse = [name, value_ms](const std::string& text) {
+    const auto parsed = ParseDuration(text);
+    if (!parsed) throw CLI::ValidationError(name, "\"" + text + "\" is not a duration like 90s");
+    *value_ms = *parsed;
+  };
+  app->add_option_function<std::string>(name, parse, meaning)
+      ->type_name("DURATION")
+      ->default_str(FormatDuration(*value_ms));
+}
+
+using EndpointParser = Result<Endpoint> (*)(const std::string&);
+
+// `*endpoint` starts as what `default_text` says.
+void AddEndpoint(CLI::App* app, const std::string& name, EndpointParser parser, Endpoint* endpoint,
+                 const std::string& default_text, const std::string& meaning) {
+  const auto parse = [name, parser, endpoint](const std::string& text) {
+    Result<Endpoint> parsed = parser(text);
+    if (!parsed.ok()) throw CLI::ValidationError(name, parsed.status().message());
+    *endpoint = std::move(*parsed);
+  };
+  parse(default_text);
+  app->add_option_function<std::string>(name, parse, meaning)
+      ->type_name(parser == &EndpointOfUrl ? "URL" : "HOST:PORT")
+      ->default_str(default_text);
+}
+
+void AddDaemon(CLI::App* app, Endpoint* endpoint) {
+  AddEndpoint(app, "--url", &EndpointOfUrl, endpoint, "http://127.0.0.1:8080", "The daemon");
+}
+
+void AddLoadOptions(CLI::App* app, LoadPlan* plan) {
+  plan->duration_ms = 30 * kSecondMs;
+  plan->warmup_ms = 10 * kSecondMs;
+  AddDaemon(app, &plan->endpoint);
+  app->add_option("--connections", plan->connections, "Keep-alive connections")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kConnectionsMax));
+  AddDuration(app, "--duration", &plan->duration_ms, "Measured time");
+  AddDuration(app, "--warmup", &plan->warmup_ms, "Time before it that is not measured");
+  app->add_option("--pipeline", plan->pipeline, "Requests under way on one connection")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kPipelineMax));
+  app->add_option("--rate", plan->rate,
+                  "Requests per second to send whatever the answers do; latency then counts from "
+                  "the intended send time")
+      ->check(CLI::Range(0.001, 10'000'000.0));
+  app->add_option("--pid", plan->pid, "Process of the daemon: reports its processor time")
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+}
+
+int Fail(const Status& status) {
+  std::fprintf(stderr, "belfry-bench: %s\n", status.message().c_str());
+  return 1;
+}
+
+int RunLoad(const LoadPlan& plan, RequestSource& source) {
+  // Freed before the report, which takes the progress line away.
+  Result<LoadResult> result = std::make_unique<Load>(plan, source)->Run();
+  if (!result.ok()) return Fail(result.status());
+  PrintLoad(plan, *result);
+  return result->errors() == 0 && result->answered() > 0 ? 0 : 1;
+}
+
+void AddSet(CLI::App& app, std::function<int()>* chosen) {
+  struct Options {
+    LoadPlan plan;
+    int64_t delay_ms = kHourMs;
+    std::string target = "http://127.0.0.1:9000/hook";
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* set = app.add_subcommand("set", "Sets timers as fast as it can, or at a rate");
+  AddLoadOptions(set, &options->plan);
+  AddDuration(set, "--delay", &options->delay_ms, "When the timers are due, from now");
+  set->add_option("--target", options->target, "The timers' url")->capture_default_str();
+  set->callback([options, chosen] {
+    *chosen = [options] {
+      Result<SetRequests> requests =
+          SetRequests::Make(options->plan.endpoint.host_port, options->delay_ms, options->target);
+      if (!requests.ok()) return Fail(requests.status());
+      return RunLoad(options->plan, *requests);
+    };
+  });
+}
+
+void AddGet(CLI::App& app, std::function<int()>* chosen) {
+  struct Options {
+    LoadPlan plan;
+    uint64_t first = 1;
+    uint64_t last = 1000;
+    bool full = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* get = app.add_subcommand("get", "Reads timers by random id");
+  AddLoadOptions(get, &options->plan);
+  get->add_option("--first", options->first, "Smallest id asked for")->capture_default_str();
+  get->add_option("--last", options->last, "Greatest id asked for")->capture_default_str();
+  get->add_flag("--full", options->full, "Ask for ?view=full");
+  get->callback([options, chosen] {
+    if (options->first > options->last) {
+      throw CLI::ValidationError("--last", "is smaller than --first");
+    }
+    *chosen = [options] {
+      GetRequests requests(options->plan.endpoint.host_port, options->first, options->last,
+                           options->full);
+      return RunLoad(options->plan, requests);
+    };
+  });
+}
+
+int RunFire(const FirePlan& plan) {
+  Result<FireResult> result = std::make_unique<Fire>(plan)->Run();
+  if (!result.ok()) return Fail(result.status());
+  PrintFire(plan, *result);
+  return result->clean() ? 0 : 1;
+}
+
+void AddFire(CLI::App& app, std::function<int()>* chosen) {
+  auto plan = std::make_shared<FirePlan>();
+  plan->count = 1000;
+  plan->spread_ms = 10 * kSecondMs;
+  plan->lead_ms = 2 * kSecondMs;
+  plan->limit_ms = 30 * kSecondMs;
+  CLI::App* fire = app.add_subcommand(
+      "fire", "Sets timers, receives their webhooks, and reports how late each came");
+  AddDaemon(fire, &plan->daemon);
+  fire->add_option("--count", plan->count, "Timers")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, kCountMax));
+  AddDuration(fire, "--spread", &plan->spread_ms, "From the first due time to the last");
+  AddDuration(fire, "--lead", &plan->lead_ms, "From the start to the first due time");
+  AddDuration(fire, "--limit", &plan->limit_ms, "How long to wait after the last due time");
+  fire->add_option("--connections", plan->connections, "Connections that set timers")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kConnectionsMax));
+  AddEndpoint(fire, "--listen", &ParseEndpoint, &plan->receiver, "127.0.0.1:0",
+              "Where the receiver listens; port 0: any that is free");
+  fire->callback([plan, chosen] { *chosen = [plan] { return RunFire(*plan); }; });
+}
+
+void AddSink(CLI::App& app, std::function<int()>* chosen) {
+  auto endpoint = std::make_shared<Endpoint>();
+  CLI::App* sink = app.add_subcommand("sink", "Answers 204 to everything until it is interrupted");
+  AddEndpoint(sink, "--listen", &ParseEndpoint, endpoint.get(), "127.0.0.1:9000",
+              "Where it listens");
+  sink->callback([endpoint, chosen] {
+    *chosen = [endpoint] {
+      const Result<uint64_t> received = RunSink(*endpoint);
+      if (!received.ok()) return Fail(received.status());
+      std::printf("%-12s%llu\n", "received", static_cast<unsigned long long>(*received));
+      return 0;
+    };
+  });
+}
+
+void AddSync(CLI::App& app, std::function<int()>* chosen) {
+  struct Options {
+    std::string directory;
+    int64_t count = 5000;
+    int64_t bytes = 200;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* sync = app.add_subcommand("sync", "Measures append + fdatasync of a disk");
+  sync->add_option("--dir", options->directory, "A directory on that disk")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  sync->add_option("--count", options->count, "How often")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, kCountMax));
+  sync->add_option("--bytes", options->bytes, "Size of each append")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  sync->callback([options, chosen] {
+    *chosen = [options] {
+      Result<SyncResult> result = MeasureSync(options->directory, options->count, options->bytes);
+      if (!result.ok()) return Fail(result.status());
+      PrintSync(options->directory, options->bytes, *result);
+      return 0;
+    };
+  });
+}
+
+// As many descriptors as this user may have.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  RaiseDescriptorLimit();
+  CLI::App app("Loads a running Belfry daemon and measures it.", "belfry-bench");
+  app.set_version_flag("--version", BELFRY_VERSION);
+  app.require_subcommand(1);
+  std::function<int()> chosen;
+  AddSet(app, &chosen);
+  AddGet(app, &chosen);
+  AddFire(app, &chosen);
+  AddSink(app, &chosen);
+  AddSync(app, &chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return chosen();
+}
+
+}  // namespace
+}  // namespace belfry
+
+int main(int argc, char** argv) { return belfry::Main(argc, argv); }

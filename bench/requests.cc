@@ -1,0 +1,32 @@
+#include "bench/requests.h"
+
+#include "base/duration.h"
+
+namespace belfry {
+
+Result<SetRequests> SetRequests::Make(const std::string& host_port, int64_t delay_ms,
+                                      const std::string& target) {
+  for (const char c : target) {
+    if (c <= ' ' || c == '"' || c == '\\' || c == '\x7f') {
+      return Invalid("\"" + target + "\" is not a URL");
+    }
+  }
+  const std::string body =
+      "{\"delay\":\"" + FormatDuration(delay_ms) + "\",\"url\":\"" + target + "\"}";
+  return SetRequests("POST /timers HTTP/1.1\r\nHost: " + host_port +
+                     "\r\nContent-Type: application/json\r\nContent-Length: " +
+                     std::to_string(body.size()) + "\r\n\r\n" + body);
+}
+
+GetRequests::GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full)
+    : tail_(std::string(full ? "?view=full" : "") + " HTTP/1.1\r\nHost: " + host_port + "\r\n\r\n"),
+      ids_(first, last) {}
+
+std::string_view GetRequests::Next() {
+  request_ = "GET /timers/";
+  request_ += std::to_string(ids_(random_));
+  request_ += tail_;
+  return request_;
+}
+
+}  // namespace belfry

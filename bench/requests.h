@@ -1,0 +1,40 @@
+// requests.h - what the load is made of. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "bench/load.h"
+
+namespace belfry {
+
+// The same `POST /timers` again and again.
+class SetRequests final : public RequestSource {
+ public:
+  // kInvalid when `target` cannot stand in a JSON string as it is.
+  [[nodiscard]] static Result<SetRequests> Make(const std::string& host_port, int64_t delay_ms,
+                                                const std::string& target);
+  [[nodiscard]] std::string_view Next() override { return request_; }
+
+ private:
+  explicit SetRequests(std::string request) : request_(std::move(request)) {}
+  std::string request_;
+};
+
+// `GET /timers/<id>` of ids drawn evenly from first..last; the same row of ids in every run.
+class GetRequests final : public RequestSource {
+ public:
+  GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full);
+  [[nodiscard]] std::string_view Next() override;
+
+ private:
+  const std::string tail_;
+  std::mt19937_64 random_{1};
+  std::uniform_int_distribution<uint64_t> ids_;
+  std::string request_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,224 @@
+#include "daemon/loop.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/limits.h"
+#include "daemon/cli.h"
+
+namespace belfry {
+namespace {
+
+// After this the answers of a stop, or of a failed store, are no longer waited for.
+constexpr int64_t kFlushTimeoutMs = 5 * kSecondMs;
+constexpr int64_t kFailedFlushTimeoutMs = 50;
+
+template <typename Handle>
+uv_handle_t* Base(Handle& handle) {
+  return reinterpret_cast<uv_handle_t*>(&handle);
+}
+
+}  // namespace
+
+Loop::Loop(const Parts& parts, int64_t shutdown_timeout_ms)
+    : parts_(parts), shutdown_timeout_ms_(shutdown_timeout_ms) {
+  uv_loop_t* uv = parts_.uv;
+  uv_prepare_init(uv, &turn_);
+  uv_timer_init(uv, &wake_);
+  uv_timer_init(uv, &second_);
+  uv_signal_init(uv, &terminate_);
+  uv_signal_init(uv, &interrupt_);
+  uv_async_init(uv, &completions_,
+                [](uv_async_t* h) { static_cast<Loop*>(h->data)->TakeCompletions(); });
+  turn_.data = wake_.data = second_.data = completions_.data = terminate_.data = interrupt_.data =
+      this;
+}
+
+Loop::~Loop() = default;
+
+int Loop::Run() {
+  uv_prepare_start(&turn_, [](uv_prepare_t* h) { static_cast<Loop*>(h->data)->Turn(); });
+  uv_timer_start(
+      &second_, [](uv_timer_t* h) { static_cast<Loop*>(h->data)->EverySecond(); }, 0, kSecondMs);
+  const auto on_signal = [](uv_signal_t* h, int n) { static_cast<Loop*>(h->data)->Signal(n); };
+  uv_signal_start(&terminate_, on_signal, SIGTERM);
+  uv_signal_start(&interrupt_, on_signal, SIGINT);
+  uv_run(parts_.uv, UV_RUN_DEFAULT);
+  return exit_code_;
+}
+
+// --- one turn ------------------------------------------------------------------------------------
+
+void Loop::Turn() {
+  const WallMs now = parts_.clock.Wall();
+  parts_.timers.Tick(now);
+  Ready ready = parts_.timers.TakeReady();
+  const std::optional<WallMs> wake_at = ready.wake_at;
+  HandOver(std::move(ready));
+  parts_.server.FlushWrites();
+  AnnounceReady();
+  AdvanceStop();
+  SleepUntil(wake_at, now);
+}
+
+void Loop::HandOver(Ready ready) {
+  for (const Op& op : ready.ops) LogDead(op);
+  if (!ready.ops.empty()) parts_.commits.Submit(&ready.ops);
+  for (const Delivery& delivery : ready.deliveries) parts_.sender.Start(delivery);
+  for (Query& query : ready.queries) parts_.reads.Run(std::move(query));
+  for (Reply& reply : ready.replies) parts_.routes.Answer(std::move(reply));
+}
+
+void Loop::SleepUntil(std::optional<WallMs> wake_at, WallMs now) {
+  int64_t sleep_ms = kSleepMaxMs;
+  if (wake_at) sleep_ms = std::clamp<int64_t>(*wake_at - now, 0, kSleepMaxMs);
+  uv_update_time(parts_.uv);
+  uv_timer_start(
+      &wake_, [](uv_timer_t*) {}, static_cast<uint64_t>(sleep_ms), 0);
+}
+
+void Loop::TakeCompletions() {
+  std::vector<Completion> done;
+  const Status status = parts_.commits.Take(&done);
+  parts_.timers.Complete(std::move(done), parts_.clock.Wall());
+  if (!status.ok()) Failed(status);
+}
+
+void Loop::DeliveryDone(Outcome outcome) {
+  parts_.log.Debug("attempt", {{"id", outcome.id},
+                               {"status", outcome.status},
+                               {"error", outcome.error},
+                               {"duration_ms", outcome.duration_ms}});
+  parts_.timers.DeliveryDone(std::move(outcome), parts_.clock.Wall());
+}
+
+void Loop::ClockStepped() { parts_.log.Warn("clock_set"); }
+
+void Loop::LogDead(const Op& op) {
+  const auto* settle = std::get_if<SettleOp>(&op.what);
+  if (settle == nullptr || settle->timer->state != TimerState::kDead) return;
+  const Timer& timer = *settle->timer;
+  parts_.log.Warn("timer_dead", {{"id", timer.id},
+                                 {"reason", ReasonName(timer.reason)},
+                                 {"target", TargetOf(timer)},
+                                 {"attempts", timer.attempts}});
+}
+
+// --- readiness and health ------------------------------------------------------------------------
+
+std::optional<std::string> Loop::WhyNotReady() const {
+  if (phase_ == Phase::kFailed) return "the store failed; restarting";
+  if (phase_ != Phase::kServing) return "stopping";
+  if (!parts_.timers.first_page_loaded()) return "the first timers are not loaded yet";
+  if (!parts_.timers.clock_sane()) {
+    return "the clock is more than a day before, or 400 days after, the time last seen: nothing "
+           "fires; set the clock, or start with --accept-clock";
+  }
+  return std::nullopt;
+}
+
+void Loop::AnnounceReady() {
+  if (announced_ || !parts_.timers.first_page_loaded()) return;
+  announced_ = true;
+  parts_.log.Info("ready");
+  const std::optional<std::string> why = WhyNotReady();
+  if (why) parts_.log.Error("not_ready", {{"why", *why}});
+  Told(parts_.notify.SayReady(why ? *why : "serving"));
+}
+
+void Loop::EverySecond() {
+  const bool no_space = parts_.commits.below_min_free();
+  parts_.timers.SetNoSpace(no_space);
+  FeedWatchdog();
+}
+
+// Only while commits and the due scan advance: a loop that merely turns is not alive.
+void Loop::FeedWatchdog() {
+  const auto interval_ms = parts_.notify.watchdog_interval_ms();
+  if (!interval_ms || parts_.clock.Mono() < next_feed_) return;
+  const uint64_t scans = parts_.timers.due_scans();
+  const uint64_t commit_turns = parts_.commits.turns();
+  const bool may_fire = parts_.timers.first_page_loaded() && parts_.timers.clock_sane() &&
+                        phase_ == Phase::kServing;
+  if ((may_fire && scans == fed_due_scans_) || commit_turns == fed_commit_turns_) return;
+  fed_due_scans_ = scans;
+  fed_commit_turns_ = commit_turns;
+  next_feed_ = parts_.clock.Mono() + *interval_ms;
+  Told(parts_.notify.FeedWatchdog());
+}
+
+void Loop::Told(const Status& status) {
+  if (!status.ok()) parts_.log.Warn("notify_failed", {{"why", status.message()}});
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+void Loop::Signal(int number) {
+  if (phase_ != Phase::kServing) {
+    parts_.log.Warn("stop_at_once", {{"signal", number}});
+    _exit(kExitFailed);
+  }
+  parts_.log.Info("stopping", {{"signal", number}, {"in_flight", parts_.timers.in_flight()}});
+  Told(parts_.notify.SayStopping());
+  phase_ = Phase::kDraining;
+  stop_deadline_ = parts_.clock.Mono() + shutdown_timeout_ms_;
+  parts_.server.StopAccepting();
+  parts_.timers.StopStarting();
+}
+
+void Loop::AdvanceStop() {
+  if (phase_ == Phase::kServing || phase_ == Phase::kStopped) return;
+  const bool late = parts_.clock.Mono() >= stop_deadline_;
+  if (phase_ == Phase::kFailed) {
+    if (late || parts_.server.Flushed()) _exit(kExitFailed);
+    return;
+  }
+  if (phase_ == Phase::kDraining) {
+    if (parts_.sender.in_flight() > 0 && !late) return;
+    phase_ = Phase::kSettling;
+    stop_deadline_ = parts_.clock.Mono() + kFlushTimeoutMs;
+    parts_.sender.InterruptAll();
+    parts_.server.StopReading();
+    return;
+  }
+  const bool settled = parts_.sender.in_flight() == 0 && parts_.timers.unfinished_ops() == 0 &&
+                       parts_.reads.outstanding() == 0;
+  if (settled && (late || parts_.server.Flushed())) Settled();
+}
+
+void Loop::Settled() {
+  phase_ = Phase::kStopped;
+  parts_.server.CloseAll();
+  const Status stopped = parts_.commits.Stop();
+  if (!stopped.ok()) {
+    parts_.log.Error("stop_failed", {{"why", stopped.message()}});
+    exit_code_ = kExitFailed;
+  } else {
+    parts_.log.Info("stopped");
+  }
+  CloseHandles();
+  uv_stop(parts_.uv);
+}
+
+// Nothing more is written or started; who waits is told that the outcome is unknown.
+void Loop::Failed(const Status& why) {
+  if (phase_ == Phase::kFailed) return;
+  parts_.log.Error("store_failed", {{"why", why.message()}});
+  phase_ = Phase::kFailed;
+  exit_code_ = kExitFailed;
+  stop_deadline_ = parts_.clock.Mono() + kFailedFlushTimeoutMs;
+  parts_.timers.StoreFailed();
+  uv_timer_start(
+      &second_, [](uv_timer_t* h) { static_cast<Loop*>(h->data)->AdvanceStop(); }, 10, 10);
+}
+
+void Loop::CloseHandles() {
+  for (uv_handle_t* handle : {Base(turn_), Base(wake_), Base(second_), Base(completions_),
+                              Base(terminate_), Base(interrupt_)}) {
+    if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+  }
+}
+
+}  // namespace belfry

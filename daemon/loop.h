@@ -1,0 +1,101 @@
+// loop.h - the loop thread: once per turn it takes what the scheduler wants done and hands it to the
+// parts that do it. The only place that sets the scheduler's timer, and the order of a stop.
+//
+// Loop thread only. Borrows every part; all outlive it.
+//
+// A turn: Tick(now), TakeReady, ops to the commit thread, deliveries to the sender, reads to the
+// pool, replies to the clients, then sleep until wake_at or until something comes back.
+//
+// A stop (DESIGN: serve on, start nothing, wait, cut off, settle, flush):
+//   serving -> draining (SIGTERM) -> settling (nothing under way, or the time is up) -> stopped.
+// A failed store goes to `failed` from anywhere: its clients are told, then the process ends.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/notify.h"
+#include "daemon/read_pool.h"
+#include "delivery/sender.h"
+#include "http/http_server.h"
+#include "http/timer_routes.h"
+#include "scheduler/timers.h"
+#include "storage/commit_thread.h"
+
+namespace belfry {
+
+class Loop {
+ public:
+  struct Parts {
+    uv_loop_t* uv;
+    const Clock& clock;
+    LogSink& log;
+    Notifier& notify;
+    Timers& timers;
+    CommitThread& commits;
+    ReadPool& reads;
+    Sender& sender;
+    HttpServer& server;
+    TimerRoutes& routes;
+  };
+
+  Loop(const Parts& parts, int64_t shutdown_timeout_ms);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Serves until SIGTERM, SIGINT or a failure; the exit code.
+  [[nodiscard]] int Run();
+
+  // Any thread: completions are waiting.
+  void WakeFromCommits() { uv_async_send(&completions_); }
+  // From the sender's DoneFn.
+  void DeliveryDone(Outcome outcome);
+  // The clock was set: look at it now.
+  void ClockStepped();
+
+  // nullopt: ready; else why not, for /ready.
+  [[nodiscard]] std::optional<std::string> WhyNotReady() const;
+
+ private:
+  enum class Phase { kServing, kDraining, kSettling, kStopped, kFailed };
+
+  void Turn();
+  void HandOver(Ready ready);
+  void SleepUntil(std::optional<WallMs> wake_at, WallMs now);
+  void TakeCompletions();
+  void EverySecond();
+  void Signal(int number);
+  void AdvanceStop();
+  void Settled();
+  void Failed(const Status& why);
+  void AnnounceReady();
+  void FeedWatchdog();
+  void Told(const Status& status);
+  void LogDead(const Op& op);
+  void CloseHandles();
+
+  Parts parts_;
+  int64_t shutdown_timeout_ms_;
+  Phase phase_ = Phase::kServing;
+  int exit_code_ = 0;
+  bool announced_ = false;
+  MonoMs stop_deadline_;
+  MonoMs next_feed_;
+  uint64_t fed_due_scans_ = 0;
+  uint64_t fed_commit_turns_ = 0;
+
+  uv_prepare_t turn_;
+  uv_timer_t wake_;
+  uv_timer_t second_;
+  uv_async_t completions_;
+  uv_signal_t terminate_;
+  uv_signal_t interrupt_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,174 @@
+#include "daemon/serve.h"
+
+#include <unistd.h>
+#include <uv.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "daemon/clock_watch.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/notify.h"
+#include "daemon/read_pool.h"
+#include "daemon/rlimit.h"
+#include "delivery/address_policy.h"
+#include "delivery/curl_sender.h"
+#include "delivery/url.h"
+#include "http/http_server.h"
+#include "http/router.h"
+#include "http/service_routes.h"
+#include "http/timer_routes.h"
+#include "storage/commit_thread.h"
+#include "storage/data_dir.h"
+
+namespace belfry {
+namespace {
+
+int Refuse(const Status& status) {
+  std::fprintf(stderr, "belfry: %s\n", status.message().c_str());
+  return ExitCodeFor(status);
+}
+
+// What is not the window is shared out: half for blocks read, a quarter for writes on their way to
+// tables, the rest for requests, deliveries and the libraries themselves.
+DataDirOptions StoreOptions(const Config& config, const ServeFlags& flags, LogSink& log) {
+  const uint64_t rest = config.memory.budget - config.memory.window;
+  DataDirOptions options;
+  options.path = config.data;
+  options.accept_data_loss = flags.accept_data_loss;
+  options.rocks.block_cache_bytes = rest / 2;
+  options.rocks.write_buffer_bytes = rest / 4;
+  options.log = [&log](std::string_view text) { log.Warn("store", {{"says", text}}); };
+  return options;
+}
+
+TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, size_t in_flight,
+                               uint64_t seed) {
+  TimersOptions options;
+  options.window_bytes = config.memory.window;
+  options.max_in_flight = in_flight;
+  options.per_target_in_flight = config.delivery.per_target_in_flight;
+  options.retention_ms = config.retention_ms;
+  options.retry = DefaultRetry(config);
+  options.jitter_seed = seed;
+  options.accept_clock = flags.accept_clock;
+  return options;
+}
+
+CommitThreadOptions CommitOptions(const Config& config, DataDir& data,
+                                  const std::atomic<Loop*>& loop) {
+  CommitThreadOptions options;
+  options.wake = [&loop] {
+    if (Loop* l = loop.load()) l->WakeFromCommits();
+  };
+  options.sync_durable = [&data] { return data.SyncDurable(); };
+  options.close_cleanly = [&data] { return data.CloseCleanly(); };
+  options.free_bytes = [&data] { return data.FreeBytes(); };
+  options.min_free_bytes = config.storage.min_free;
+  return options;
+}
+
+ServerOptions HttpOptions(const Config& config, size_t connections) {
+  ServerOptions options;
+  options.connections_max = connections;
+  options.connection.parser.head_bytes_max = config.http.max_head;
+  options.connection.parser.body_bytes_max = config.http.max_body;
+  options.connection.head_timeout_ms = config.http.head_timeout_ms;
+  options.connection.body_timeout_ms = config.http.body_timeout_ms;
+  options.connection.write_stall_timeout_ms = config.http.write_timeout_ms;
+  options.connection.idle_timeout_ms = config.http.idle_timeout_ms;
+  return options;
+}
+
+Status Listen(HttpServer& server, const ListenAddress& address, LogSink& log) {
+  if (address.kind == ListenAddress::Kind::kUnix) {
+    if (Status s = server.ListenUnix(address.path); !s.ok()) return s;
+    log.Info("listening", {{"address", FormatListenAddress(address)}});
+    return {};
+  }
+  const auto port = server.ListenTcp(address.host, address.port);
+  if (!port.ok()) return port.status();
+  ListenAddress bound = address;
+  bound.port = *port;
+  log.Info("listening", {{"address", FormatListenAddress(bound)}, {"pid", getpid()}});
+  return {};
+}
+
+struct UvLoop {
+  uv_loop_t loop;
+  UvLoop() { CHECK(uv_loop_init(&loop) == 0); }
+  // What its owners closed is gone after one more turn; what else is open goes with the process.
+  ~UvLoop() {
+    uv_run(&loop, UV_RUN_NOWAIT);
+    uv_loop_close(&loop);
+  }
+};
+
+int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& files,
+               DataDir& data, Notifier& notifier, LogSink& log) {
+  const SystemClock clock;
+  const StoreState& state = data.store().opened();
+  auto policy = AddressPolicy::Parse(config.delivery.targets.allow, config.delivery.targets.deny);
+  if (!policy.ok()) return Refuse(policy.status());
+
+  UvLoop uv;
+  std::atomic<Loop*> loop = nullptr;
+  Timers timers(SchedulerOptions(config, flags, files.deliveries, clock.Mono().ms),
+                {state.last_id, state.low, state.last_seen, state.floors}, clock.Wall());
+  CommitThread commits(&data.store(), &clock, CommitOptions(config, data, loop));
+  ReadPool reads(&uv.loop, data.store(),
+                 [&timers](QueryResult result) { timers.QueryDone(std::move(result)); });
+
+  SenderOptions sending;
+  sending.version = BELFRY_VERSION;
+  sending.store_id = state.store_id;
+  sending.policy = std::move(*policy);
+  sending.timeout_ms = config.delivery.timeout_ms;
+  sending.max_in_flight = files.deliveries;
+  auto sender = CurlSender::Open(&uv.loop, clock, sending, [&loop](Outcome outcome) {
+    loop.load()->DeliveryDone(std::move(outcome));
+  });
+  if (!sender.ok()) return Refuse(sender.status());
+
+  Router router({true, config.http.cors_origins});
+  TimerRoutes routes(timers, clock, NormaliseUrl, DefaultRetry(config));
+  routes.Register(router);
+  RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
+  HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
+  Loop the_loop({&uv.loop, clock, log, notifier, timers, commits, reads, **sender, server, routes},
+                config.shutdown_timeout_ms);
+  loop = &the_loop;
+  const ClockWatch clock_watch(&uv.loop, [&the_loop] { the_loop.ClockStepped(); });
+  if (Status s = Listen(server, config.listen, log); !s.ok()) return Refuse(s);
+  return the_loop.Run();
+}
+
+}  // namespace
+
+int Serve(const ServeFlags& flags) {
+  const NotifyEnvironment environment = TakeNotifyEnvironment();
+  const auto config = ConfigFor(flags);
+  if (!config.ok()) return Refuse(config.status());
+  auto notifier = Notifier::Open(environment);
+  if (!notifier.ok()) return Refuse(notifier.status());
+  const auto limit = RaiseFileLimit();
+  if (!limit.ok()) return Refuse(limit.status());
+  const auto files =
+      ShareFiles(*limit, config->http.max_connections, config->delivery.max_in_flight);
+  if (!files.ok()) return Refuse(files.status());
+
+  LogWriter log(STDERR_FILENO, config->log.level);
+  log.Info("starting", {{"version", BELFRY_VERSION},
+                        {"data", config->data},
+                        {"connections_max", files->connections},
+                        {"deliveries_max", files->deliveries}});
+  auto data = DataDir::Open(StoreOptions(*config, flags, log));
+  if (!data.ok()) return Refuse(data.status());
+  return ServeStore(*config, flags, *files, **data, *notifier, log);
+}
+
+}  // namespace belfry

@@ -1,0 +1,510 @@
+#include "http/timer_json.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/check.h"
+#include "base/duration.h"
+#include "base/limits.h"
+#include "base/rfc3339.h"
+#include "http/ascii.h"
+#include "http/message.h"
+
+namespace belfry {
+namespace {
+
+using simdjson::dom::element;
+using simdjson::dom::element_type;
+
+static_assert(kBodyPaddingBytes >= simdjson::SIMDJSON_PADDING);
+
+constexpr int64_t kGeometricMinMs = 5 * kSecondMs;
+constexpr int64_t kGeometricMaxMs = kDayMs;
+constexpr double kGeometricFactor = 2.0;
+
+// `parent` and one more reference token (RFC 6901).
+std::string PointerTo(std::string_view parent, std::string_view key) {
+  std::string out(parent);
+  out += '/';
+  for (const char c : key) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// The first repeated key at any depth, as a pointer. Depth is bounded by the parser.
+std::optional<std::string> FindRepeatedKey(element value, const std::string& pointer) {
+  if (value.type() == element_type::ARRAY) {
+    size_t index = 0;
+    for (const element item : simdjson::dom::array(value)) {
+      if (auto found = FindRepeatedKey(item, pointer + "/" + std::to_string(index++))) return found;
+    }
+  }
+  if (value.type() != element_type::OBJECT) return std::nullopt;
+  std::vector<std::string_view> keys;
+  for (const auto [key, member] : simdjson::dom::object(value)) {
+    keys.push_back(key);
+    const element_type type = member.type();
+    if (type != element_type::OBJECT && type != element_type::ARRAY) continue;
+    if (auto found = FindRepeatedKey(member, PointerTo(pointer, key))) return found;
+  }
+  std::sort(keys.begin(), keys.end());
+  const auto repeated = std::adjacent_find(keys.begin(), keys.end());
+  if (repeated == keys.end()) return std::nullopt;
+  return PointerTo(pointer, *repeated);
+}
+
+std::string WhyInvalid(simdjson::error_code error) {
+  switch (error) {
+    case simdjson::DEPTH_ERROR:
+      return "the JSON is nested too deeply";
+    case simdjson::UTF8_ERROR:
+      return "the body is not UTF-8";
+    case simdjson::NUMBER_ERROR:
+      return "a number is malformed or out of range";
+    case simdjson::STRING_ERROR:
+    case simdjson::UNESCAPED_CHARS:
+      return "a string is malformed";
+    case simdjson::UNCLOSED_STRING:
+      return "a string is not closed";
+    default:
+      return "the body is not JSON";
+  }
+}
+
+bool HasControl(std::string_view text, bool tab_allowed) {
+  return std::any_of(text.begin(), text.end(), [&](char c) {
+    const auto u = static_cast<unsigned char>(c);
+    return (u < 0x20 && !(tab_allowed && c == '\t')) || u == 0x7f;
+  });
+}
+
+// Belongs to the connection, or is set by Belfry itself.
+bool IsReservedHeader(std::string_view name) {
+  constexpr std::string_view kReserved[] = {
+      "connection", "content-length",    "expect",  "host",      "keep-alive", "te",
+      "trailer",    "transfer-encoding", "upgrade", "user-agent"};
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), AsciiLower);
+  return lower.starts_with("webhook-") || lower.starts_with("proxy-") ||
+         std::find(std::begin(kReserved), std::end(kReserved), lower) != std::end(kReserved);
+}
+
+// Reads the members of one body into one timer and gathers what is wrong with them.
+class TimerBuilder {
+ public:
+  TimerBuilder(const NormaliseUrlFn& normalise_url, const RetryPolicy& default_retry, WallMs now)
+      : normalise_url_(normalise_url), default_retry_(default_retry), now_(now) {}
+
+  void ReadBody(simdjson::dom::object body) {
+    for (const auto [key, value] : body) ReadMember(key, value);
+  }
+  // After ReadBody. `raw_json` is the text of the member `json`.
+  void Finish(std::string_view raw_json);
+
+  [[nodiscard]] bool has_json() const { return has_json_; }
+  [[nodiscard]] bool failed() const { return !errors_.empty(); }
+  [[nodiscard]] TimerPtr TakeTimer() { return std::move(timer_); }
+  [[nodiscard]] BodyError TakeErrors();
+
+ private:
+  void ReadMember(std::string_view key, element value);
+  void ReadUrl(element value);
+  void ReadAt(element value);
+  void ReadMethod(element value);
+  void ReadHeaders(element value);
+  void ReadHeader(std::string_view name, element value);
+  void ReadTimeout(element value);
+  void ReadRetry(element value);
+  void ReadRetryMember(std::string_view key, element value, RetryPolicy& retry);
+  void ReadSchedule(element value, RetryPolicy& retry);
+  void FinishWhen();
+
+  void Fail(std::string pointer, std::string detail) {
+    if (errors_.size() < kFieldErrorsMax)
+      errors_.push_back({std::move(pointer), std::move(detail)});
+  }
+  std::optional<std::string_view> String(const std::string& pointer, element value);
+  std::optional<int64_t> Integer(const std::string& pointer, element value, int64_t min,
+                                 int64_t max);
+  std::optional<double> Number(const std::string& pointer, element value, double min, double max);
+  std::optional<int64_t> Duration(const std::string& pointer, element value, int64_t min_ms,
+                                  int64_t max_ms);
+  void AddUnits(const std::string& pointer, element value, int64_t unit_ms);
+
+  const NormaliseUrlFn& normalise_url_;
+  const RetryPolicy& default_retry_;
+  const WallMs now_;
+  TimerPtr timer_ = std::make_unique<Timer>();
+  std::vector<FieldError> errors_;
+
+  bool has_units_ = false;  // hours, minutes or seconds
+  bool has_delay_ = false;
+  bool has_at_ = false;
+  bool has_url_ = false;
+  bool has_body_ = false;
+  bool has_json_ = false;
+  bool has_content_type_ = false;
+  std::string when_pointer_;  // of the last member that said when
+  int64_t delay_ms_ = 0;
+  WallMs at_;
+  size_t header_bytes_ = 0;
+};
+
+std::optional<std::string_view> TimerBuilder::String(const std::string& pointer, element value) {
+  std::string_view text;
+  if (value.get(text) == simdjson::SUCCESS) return text;
+  Fail(pointer, "must be a string");
+  return std::nullopt;
+}
+
+std::optional<int64_t> TimerBuilder::Integer(const std::string& pointer, element value, int64_t min,
+                                             int64_t max) {
+  int64_t number = 0;
+  if (value.get(number) == simdjson::SUCCESS && number >= min && number <= max) return number;
+  if (value.type() == element_type::INT64 || value.type() == element_type::UINT64) {
+    Fail(pointer, "must be from " + std::to_string(min) + " to " + std::to_string(max));
+  } else {
+    Fail(pointer, "must be an integer");
+  }
+  return std::nullopt;
+}
+
+std::optional<double> TimerBuilder::Number(const std::string& pointer, element value, double min,
+                                           double max) {
+  double number = 0;
+  if (value.get(number) == simdjson::SUCCESS && number >= min && number <= max) return number;
+  Fail(pointer, "must be a number from " + std::to_string(static_cast<int>(min)) + " to " +
+                    std::to_string(static_cast<int>(max)));
+  return std::nullopt;
+}
+
+std::optional<int64_t> TimerBuilder::Duration(const std::string& pointer, element value,
+                                              int64_t min_ms, int64_t max_ms) {
+  const auto text = String(pointer, value);
+  if (!text) return std::nullopt;
+  const auto duration_ms = ParseDuration(*text);
+  if (!duration_ms) {
+    Fail(pointer, "must be a duration such as `90s`, `4h1s` or `PT4H1S`");
+  } else if (*duration_ms < min_ms || *duration_ms > max_ms) {
+    Fail(pointer, "must be from " + FormatDuration(min_ms) + " to " + FormatDuration(max_ms));
+  } else {
+    return duration_ms;
+  }
+  return std::nullopt;
+}
+
+void TimerBuilder::AddUnits(const std::string& pointer, element value, int64_t unit_ms) {
+  has_units_ = true;
+  when_pointer_ = pointer;
+  if (const auto count = Integer(pointer, value, 0, kWallMax.ms / unit_ms)) {
+    delay_ms_ += *count * unit_ms;
+  }
+}
+
+void TimerBuilder::ReadMember(std::string_view key, element value) {
+  if (key == "hours") {
+    AddUnits("/hours", value, kHourMs);
+  } else if (key == "minutes") {
+    AddUnits("/minutes", value, kMinuteMs);
+  } else if (key == "seconds") {
+    AddUnits("/seconds", value, kSecondMs);
+  } else if (key == "url") {
+    ReadUrl(value);
+  } else if (key == "delay") {
+    has_delay_ = true;
+    when_pointer_ = "/delay";
+    delay_ms_ += Duration("/delay", value, 0, kWallMax.ms).value_or(0);
+  } else if (key == "at") {
+    ReadAt(value);
+  } else if (key == "method") {
+    ReadMethod(value);
+  } else if (key == "headers") {
+    ReadHeaders(value);
+  } else if (key == "body") {
+    has_body_ = true;
+    if (const auto text = String("/body", value)) timer_->body = *text;
+  } else if (key == "json") {
+    has_json_ = true;
+  } else if (key == "append_id") {
+    if (value.get(timer_->append_id) != simdjson::SUCCESS) Fail("/append_id", "must be a boolean");
+  } else if (key == "timeout") {
+    ReadTimeout(value);
+  } else if (key == "retry") {
+    ReadRetry(value);
+  } else {
+    Fail(PointerTo("", key), "there is no such member");
+  }
+}
+
+void TimerBuilder::ReadUrl(element value) {
+  has_url_ = true;
+  const auto text = String("/url", value);
+  if (!text) return;
+  if (text->size() > kUrlBytesMax) {
+    Fail("/url", "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
+  } else if (HasControl(*text, false) || text->find(' ') != std::string_view::npos) {
+    Fail("/url", "must not contain white space or control characters");
+  } else {
+    Result<std::string> url = normalise_url_(*text);
+    if (!url.ok()) {
+      Fail("/url", url.status().message());
+    } else if (url->size() > kUrlBytesMax) {
+      Fail("/url", "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
+    } else {
+      timer_->url = std::move(*url);
+    }
+  }
+}
+
+void TimerBuilder::ReadAt(element value) {
+  has_at_ = true;
+  when_pointer_ = "/at";
+  const auto text = String("/at", value);
+  if (!text) return;
+  const auto at = ParseRfc3339(*text);
+  if (!at) {
+    Fail("/at", "must be a time such as `2026-11-21T08:00:00.000Z`, with an offset");
+  } else {
+    at_ = *at;
+  }
+}
+
+void TimerBuilder::ReadMethod(element value) {
+  const auto text = String("/method", value);
+  if (!text) return;
+  const auto method = MethodFromName(*text);
+  if (!method) {
+    Fail("/method", "must be POST, PUT, PATCH, DELETE or GET");
+  } else {
+    timer_->method = *method;
+  }
+}
+
+void TimerBuilder::ReadHeaders(element value) {
+  simdjson::dom::object headers;
+  if (value.get(headers) != simdjson::SUCCESS) {
+    Fail("/headers", "must be an object of strings");
+    return;
+  }
+  for (const auto [name, text] : headers) ReadHeader(name, text);
+}
+
+void TimerBuilder::ReadHeader(std::string_view name, element value) {
+  const std::string pointer = PointerTo("/headers", name);
+  const auto text = String(pointer, value);
+  if (!text) return;
+  if (!IsToken(name)) {
+    Fail(pointer, "is not a header name");
+    return;
+  }
+  if (IsReservedHeader(name)) {
+    Fail(pointer, "is set by Belfry itself");
+    return;
+  }
+  if (HasControl(*text, true)) {
+    Fail(pointer, "must not contain control characters");
+    return;
+  }
+  const std::string wanted(name);
+  for (const auto& [other, unused] : timer_->headers) {
+    if (std::equal(other.begin(), other.end(), name.begin(), name.end(),
+                   [](char a, char b) { return AsciiLower(a) == AsciiLower(b); })) {
+      Fail(pointer, "is there twice, in different cases");
+      return;
+    }
+  }
+  if (EqualsIgnoringCase(name, "content-type")) has_content_type_ = true;
+  header_bytes_ += name.size() + text->size();
+  // Not beyond the limits, so that a long list is not compared with itself.
+  if (timer_->headers.size() <= kHeadersMax)
+    timer_->headers.emplace_back(wanted, TrimBlanks(*text));
+}
+
+void TimerBuilder::ReadTimeout(element value) {
+  if (const auto ms = Duration("/timeout", value, kTimeoutMsMin, kTimeoutMsMax)) {
+    timer_->timeout_ms = *ms;
+  }
+}
+
+void TimerBuilder::ReadRetry(element value) {
+  simdjson::dom::object members;
+  if (value.get(members) != simdjson::SUCCESS) {
+    Fail("/retry", "must be an object");
+    return;
+  }
+  RetryPolicy retry = default_retry_;
+  bool scheduled = false;
+  bool geometric = false;
+  for (const auto [key, unused] : members) {
+    if (key == "schedule") scheduled = true;
+    if (key == "min" || key == "max" || key == "factor") geometric = true;
+  }
+  if (scheduled && geometric) {
+    Fail("/retry", "has either `schedule` or `min`, `max` and `factor`");
+    return;
+  }
+  if (geometric) {
+    retry.schedule_ms.clear();
+    retry.min_ms = kGeometricMinMs;
+    retry.max_ms = kGeometricMaxMs;
+    retry.factor = kGeometricFactor;
+  }
+  for (const auto [key, member] : members) ReadRetryMember(key, member, retry);
+  if (geometric && retry.min_ms > retry.max_ms) Fail("/retry/min", "must not be more than `max`");
+  if (members.size() > 0) timer_->retry = std::move(retry);
+}
+
+void TimerBuilder::ReadRetryMember(std::string_view key, element value, RetryPolicy& retry) {
+  const std::string pointer = PointerTo("/retry", key);
+  if (key == "max_attempts") {
+    if (const auto n = Integer(pointer, value, 1, kAttemptsMax)) {
+      retry.max_attempts = static_cast<uint32_t>(*n);
+    }
+  } else if (key == "schedule") {
+    ReadSchedule(value, retry);
+  } else if (key == "min") {
+    retry.min_ms = Duration(pointer, value, 1, kRetryDelayMsMax).value_or(retry.min_ms);
+  } else if (key == "max") {
+    retry.max_ms = Duration(pointer, value, 1, kRetryDelayMsMax).value_or(retry.max_ms);
+  } else if (key == "factor") {
+    retry.factor = Number(pointer, value, 1, 100).value_or(retry.factor);
+  } else if (key == "jitter") {
+    retry.jitter = Number(pointer, value, 0, 1).value_or(retry.jitter);
+  } else {
+    Fail(pointer, "there is no such member");
+  }
+}
+
+void TimerBuilder::ReadSchedule(element value, RetryPolicy& retry) {
+  simdjson::dom::array delays;
+  if (value.get(delays) != simdjson::SUCCESS || delays.size() == 0 ||
+      delays.size() > kScheduleMax) {
+    Fail("/retry/schedule",
+         "must be an array of 1 to " + std::to_string(kScheduleMax) + " durations");
+    return;
+  }
+  retry.schedule_ms.clear();
+  for (const element delay : delays) {
+    const std::string pointer = "/retry/schedule/" + std::to_string(retry.schedule_ms.size());
+    retry.schedule_ms.push_back(Duration(pointer, delay, 0, kRetryDelayMsMax).value_or(0));
+  }
+}
+
+void TimerBuilder::FinishWhen() {
+  const int ways = int{has_units_} + int{has_delay_} + int{has_at_};
+  if (ways != 1) {
+    Fail(ways == 0 ? "" : when_pointer_,
+         "needs exactly one way to say when: `hours`/`minutes`/`seconds`, `delay` or `at`");
+    return;
+  }
+  // A time in the past means now.
+  timer_->due = has_at_ ? std::max(at_, now_) : now_ + delay_ms_;
+  if (timer_->due > kWallMax) Fail(when_pointer_, "is after the year 9999");
+}
+
+void TimerBuilder::Finish(std::string_view raw_json) {
+  FinishWhen();
+  if (!has_url_) Fail("/url", "is needed");
+  if (has_body_ && has_json_) Fail("/json", "cannot be together with `body`");
+  if (has_json_) {
+    timer_->body = raw_json;
+    if (!has_content_type_) timer_->headers.emplace_back("Content-Type", "application/json");
+  }
+  if (timer_->headers.size() > kHeadersMax || header_bytes_ > kHeaderBytesMax) {
+    Fail("/headers", "must be at most " + std::to_string(kHeadersMax) + ", of together " +
+                         std::to_string(kHeaderBytesMax) + " bytes");
+  }
+  timer_->next_attempt = timer_->due;
+}
+
+BodyError TimerBuilder::TakeErrors() {
+  BodyError error;
+  error.detail =
+      errors_[0].pointer + (errors_[0].pointer.empty() ? "the body " : " ") + errors_[0].detail;
+  error.errors = std::move(errors_);
+  return error;
+}
+
+}  // namespace
+
+struct TimerReader::Parsers {
+  simdjson::dom::parser tree;
+  simdjson::ondemand::parser raw;
+
+  // The text of the member `json` as it was sent. `body` is known to be valid.
+  std::string RawJson(std::string_view body);
+};
+
+std::string TimerReader::Parsers::RawJson(std::string_view body) {
+  simdjson::ondemand::document document;
+  const simdjson::padded_string_view padded(body, body.size() + kBodyPaddingBytes);
+  CHECK(raw.iterate(padded).get(document) == simdjson::SUCCESS);
+  for (auto field : document.get_object()) {
+    std::string_view key;
+    CHECK(field.unescaped_key().get(key) == simdjson::SUCCESS);
+    if (key != "json") continue;
+    simdjson::ondemand::value value;
+    CHECK(field.value().get(value) == simdjson::SUCCESS);
+    simdjson::ondemand::json_type type;
+    CHECK(value.type().get(type) == simdjson::SUCCESS);
+    std::string_view text;
+    if (type == simdjson::ondemand::json_type::object) {
+      simdjson::ondemand::object object;
+      CHECK(value.get_object().get(object) == simdjson::SUCCESS);
+      CHECK(object.raw_json().get(text) == simdjson::SUCCESS);
+    } else if (type == simdjson::ondemand::json_type::array) {
+      simdjson::ondemand::array array;
+      CHECK(value.get_array().get(array) == simdjson::SUCCESS);
+      CHECK(array.raw_json().get(text) == simdjson::SUCCESS);
+    } else {
+      text = value.raw_json_token();
+    }
+    while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
+    return std::string(text);
+  }
+  CHECK(false);
+}
+
+TimerReader::TimerReader(NormaliseUrlFn normalise_url, RetryPolicy default_retry)
+    : normalise_url_(std::move(normalise_url)),
+      default_retry_(std::move(default_retry)),
+      parsers_(std::make_unique<Parsers>()) {
+  CHECK(parsers_->tree.allocate(kRequestBodyBytesMax, kJsonDepthMax) == simdjson::SUCCESS);
+}
+
+TimerReader::~TimerReader() = default;
+
+std::variant<TimerPtr, BodyError> TimerReader::Read(std::string_view body, WallMs now) {
+  simdjson::dom::object members;
+  TimerBuilder builder(normalise_url_, default_retry_, now);
+  std::string raw_json;
+  if (!body.empty()) {
+    element root;
+    const auto error = parsers_->tree.parse(body.data(), body.size(), false).get(root);
+    if (error != simdjson::SUCCESS)
+      return BodyError{ProblemKind::kInvalidJson, WhyInvalid(error), {}};
+    if (root.get(members) != simdjson::SUCCESS) {
+      return BodyError{ProblemKind::kInvalidBody, "the body must be a JSON object", {}};
+    }
+    if (auto repeated = FindRepeatedKey(root, "")) {
+      return BodyError{
+          ProblemKind::kInvalidBody, "a key is repeated", {{*repeated, "is repeated"}}};
+    }
+    builder.ReadBody(members);
+    if (builder.has_json()) raw_json = parsers_->RawJson(body);
+  }
+  builder.Finish(raw_json);
+  if (builder.failed()) return builder.TakeErrors();
+  return builder.TakeTimer();
+}
+
+}  // namespace belfry

@@ -1,0 +1,27 @@
+// timer_query.h - the parameters of the timer routes: ids, filters, pages, idempotency keys. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/query.h"
+#include "base/status.h"
+#include "http/message.h"
+#include "http/query_params.h"
+
+namespace belfry {
+
+// The canonical decimal form of a positive number; nullopt for anything else.
+[[nodiscard]] std::optional<TimerId> ParseTimerId(std::string_view text);
+
+// state, due_after, due_before. The message of an error is for the client.
+[[nodiscard]] Result<TimerFilter> ParseFilter(const QueryParams& query);
+
+// limit (1 to kPageMax) and after (an id) on top of the filter; the tenant is left to the caller.
+[[nodiscard]] Result<ListQuery> ParseList(const QueryParams& query);
+
+// The value of Idempotency-Key, quoted or bare; "" when there is none. An error is for the client.
+[[nodiscard]] Result<std::string> IdempotencyKey(const Request& request);
+
+}  // namespace belfry

@@ -1,0 +1,269 @@
+#include "http/timer_routes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "http/json_writer.h"
+#include "http/problem.h"
+#include "http/timer_query.h"
+#include "http/timer_view.h"
+
+namespace belfry {
+namespace {
+
+Response Json(std::string body) {
+  Response response;
+  response.body = std::move(body);
+  return response;
+}
+
+Response NoSuchTimer() { return Problem(ProblemKind::kNotFound, "there is no such timer"); }
+
+Response Render(const SetReply& reply) {
+  const std::string id = std::to_string(reply.id);
+  Response response = Json("{\"id\":" + id + "}");
+  response.status = 201;
+  response.headers = "Location: /timers/" + id + "\r\n";
+  return response;
+}
+
+Response Render(const CancelReply& reply) {
+  return Json("{\"id\":" + std::to_string(reply.id) + ",\"result\":\"cancelled\"}");
+}
+
+Response Render(const TooLateReply& reply) {
+  std::string_view result;
+  std::string_view detail;
+  switch (reply.why) {
+    case TooLateReply::Why::kAlreadyFiring:
+      result = "already_firing";
+      detail = "the timer is being delivered; nothing changed";
+      break;
+    case TooLateReply::Why::kFired:
+      result = "fired";
+      detail = "the timer was delivered";
+      break;
+    case TooLateReply::Why::kDead:
+      result = "dead";
+      detail = "the timer was given up";
+      break;
+  }
+  std::string members = "\"id\":" + std::to_string(reply.id) + ",\"result\":";
+  AppendJsonString(members, result);
+  return Problem(ProblemKind::kTooLate, detail, {}, members);
+}
+
+Response Render(const NotFoundReply&) { return NoSuchTimer(); }
+Response Render(const AllGoneReply&) { return Json("{}"); }
+
+Response Render(const CountReply& reply) {
+  return Json("{\"count\":" + std::to_string(reply.count) + "}");
+}
+
+Response Render(const Refusal& refusal) {
+  switch (refusal) {
+    case Refusal::kOverloaded:
+      return Problem(ProblemKind::kOverloaded, "too much is waiting; nothing was stored");
+    case Refusal::kNoSpace:
+      return Problem(ProblemKind::kNoSpace, "the disk is nearly full; nothing was stored");
+    case Refusal::kStopping:
+      return Problem(ProblemKind::kStopping, "the server is stopping; nothing was stored");
+    case Refusal::kIdempotencyMismatch:
+      return Problem(ProblemKind::kIdempotencyMismatch,
+                     "this Idempotency-Key was used with another body");
+    case Refusal::kIdempotencyInProgress:
+      return Problem(ProblemKind::kIdempotencyInProgress,
+                     "the first request with this Idempotency-Key is not answered yet");
+    case Refusal::kOutcomeUnknown:
+      return Problem(ProblemKind::kOutcomeUnknown,
+                     "it may have been stored; repeat with the same Idempotency-Key");
+    case Refusal::kReadFailed:
+      return Problem(ProblemKind::kReadFailed, "the store could not be read");
+  }
+  CHECK(false);
+}
+
+// A page ends early when it grows too long; then the rest is on the next one.
+Response RenderPage(const TimerPage& page, const std::string& next_query, WallMs now) {
+  Response response = Json("[");
+  std::optional<TimerId> next_after = page.next_after;
+  for (size_t i = 0; i < page.timers.size(); ++i) {
+    if (i > 0) response.body += ',';
+    AppendFullView(response.body, page.timers[i], now);
+    if (response.body.size() > kListBytesMax && i + 1 < page.timers.size()) {
+      next_after = page.timers[i].id;
+      break;
+    }
+  }
+  response.body += ']';
+  if (next_after) {
+    response.headers = "Link: </timers?" + next_query + "after=" + std::to_string(*next_after) +
+                       ">; rel=\"next\"\r\n";
+  }
+  return response;
+}
+
+Response RenderView(const TimerView& view, bool full, WallMs now) {
+  Response response;
+  if (full) {
+    AppendFullView(response.body, view, now);
+  } else {
+    AppendShortView(response.body, view, now);
+  }
+  return response;
+}
+
+}  // namespace
+
+TimerRoutes::TimerRoutes(Timers& timers, const Clock& clock, NormaliseUrlFn normalise_url,
+                         RetryPolicy default_retry)
+    : timers_(timers), clock_(clock), reader_(std::move(normalise_url), std::move(default_retry)) {}
+
+void TimerRoutes::Register(Router& router) {
+  const auto to = [this](void (TimerRoutes::*method)(const Call&)) {
+    return [this, method](const Call& call) { (this->*method)(call); };
+  };
+  router.Add("/timers",
+             {.verb = Verb::kPost, .handler = to(&TimerRoutes::Set), .takes_body = true});
+  router.Add("/timers", {.verb = Verb::kGet,
+                         .handler = to(&TimerRoutes::List),
+                         .query = {"limit", "after", "state", "due_after", "due_before"}});
+  router.Add("/timers", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::CancelAll)});
+  router.Add("/timers/count", {.verb = Verb::kGet,
+                               .handler = to(&TimerRoutes::Count),
+                               .query = {"state", "due_after", "due_before"}});
+  router.Add("/timers/{}",
+             {.verb = Verb::kGet, .handler = to(&TimerRoutes::Find), .query = {"view"}});
+  router.Add("/timers/{}", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::Cancel)});
+}
+
+// --- requests ------------------------------------------------------------------------------------
+
+void TimerRoutes::Set(const Call& call) {
+  Result<std::string> key = IdempotencyKey(call.request);
+  if (!key.ok()) {
+    Respond(call.to, Problem(ProblemKind::kInvalidHeader, key.status().message()));
+    return;
+  }
+  const WallMs now = clock_.Wall();
+  auto read = reader_.Read(call.request.body, now);
+  if (const auto* error = std::get_if<BodyError>(&read)) {
+    Respond(call.to, Problem(error->kind, error->detail, error->errors));
+    return;
+  }
+  std::string body;
+  if (!key->empty()) body = call.request.body;
+  timers_.Set(NewToken(call.to), std::get<TimerPtr>(std::move(read)), std::move(*key),
+              std::move(body), now);
+}
+
+void TimerRoutes::List(const Call& call) {
+  Result<ListQuery> list = ParseList(call.query);
+  if (!list.ok()) {
+    Respond(call.to, Problem(ProblemKind::kInvalidQuery, list.status().message()));
+    return;
+  }
+  list->tenant = kLocalTenant;
+  const ReplyToken token = NewToken(call.to);
+  std::string& next_query = At(token).next_query;
+  for (const std::string_view name : {"limit", "state", "due_after", "due_before"}) {
+    const auto value = call.query.Get(name);
+    if (value) next_query.append(name).append("=").append(PercentEncode(*value)).append("&");
+  }
+  timers_.List(token, *list);
+}
+
+void TimerRoutes::Count(const Call& call) {
+  const Result<TimerFilter> filter = ParseFilter(call.query);
+  if (!filter.ok()) {
+    Respond(call.to, Problem(ProblemKind::kInvalidQuery, filter.status().message()));
+    return;
+  }
+  timers_.Count(NewToken(call.to), {kLocalTenant, *filter});
+}
+
+void TimerRoutes::CancelAll(const Call& call) {
+  timers_.CancelAll(NewToken(call.to), kLocalTenant, clock_.Wall());
+}
+
+void TimerRoutes::Find(const Call& call) {
+  const auto view = call.query.Get("view");
+  if (view && *view != "full") {
+    Respond(call.to, Problem(ProblemKind::kInvalidQuery, "`view` must be `full`"));
+    return;
+  }
+  const auto id = ParseTimerId(call.path_params[0]);
+  if (!id) {
+    Respond(call.to, NoSuchTimer());
+    return;
+  }
+  const ReplyToken token = NewToken(call.to);
+  At(token).full_view = view.has_value();
+  timers_.Find(token, {kLocalTenant, *id, view.has_value()});
+}
+
+void TimerRoutes::Cancel(const Call& call) {
+  const auto id = ParseTimerId(call.path_params[0]);
+  if (!id) {
+    Respond(call.to, NoSuchTimer());
+    return;
+  }
+  timers_.Cancel(NewToken(call.to), kLocalTenant, *id, clock_.Wall());
+}
+
+// --- replies -------------------------------------------------------------------------------------
+
+// A token is a place in the table and how often it was used before, so that none is 0 or repeated.
+ReplyToken TimerRoutes::NewToken(const ReplyTo& to) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(waiting_.size()));
+    waiting_.emplace_back();
+  }
+  const uint32_t index = free_.back();
+  free_.pop_back();
+  Waiting& waiting = waiting_[index];
+  const uint32_t generation = std::max(waiting.generation + 1, 1u);
+  waiting = Waiting{};
+  waiting.to = to;
+  waiting.generation = generation;
+  waiting.taken = true;
+  return ReplyToken{generation} << 32 | index;
+}
+
+TimerRoutes::Waiting& TimerRoutes::At(ReplyToken token) {
+  const auto index = static_cast<uint32_t>(token);
+  CHECK(index < waiting_.size());
+  Waiting& waiting = waiting_[index];
+  CHECK(waiting.taken && waiting.generation == token >> 32);
+  return waiting;
+}
+
+void TimerRoutes::Answer(Reply reply) {
+  Waiting& waiting = At(reply.token);
+  Respond(waiting.to, ToResponse(reply, waiting));
+  waiting.taken = false;
+  free_.push_back(static_cast<uint32_t>(reply.token));
+}
+
+Response TimerRoutes::ToResponse(const Reply& reply, const Waiting& waiting) const {
+  const WallMs now = clock_.Wall();
+  if (const auto* page = std::get_if<TimerPage>(&reply.what)) {
+    return RenderPage(*page, waiting.next_query, now);
+  }
+  if (const auto* view = std::get_if<TimerView>(&reply.what)) {
+    return RenderView(*view, waiting.full_view, now);
+  }
+  return std::visit(
+      [&](const auto& what) -> Response {
+        using What = std::decay_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, TimerPage> || std::is_same_v<What, TimerView>) {
+          CHECK(false);
+        } else {
+          return Render(what);
+        }
+      },
+      reply.what);
+}
+
+}  // namespace belfry

@@ -1,0 +1,72 @@
+// data_dir.h - the directory a daemon lives in, and the proof that nothing acknowledged is missing.
+//
+//   FORMAT   which binaries may read this; looked at before anything is touched
+//   LOCK     held (flock) for as long as the daemon lives; names its PID
+//   DURABLE  the witness, see durable_file.h
+//   db/      RocksDB; db.new/ while a store is being made
+//   lost-N/  logs kept aside by --accept-data-loss
+//
+// Threads: Open anywhere; then SyncDurable and CloseCleanly on the commit thread, FreeBytes on any.
+//
+// A store is opened read-only first: a writing open would flush and delete a damaged log. If it comes
+// back with fewer commits than DURABLE has witnessed, or DURABLE is gone, it is refused. After a clean
+// stop the numbers must be equal. Damage to commits that DURABLE had not witnessed yet (the last
+// second before a crash) cannot be told from a torn tail.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "storage/durable_file.h"
+#include "storage/files.h"
+#include "storage/ledger.h"
+#include "storage/rocks_kv.h"
+
+namespace belfry {
+
+constexpr uint32_t kFormatWriter = 1;     // what this binary writes, and the newest it can read
+constexpr uint32_t kFormatMinReader = 1;  // the oldest binary that can read what this one writes
+
+struct DataDirOptions {
+  std::string path;
+  // Open even though acknowledged records are missing: the logs are kept aside first, and no id that
+  // may have been given out is used again.
+  bool accept_data_loss = false;
+  RocksOptions rocks;
+  std::function<void(std::string_view)> log;  // what a person should know; may be empty
+};
+
+class DataDir {
+ public:
+  // Makes the store when there is none. kInUse: another daemon has it, the message names its PID.
+  // kRefused: a newer format, damage, or missing acknowledged records; what and how many is in the
+  // message. kIoError: the system failed, another try may do.
+  [[nodiscard]] static Result<std::unique_ptr<DataDir>> Open(const DataDirOptions& options);
+
+  // Borrowed; lives as long as this.
+  [[nodiscard]] Ledger& store() { return *ledger_; }
+
+  // Writes down what is durable by now; nothing when nothing is new. Not OK also when the engine
+  // failed behind the scenes: stop then.
+  [[nodiscard]] Status SyncDurable();
+
+  // Closes the store and marks it as left in order. Nothing may be called after it.
+  [[nodiscard]] Status CloseCleanly();
+
+  // Left for us on the file system.
+  [[nodiscard]] Result<uint64_t> FreeBytes() const;
+
+ private:
+  DataDir(std::string path, Fd lock, DurableFile durable, std::unique_ptr<Ledger> ledger);
+
+  std::string path_;
+  Fd lock_;
+  DurableFile durable_;
+  std::unique_ptr<Ledger> ledger_;
+};
+
+}  // namespace belfry

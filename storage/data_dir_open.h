@@ -1,0 +1,46 @@
+// data_dir_open.h - the steps of opening a data directory, in the order data_dir.cc takes them.
+//
+// One thread. Errors are those of DataDir::Open.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "storage/data_dir.h"
+#include "storage/durable_file.h"
+#include "storage/files.h"
+#include "storage/ledger.h"
+
+namespace belfry {
+
+struct DataPaths {
+  explicit DataPaths(const std::string& data)
+      : root(data),
+        format(data + "/FORMAT"),
+        lock(data + "/LOCK"),
+        durable(data + "/DURABLE"),
+        db(data + "/db"),
+        db_new(data + "/db.new") {}
+
+  std::string root, format, lock, durable, db, db_new;
+};
+
+// False: there is no FORMAT yet. kRefused: it is of a newer binary, or cannot be read.
+[[nodiscard]] Result<bool> CheckFormat(const DataPaths& paths);
+
+// Held until the Fd goes. kInUse names the holder.
+[[nodiscard]] Result<Fd> TakeLock(const DataPaths& paths);
+
+// Under the lock. Stopped anywhere, it starts over the next time; it never replaces a store that
+// may hold something.
+[[nodiscard]] Status MakeStoreIfMissing(const DataPaths& paths, const RocksOptions& rocks);
+
+struct OpenedStore {
+  std::unique_ptr<Ledger> ledger;
+  DurableFile durable;  // no longer says clean
+};
+// Looks first, then opens for writing.
+[[nodiscard]] Result<OpenedStore> OpenStore(const DataPaths& paths, const DataDirOptions& options);
+
+}  // namespace belfry

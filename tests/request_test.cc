@@ -1,0 +1,106 @@
+#include "delivery/request.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+
+namespace belfry {
+namespace {
+
+std::vector<std::string> Lines(HeaderList& list) {
+  std::vector<std::string> lines;
+  for (const curl_slist* node = list.Link(); node != nullptr; node = node->next) {
+    lines.emplace_back(node->data);
+  }
+  return lines;
+}
+
+Timer Good() {
+  Timer timer;
+  timer.id = 7;
+  timer.due = WallMs{1795248000123};
+  return timer;
+}
+
+TEST(Request, CarriesTheContractsHeaders) {
+  const Timer timer = Good();
+  HeaderList list;
+  ASSERT_TRUE(BuildHeaders({&timer, 3}, WallMs{1795248001999}, "abcdefghij", "1.2.3", list).ok());
+  // A name with nothing behind its colon tells curl to leave its own header out.
+  const std::vector<std::string> wanted{"Accept:",
+                                        "Content-Type:",
+                                        "Expect:",
+                                        "User-Agent: belfry/1.2.3",
+                                        "webhook-id: abcdefghij-7",
+                                        "webhook-timestamp: 1795248001",
+                                        "webhook-attempt: 3",
+                                        "webhook-due: 2026-11-21T08:00:00.123Z"};
+  EXPECT_EQ(Lines(list), wanted);
+}
+
+TEST(Request, TheTimersHeadersReplaceTheOptionalOnes) {
+  Timer timer = Good();
+  timer.headers = {{"user-agent", "mine"}, {"ACCEPT", "x/y"}, {"Content-type", "a/b"}, {"E", " "}};
+  HeaderList list;
+  ASSERT_TRUE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", list).ok());
+  const std::vector<std::string> wanted{"Expect:",
+                                        "webhook-id: s-7",
+                                        "webhook-timestamp: 0",
+                                        "webhook-attempt: 1",
+                                        "webhook-due: 2026-11-21T08:00:00.123Z",
+                                        "user-agent: mine",
+                                        "ACCEPT: x/y",
+                                        "Content-type: a/b",
+                                        "E;"};
+  EXPECT_EQ(Lines(list), wanted);
+}
+
+TEST(Request, AListIsUsedAgainWithoutLeftovers) {
+  HeaderList list;
+  for (int i = 0; i < 100; ++i) list.Add("X-" + std::to_string(i), "v");
+  EXPECT_EQ(Lines(list).size(), 100u);
+  list.Clear();
+  EXPECT_EQ(list.Link(), nullptr);
+  list.Add("A", "b");
+  EXPECT_EQ(Lines(list), std::vector<std::string>{"A: b"});
+}
+
+TEST(Request, NamesMustBeTokens) {
+  for (const char* name : {"", "a b", "a:", "a\r\nb", "\xc3\xa4", "(a)", "a\"", "a/b", "a\x7f"}) {
+    EXPECT_FALSE(CheckHeader(name, "v").ok()) << name;
+  }
+  EXPECT_FALSE(CheckHeader(std::string_view("a\0b", 3), "v").ok());
+  EXPECT_TRUE(CheckHeader("X-a_1.2!#$%&'*+^`|~", "v").ok());
+}
+
+TEST(Request, ValuesMustNotBreakTheLine) {
+  for (const char* value : {"a\r\nb", "a\nb", "a\rb", "\x01", "\x7f", "\x1b[0m"}) {
+    EXPECT_FALSE(CheckHeader("X", value).ok());
+  }
+  EXPECT_FALSE(CheckHeader("X", std::string_view("a\0b", 3)).ok());
+  for (const char* value : {"", "a\tb", "k\xc3\xa4se", "a: b; c=\"d\""}) {
+    EXPECT_TRUE(CheckHeader("X", value).ok());
+  }
+}
+
+TEST(Request, WhatBelfrySetsCannotBeSet) {
+  for (const char* name : {"Host", "content-LENGTH", "Transfer-Encoding", "Connection", "Expect",
+                           "TE", "Trailer", "Upgrade", "Keep-Alive", "webhook-id", "Webhook-Due",
+                           "webhook-timestamp", "webhook-attempt", "webhook-signature"}) {
+    const Status status = CheckHeader(name, "v");
+    EXPECT_FALSE(status.ok()) << name;
+  }
+  EXPECT_TRUE(CheckHeader("Authorization", "Bearer x").ok());
+}
+
+TEST(Request, TooManyHeadersAreRefused) {
+  Timer timer = Good();
+  HeaderList list;
+  timer.headers.assign(kHeadersMax + 1, {"X", "y"});
+  EXPECT_FALSE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", list).ok());
+  timer.headers = {{"X", std::string(kHeaderBytesMax, 'y')}};
+  EXPECT_FALSE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", list).ok());
+}
+
+}  // namespace
+}  // namespace belfry

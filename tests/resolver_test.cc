@@ -1,0 +1,271 @@
+#include "delivery/resolver.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "delivery/curl_sender.h"
+#include "tests/support/receiver_dns.h"
+#include "tests/support/receiver_http.h"
+#include "tests/support/receiver_rig.h"
+
+namespace belfry {
+namespace {
+
+class ResolverRig {
+ public:
+  ResolverRig() : dns(loop) {
+    auto opened = Resolver::Open(
+        loop.get(), clock, dns.address(),
+        [this](Resolver::Ticket ticket, const LookupAnswer& answer) { answers[ticket] = answer; });
+    resolver = std::move(opened.value());
+  }
+
+  // Waits for it when it is not known at once.
+  LookupAnswer Lookup(const std::string& name, int64_t timeout_ms = kResolveTimeoutMs) {
+    Resolver::Ticket ticket = 0;
+    const auto now = resolver->Lookup(name, timeout_ms, &ticket);
+    if (now) return *now;
+    CHECK(!answers.contains(ticket));
+    CHECK(loop.RunUntil([&] { return answers.contains(ticket); }));
+    return answers[ticket];
+  }
+
+  // "a b c", in any order the resolver likes.
+  std::set<std::string> Addresses(const std::string& name) {
+    std::set<std::string> texts;
+    for (const IpAddress& ip : Lookup(name).addresses) texts.insert(FormatIp(ip));
+    return texts;
+  }
+
+  TestLoop loop;
+  HandClock clock;
+  DnsServer dns;
+  std::map<Resolver::Ticket, LookupAnswer> answers;
+  std::unique_ptr<Resolver> resolver;
+};
+
+using Set = std::set<std::string>;
+
+TEST(Resolver, FindsIpv4AndIpv6Addresses) {
+  ResolverRig rig;
+  rig.dns.Answer("a.test", {"192.0.2.1", "192.0.2.2", "2001:db8::1"});
+  EXPECT_EQ(rig.Addresses("a.test"), (Set{"192.0.2.1", "192.0.2.2", "2001:db8::1"}));
+  EXPECT_EQ(rig.Lookup("a.test").result, LookupResult::kFound);
+}
+
+TEST(Resolver, ANameThatDoesNotExistFails) {
+  ResolverRig rig;
+  rig.dns.ServFail("broken.test");
+  rig.dns.Answer("empty.test", {});
+  for (const char* name : {"missing.test", "broken.test", "empty.test"}) {
+    const LookupAnswer answer = rig.Lookup(name);
+    EXPECT_EQ(answer.result, LookupResult::kFailed) << name;
+    EXPECT_TRUE(answer.addresses.empty());
+  }
+}
+
+TEST(Resolver, TheHostsFileComesFirst) {
+  ResolverRig rig;
+  Resolver::Ticket ticket = 0;
+  const auto answer = rig.resolver->Lookup("localhost", kResolveTimeoutMs, &ticket);
+  ASSERT_TRUE(answer.has_value());  // without a question to anybody
+  EXPECT_EQ(answer->result, LookupResult::kFound);
+  EXPECT_EQ(rig.dns.questions("localhost"), 0);
+}
+
+TEST(Resolver, OneQuestionServesAllWhoWait) {
+  ResolverRig rig;
+  rig.dns.Answer("a.test", {"192.0.2.1"});
+  for (int i = 0; i < 100; ++i) {
+    Resolver::Ticket ticket = 0;
+    EXPECT_FALSE(rig.resolver->Lookup("a.test", kResolveTimeoutMs, &ticket).has_value());
+  }
+  EXPECT_EQ(rig.resolver->queries(), 1u);
+  ASSERT_TRUE(rig.loop.RunUntil([&] { return rig.answers.size() == 100; }));
+  EXPECT_EQ(rig.dns.questions("a.test"), 1);
+  for (const auto& [ticket, answer] : rig.answers) EXPECT_EQ(answer.addresses.size(), 1u);
+}
+
+TEST(Resolver, AnswersAreKeptAsLongAsTheirTtlWithinBounds) {
+  ResolverRig rig;
+  rig.dns.Answer("short.test", {"192.0.2.1"}, 0);
+  rig.dns.Answer("middle.test", {"192.0.2.1"}, 30);
+  rig.dns.Answer("long.test", {"192.0.2.1"}, 86400);
+  const std::vector<std::pair<std::string, int64_t>> names{{"short.test", kDnsTtlMsMin},
+                                                           {"middle.test", 30 * kSecondMs},
+                                                           {"long.test", kDnsTtlMsMax},
+                                                           {"missing.test", kDnsNegativeTtlMs}};
+  for (const auto& [name, ttl_ms] : names) {
+    rig.Lookup(name);
+    rig.clock.mono = rig.clock.mono + (ttl_ms - 1);
+    rig.Lookup(name);
+    EXPECT_EQ(rig.dns.questions(name), 1) << name;
+    rig.clock.mono = rig.clock.mono + 1;
+    rig.Lookup(name);
+    EXPECT_EQ(rig.dns.questions(name), 2) << name;
+  }
+}
+
+TEST(Resolver, ASilentServerTimesTheWaiterOutButTheQueryGoesOn) {
+  ResolverRig rig;
+  rig.dns.StaySilent("silent.test");
+  EXPECT_EQ(rig.Lookup("silent.test", 50).result, LookupResult::kTimeout);
+  EXPECT_EQ(rig.resolver->queries(), 1u);
+  // Asked again, the server has woken up: the same query is repeated by c-ares.
+  rig.dns.Answer("silent.test", {"192.0.2.7"});
+  EXPECT_EQ(rig.Addresses("silent.test"), (Set{"192.0.2.7"}));
+}
+
+TEST(Resolver, ACancelledWaiterHearsNothing) {
+  ResolverRig rig;
+  rig.dns.Answer("a.test", {"192.0.2.1"});
+  Resolver::Ticket cancelled = 0;
+  Resolver::Ticket other = 0;
+  ASSERT_FALSE(rig.resolver->Lookup("a.test", kResolveTimeoutMs, &cancelled).has_value());
+  ASSERT_FALSE(rig.resolver->Lookup("a.test", kResolveTimeoutMs, &other).has_value());
+  rig.resolver->Cancel(cancelled);
+  ASSERT_TRUE(rig.loop.RunUntil([&] { return rig.answers.contains(other); }));
+  EXPECT_FALSE(rig.answers.contains(cancelled));
+}
+
+TEST(Resolver, TheCacheIsBounded) {
+  ResolverRig rig;
+  for (size_t i = 0; i < kDnsNamesMax + 100; ++i) {
+    rig.dns.Answer("n" + std::to_string(i) + ".test", {"192.0.2.1"});
+  }
+  for (size_t i = 0; i < kDnsNamesMax + 100; ++i) rig.Lookup("n" + std::to_string(i) + ".test");
+  EXPECT_EQ(rig.resolver->names_kept(), kDnsNamesMax);
+  rig.Lookup("n0.test");  // the oldest went first
+  EXPECT_EQ(rig.dns.questions("n0.test"), 2);
+}
+
+TEST(Resolver, QueriesAreBounded) {
+  ResolverRig rig;
+  for (size_t i = 0; i < kDnsQueriesMax; ++i) {
+    const std::string name = "n" + std::to_string(i) + ".test";
+    rig.dns.StaySilent(name);
+    Resolver::Ticket ticket = 0;
+    ASSERT_FALSE(rig.resolver->Lookup(name, kResolveTimeoutMs, &ticket).has_value());
+  }
+  EXPECT_EQ(rig.Lookup("one-more.test").result, LookupResult::kBusy);
+}
+
+TEST(Resolver, ServersThatAreNoAddressesAreRefused) {
+  TestLoop loop;
+  HandClock clock;
+  const auto opened =
+      Resolver::Open(loop.get(), clock, "not an address", [](Resolver::Ticket, const auto&) {});
+  EXPECT_FALSE(opened.ok());
+}
+
+SenderOptions WithDns(const DnsServer& dns) {
+  SenderOptions options = SenderRig::LoopbackOptions();
+  options.dns_servers = dns.address();
+  return options;
+}
+
+// A sender that asks a server on its own loop.
+class NamedRig {
+ public:
+  NamedRig() : dns(rig.loop), receiver(rig.loop) { Reopen(WithDns(dns)); }
+
+  void Reopen(SenderOptions options) {
+    auto opened = CurlSender::Open(rig.loop.get(), rig.clock, std::move(options),
+                                   [this](Outcome o) { rig.outcomes.push_back(std::move(o)); });
+    rig.sender = std::move(opened.value());
+  }
+  [[nodiscard]] std::string url(const std::string& host) const {
+    return "http://" + host + ":" + std::to_string(receiver.port()) + "/";
+  }
+
+  SenderRig rig;
+  DnsServer dns;
+  Receiver receiver;
+};
+
+TEST(SenderNames, ANameIsResolvedAndTheConnectionReused) {
+  NamedRig named;
+  named.dns.Answer("a.test", {"127.0.0.1"});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(named.rig.Send(named.url("a.test")).status, 200);
+  EXPECT_EQ(named.dns.questions("a.test"), 1);
+  EXPECT_EQ(named.receiver.connections(), 1);
+  EXPECT_EQ(named.receiver.requests()[0].header("Host"),
+            "a.test:" + std::to_string(named.receiver.port()));
+}
+
+TEST(SenderNames, AnUnknownNameFailsAsDns) {
+  NamedRig named;
+  const Outcome outcome = named.rig.Send(named.url("missing.test"));
+  EXPECT_EQ(outcome.kind, OutcomeKind::kFailed);
+  EXPECT_EQ(outcome.error, "dns");
+}
+
+TEST(SenderNames, ASilentServerHoldsNobodyElseBack) {
+  NamedRig named;
+  SenderOptions options = WithDns(named.dns);
+  options.resolve_timeout_ms = 300;
+  named.Reopen(options);
+  named.dns.Answer("good.test", {"127.0.0.1"});
+  for (int i = 0; i < 50; ++i) {
+    const std::string silent = "silent" + std::to_string(i) + ".test";
+    named.dns.StaySilent(silent);
+    named.rig.Start(named.url(silent));
+  }
+  const Timer& good = named.rig.Start(named.url("good.test"));
+  ASSERT_TRUE(named.rig.loop.RunUntil([&] { return !named.rig.outcomes.empty(); }));
+  EXPECT_EQ(named.rig.outcomes[0].id, good.id);  // it overtook them all
+  EXPECT_EQ(named.rig.outcomes[0].status, 200);
+  ASSERT_TRUE(named.rig.Settle());
+  for (size_t i = 1; i < named.rig.outcomes.size(); ++i) {
+    EXPECT_EQ(named.rig.outcomes[i].error, "dns");
+  }
+}
+
+TEST(SenderNames, TheAttemptsOwnTimeoutCoversTheLookup) {
+  NamedRig named;
+  named.dns.StaySilent("silent.test");
+  Timer& timer = named.rig.NewTimer(named.url("silent.test"));
+  timer.timeout_ms = kTimeoutMsMin;
+  EXPECT_EQ(named.rig.Send(timer).kind, OutcomeKind::kTimeout);
+}
+
+TEST(SenderNames, AddressesThatThePolicyForbidsAreLeftOut) {
+  NamedRig named;
+  named.rig.sender->SetPolicy(PolicyOf({"127.0.0.1"}));
+  named.dns.Answer("mixed.test", {"10.0.0.1", "127.0.0.2", "127.0.0.1", "::1"});
+  named.dns.Answer("inside.test", {"10.0.0.1", "169.254.169.254", "127.0.0.2"});
+  EXPECT_EQ(named.rig.Send(named.url("mixed.test")).status, 200);
+  const Outcome outcome = named.rig.Send(named.url("inside.test"));
+  EXPECT_EQ(outcome.kind, OutcomeKind::kForbidden);
+  EXPECT_EQ(outcome.error, "policy");
+}
+
+TEST(SenderNames, ANameThatMovesInsideIsForbiddenOnceItIsLookedUpAgain) {
+  NamedRig named;
+  named.rig.sender->SetPolicy(PolicyOf({"127.0.0.1"}));
+  named.dns.Answer("rebinds.test", {"127.0.0.1"}, 0);
+  EXPECT_EQ(named.rig.Send(named.url("rebinds.test")).status, 200);
+  named.dns.Answer("rebinds.test", {"127.0.0.2"}, 0);
+  named.rig.clock.mono = named.rig.clock.mono + kDnsTtlMsMin;
+  EXPECT_EQ(named.rig.Send(named.url("rebinds.test")).kind, OutcomeKind::kForbidden);
+  EXPECT_EQ(named.receiver.requests().size(), 1u);
+}
+
+TEST(SenderNames, TheNextAddressIsTriedWhenOneRefuses) {
+  NamedRig named;
+  named.dns.Answer("two.test", {"127.0.0.9", "127.0.0.1"});
+  EXPECT_EQ(named.rig.Send(named.url("two.test")).status, 200);
+}
+
+TEST(SenderNames, InterruptingALookupEndsIt) {
+  NamedRig named;
+  named.dns.StaySilent("silent.test");
+  named.rig.Start(named.url("silent.test"));
+  named.rig.loop.RunTurns(2);
+  named.rig.sender->InterruptAll();
+  ASSERT_TRUE(named.rig.Settle());
+  EXPECT_EQ(named.rig.outcomes[0].kind, OutcomeKind::kInterrupted);
+}
+
+}  // namespace
+}  // namespace belfry
