@@ -26,7 +26,7 @@ constexpr size_t kChunkOverheadMax = 8;               // wire bytes per body byt
 // Client connections.
 constexpr size_t kReadBufferBytes = 64 * 1024;        // one, shared by all connections of a loop
 constexpr size_t kUnsentBytesMax = 256 * 1024;        // of one connection; beyond, it is not read from
-constexpr size_t kBufferedBytesMax = 64 * 1024 * 1024;  // half-read requests of all connections
+constexpr size_t kBufferedBytesMax = 64 * 1024 * 1024;  // half read or unsent, all connections
 constexpr int kAcceptsPerTurnMax = 64;
 constexpr int64_t kAcceptRetryMs = 100;               // after running out of descriptors
 constexpr int64_t kConnectionTickMs = 250;            // how exact the time-outs below are

@@ -32,8 +32,9 @@ bool FireResult::clean() const {
   return not_set.empty() && missing() == 0 && early == 0 && duplicates == 0 && unknown == 0;
 }
 
-Fire::Fire(FirePlan plan)
-    : plan_(std::move(plan)),
+Fire::Fire(EventLoop& loop, FirePlan plan)
+    : loop_(loop),
+      plan_(std::move(plan)),
       path_("/fire-" + std::to_string(WallNs()) + "/"),
       look_timer_(loop_, [this] { Look(); }),
       stop_(loop_, [this] { Fail("interrupted"); }) {}
@@ -129,8 +130,8 @@ void Fire::Look() {
   progress_.Show(setting ? "setting" : "firing", per_second, std::max<int64_t>(0, left_ms),
                  NotSet());
   if (setting) return;
-  // Once all are here, wait a moment for what may come twice. One that was not acknowledged may come
-  // all the same, so then the whole limit is waited.
+  // Once all are here, wait a moment for what may come twice. One that was not acknowledged may
+  // come all the same, so then the whole limit is waited.
   const bool all_here = arrivals_.size() >= timers_.size();
   if (left_ms < -plan_.limit_ms || (all_here && left_ms < -kSecondMs)) loop_.Stop();
 }

@@ -51,9 +51,11 @@ struct FireResult {
 
 class Fire final : private ClientEvents {
  public:
-  explicit Fire(FirePlan plan);
+  // `loop` outlives this.
+  Fire(EventLoop& loop, FirePlan plan);
 
-  // Once. An error when the receiver cannot listen, the daemon cannot be reached or stops answering.
+  // Once; runs the loop. An error when the receiver cannot listen, the daemon cannot be reached or
+  // stops answering.
   [[nodiscard]] Result<FireResult> Run();
 
  private:
@@ -80,9 +82,9 @@ class Fire final : private ClientEvents {
   [[nodiscard]] int64_t DueMs(size_t i) const;
   [[nodiscard]] uint64_t NotSet() const;
 
+  EventLoop& loop_;
   const FirePlan plan_;
   const std::string path_;  // "/fire-<time>/"
-  EventLoop loop_;
   std::unique_ptr<Receiver> receiver_;
   LoopTimer look_timer_;
   StopSignals stop_;

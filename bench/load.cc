@@ -24,8 +24,9 @@ uint64_t LoadResult::errors() const {
   return sum;
 }
 
-Load::Load(LoadPlan plan, RequestSource& source)
-    : plan_(std::move(plan)),
+Load::Load(EventLoop& loop, LoadPlan plan, RequestSource& source)
+    : loop_(loop),
+      plan_(std::move(plan)),
       source_(source),
       phase_timer_(loop_, [this] { NextPhase(); }),
       look_timer_(loop_, [this] { Look(); }),

@@ -54,11 +54,11 @@ class RequestSource {
 
 class Load final : private ClientEvents {
  public:
-  // `source` outlives this.
-  Load(LoadPlan plan, RequestSource& source);
+  // Both references outlive this.
+  Load(EventLoop& loop, LoadPlan plan, RequestSource& source);
 
-  // Once. An error when the daemon cannot be reached, at the start or for five seconds later on.
-  // SIGINT and SIGTERM end it early.
+  // Once; runs the loop. An error when the daemon cannot be reached, at the start or for five
+  // seconds later on. SIGINT and SIGTERM end it early.
   [[nodiscard]] Result<LoadResult> Run();
 
  private:
@@ -80,9 +80,9 @@ class Load final : private ClientEvents {
     return phase_ == Phase::kWarmup || phase_ == Phase::kMeasuring;
   }
 
+  EventLoop& loop_;
   const LoadPlan plan_;
   RequestSource& source_;
-  EventLoop loop_;
   LoopTimer phase_timer_;
   LoopTimer look_timer_;
   PreciseTimer due_timer_;

@@ -83,8 +83,9 @@ int Fail(const Status& status) {
 }
 
 int RunLoad(const LoadPlan& plan, RequestSource& source) {
+  EventLoop loop;
   // Freed before the report, which takes the progress line away.
-  Result<LoadResult> result = std::make_unique<Load>(plan, source)->Run();
+  Result<LoadResult> result = std::make_unique<Load>(loop, plan, source)->Run();
   if (!result.ok()) return Fail(result.status());
   PrintLoad(plan, *result);
   return result->errors() == 0 && result->answered() > 0 ? 0 : 1;
@@ -137,7 +138,8 @@ void AddGet(CLI::App& app, std::function<int()>* chosen) {
 }
 
 int RunFire(const FirePlan& plan) {
-  Result<FireResult> result = std::make_unique<Fire>(plan)->Run();
+  EventLoop loop;
+  Result<FireResult> result = std::make_unique<Fire>(loop, plan)->Run();
   if (!result.ok()) return Fail(result.status());
   PrintFire(plan, *result);
   return result->clean() ? 0 : 1;

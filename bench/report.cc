@@ -16,6 +16,10 @@ double PerSecond(uint64_t count, double seconds) {
 }
 
 void PrintSpread(const char* name, const Histogram& ns) {
+  if (ns.count() == 0) {
+    std::printf("%-12snothing to measure\n", name);
+    return;
+  }
   std::printf("%-12sp50 %.3f ms  p99 %.3f ms  p99.9 %.3f ms  max %.3f ms\n", name,
               Ms(ns.Quantile(0.5)), Ms(ns.Quantile(0.99)), Ms(ns.Quantile(0.999)), Ms(ns.max()));
 }

@@ -53,6 +53,7 @@ int Loop::Run() {
 
 void Loop::Turn() {
   const WallMs now = parts_.clock.Wall();
+  parts_.timers.SetNoSpace(parts_.commits.below_min_free());
   parts_.timers.Tick(now);
   Ready ready = parts_.timers.TakeReady();
   const std::optional<WallMs> wake_at = ready.wake_at;
@@ -129,8 +130,6 @@ void Loop::AnnounceReady() {
 }
 
 void Loop::EverySecond() {
-  const bool no_space = parts_.commits.below_min_free();
-  parts_.timers.SetNoSpace(no_space);
   FeedWatchdog();
 }
 
@@ -172,7 +171,7 @@ void Loop::AdvanceStop() {
   if (phase_ == Phase::kServing || phase_ == Phase::kStopped) return;
   const bool late = parts_.clock.Mono() >= stop_deadline_;
   if (phase_ == Phase::kFailed) {
-    if (late || parts_.server.Flushed()) _exit(kExitFailed);
+    if (late || parts_.server.Flushed()) _exit(exit_code_);
     return;
   }
   if (phase_ == Phase::kDraining) {
@@ -207,7 +206,8 @@ void Loop::Failed(const Status& why) {
   if (phase_ == Phase::kFailed) return;
   parts_.log.Error("store_failed", {{"why", why.message()}});
   phase_ = Phase::kFailed;
-  exit_code_ = kExitFailed;
+  // A damaged store is refused, as at the start: a restart would meet it again.
+  exit_code_ = ExitCodeFor(why);
   stop_deadline_ = parts_.clock.Mono() + kFailedFlushTimeoutMs;
   parts_.timers.StoreFailed();
   uv_timer_start(

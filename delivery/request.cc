@@ -1,41 +1,18 @@
 #include "delivery/request.h"
 
 #include <algorithm>
-#include <array>
 
+#include "base/header.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
 
 namespace belfry {
 namespace {
 
-// What a timer may not set, in lower case.
-constexpr std::array<std::string_view, 16> kReserved{"host",
-                                                     "content-length",
-                                                     "transfer-encoding",
-                                                     "connection",
-                                                     "keep-alive",
-                                                     "te",
-                                                     "trailer",
-                                                     "upgrade",
-                                                     "expect",
-                                                     "proxy-connection",
-                                                     "proxy-authorization",
-                                                     "webhook-id",
-                                                     "webhook-timestamp",
-                                                     "webhook-attempt",
-                                                     "webhook-due",
-                                                     "webhook-signature"};
-
 bool EqualsIgnoringCase(std::string_view a, std::string_view lower) {
   return a.size() == lower.size() &&
          std::equal(a.begin(), a.end(), lower.begin(),
                     [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x - 'A' + 'a' : x) == y; });
-}
-
-bool IsTokenChar(char c) {
-  if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos && c != '\0';
 }
 
 bool IsBlank(std::string_view value) {
@@ -49,23 +26,6 @@ bool Has(const Timer& timer, std::string_view lower_name) {
 }
 
 }  // namespace
-
-Status CheckHeader(std::string_view name, std::string_view value) {
-  if (name.empty() || !std::all_of(name.begin(), name.end(), IsTokenChar)) {
-    return Invalid("the header name is not a token");
-  }
-  for (const char c : value) {
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) {
-      return Invalid("the header value contains a control character");
-    }
-  }
-  for (const std::string_view reserved : kReserved) {
-    if (EqualsIgnoringCase(name, reserved)) {
-      return Invalid("the header " + std::string(reserved) + " is set by Belfry");
-    }
-  }
-  return {};
-}
 
 void HeaderList::Clear() {
   bytes_.clear();
@@ -107,9 +67,7 @@ Status BuildHeaders(const Delivery& delivery, WallMs now, std::string_view store
   if (!Has(timer, "accept")) out.Add("Accept:");
   if (!Has(timer, "content-type")) out.Add("Content-Type:");
   out.Add("Expect:");
-  if (!Has(timer, "user-agent")) {
-    out.Add("User-Agent", "belfry/" + std::string(version));
-  }
+  out.Add("User-Agent", "belfry/" + std::string(version));
   out.Add("webhook-id", std::string(store_id) + "-" + std::to_string(timer.id));
   out.Add("webhook-timestamp", std::to_string(now.ms / kSecondMs));
   out.Add("webhook-attempt", std::to_string(delivery.attempt));

@@ -1,6 +1,6 @@
 // request.h - the headers of one attempt, as the contract lists them. Loop thread only.
 //
-//   User-Agent: belfry/<version>   unless the timer has its own
+//   User-Agent: belfry/<version>
 //   webhook-id: <store>-<id>       the same for every attempt
 //   webhook-timestamp: <seconds>   Unix time of this attempt
 //   webhook-attempt: <n>           from 1
@@ -20,11 +20,6 @@
 #include "base/status.h"
 
 namespace belfry {
-
-// Whether a timer may carry this header. Refused: names that are not tokens; values with control
-// characters; what belongs to the connection or the framing (Host, Content-Length,
-// Transfer-Encoding, Connection ...); and the webhook- names that Belfry sets itself.
-[[nodiscard]] Status CheckHeader(std::string_view name, std::string_view value);
 
 // A curl_slist over storage that is used again for the next attempt.
 class HeaderList {

@@ -1,4 +1,4 @@
-// url.h - the URL of a timer: checked once, by curl's own parser, when the timer is set. Any thread.
+// url.h - the URL of a timer: checked once, by curl's own parser, when it is set. Any thread.
 //
 // A normalised URL is scheme://host[:port]/path[?query]: scheme and host in lower case, the port
 // only when it is not the scheme's own, no user, no fragment, dot segments resolved, bytes outside

@@ -95,6 +95,8 @@ void HttpConnection::OnEnd(bool in_order) {
 }
 
 bool HttpConnection::MustPause() const {
+  // Nothing is taken behind a slot that holds, so it can only be the last.
+  if (!slots_.empty() && slots_.back().holds_further) return true;
   const size_t queued = writing_ ? stream_queue_bytes() : 0;
   return slots_.size() >= kPipelinedRequestsMax || out_.size() + queued > kUnsentBytesMax;
 }
@@ -136,12 +138,16 @@ void HttpConnection::Resume() {
 }
 
 void HttpConnection::AccountHeld() {
-  const auto held = static_cast<int64_t>(parser_.held_bytes() + parked_.size());
+  const size_t unsent = writing_ ? in_write_.size() + out_.size() : 0;
+  const auto held = static_cast<int64_t>(parser_.held_bytes() + parked_.size() + unsent);
   if (held == held_bytes_) return;
   if (owner_.HoldBytes(held - held_bytes_)) {
     held_bytes_ = held;
+  } else if (writing_) {
+    Close();
   } else if (taking_) {
     TakeError(ProblemKind::kOverloaded, "too many requests are half sent");
+    Write();
   }
 }
 
@@ -173,6 +179,11 @@ void HttpConnection::TakeError(ProblemKind kind, std::string_view detail) {
 void HttpConnection::AddHeaders(uint64_t sequence, std::string_view lines) {
   const uint64_t index = sequence - first_sequence_;
   if (index < slots_.size()) slots_[index].headers.append(lines);
+}
+
+void HttpConnection::HoldFurther(uint64_t sequence) {
+  const uint64_t index = sequence - first_sequence_;
+  if (index < slots_.size()) slots_[index].holds_further = true;
 }
 
 void HttpConnection::Respond(uint64_t sequence, Response response) {
@@ -265,6 +276,8 @@ void HttpConnection::OnWritten(int status) {
 
 void HttpConnection::Settle() {
   if (closing_ || busy_) return;
+  AccountHeld();
+  if (closing_) return;
   if (!draining_) {
     SendContinue();
     if (closing_) return;

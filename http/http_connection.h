@@ -3,10 +3,10 @@
 //
 // Loop thread only. Owned by its ConnectionOwner from construction until ConnectionClosed; libuv
 // holds pointers into it until then.
-// Invariants: (1) Every request taken has a slot until its answer is rendered; slots are answered in
-// order. (2) Behind an answer that closes nothing is sent. (3) At most kPipelinedRequestsMax slots,
-// and nothing is read while they are full or more than kUnsentBytesMax wait to be sent.
-// (4) At most one uv_write is under way.
+// Invariants: (1) Every request taken has a slot until its answer is rendered; slots are answered
+// in order. (2) Behind an answer that closes nothing is sent. (3) At most kPipelinedRequestsMax
+// slots, and nothing is read while they are full or more than kUnsentBytesMax wait to be sent. (4)
+// At most one uv_write is under way.
 //
 // Life: open -> (last answer sent) -> half-closed, drained -> closed; or closed at once when the
 // client is gone or lets a time-out pass.
@@ -20,43 +20,11 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "http/connection_owner.h"
 #include "http/message.h"
 #include "http/request_parser.h"
 
 namespace belfry {
-
-class HttpConnection;
-
-struct ConnectionLimits {
-  ParserLimits parser;
-  int64_t head_timeout_ms = kHeadTimeoutMs;
-  int64_t body_timeout_ms = kBodyTimeoutMs;
-  int64_t write_stall_timeout_ms = kWriteStallTimeoutMs;
-  int64_t idle_timeout_ms = kIdleTimeoutMs;
-  int64_t drain_timeout_ms = kDrainTimeoutMs;
-  size_t drain_bytes_max = kDrainBytesMax;
-};
-
-// What a connection needs from the server. Outlives its connections.
-class ConnectionOwner {
- public:
-  virtual ~ConnectionOwner() = default;
-  [[nodiscard]] virtual const ConnectionLimits& limits() const = 0;
-  [[nodiscard]] virtual MonoMs Now() const = 0;
-  // One buffer for all: what is read is used up before the next read. kBodyPaddingBytes lie behind.
-  [[nodiscard]] virtual uv_buf_t ReadBuffer() = 0;
-  [[nodiscard]] virtual std::string_view Date() = 0;
-  [[nodiscard]] virtual std::string NewRequestId() = 0;
-  [[nodiscard]] virtual bool stopping() const = 0;
-  virtual void HandleRequest(HttpConnection& from, const Request& request, uint64_t sequence) = 0;
-  // Bytes held of half-read requests changed; false: there is no room for them.
-  [[nodiscard]] virtual bool HoldBytes(int64_t change) = 0;
-  // Call Flush (respectively Resume) soon, not from within this call.
-  virtual void FlushSoon(HttpConnection& connection) = 0;
-  virtual void ResumeSoon(HttpConnection& connection) = 0;
-  // Destroys the connection.
-  virtual void ConnectionClosed(HttpConnection& connection) = 0;
-};
 
 class HttpConnection {
  public:
@@ -70,6 +38,7 @@ class HttpConnection {
 
   void Respond(uint64_t sequence, Response response);
   void AddHeaders(uint64_t sequence, std::string_view lines);
+  void HoldFurther(uint64_t sequence);
   void Flush();             // writes what is rendered
   void Resume();            // goes on with requests that were set aside
   void Tick(bool crowded);  // looks at the time-outs; crowded: the idle make room for others
@@ -90,6 +59,7 @@ class HttpConnection {
     bool head_only = false;
     bool http_1_1 = true;
     bool close = false;
+    bool holds_further = false;
     std::string request_id;  // "": ours is made when it is needed
     std::string headers;
     std::optional<Response> response;

@@ -154,6 +154,11 @@ void HttpServer::AddHeaders(const ReplyTo& to, std::string_view lines) {
   if (connection != nullptr) connection->AddHeaders(to.sequence, lines);
 }
 
+void HttpServer::HoldFurther(const ReplyTo& to) {
+  HttpConnection* connection = Find(to.connection);
+  if (connection != nullptr) connection->HoldFurther(to.sequence);
+}
+
 void HttpServer::FlushSoon(HttpConnection& connection) {
   if (std::exchange(connection.flush_asked, true)) return;
   to_flush_.push_back(connection.id());

@@ -1,7 +1,7 @@
 // http_server.h - the listeners and connections of the API.
 //
-// Loop thread only. Every uv handle lies on the given loop. Bounded: connections, bytes of half-read
-// requests, and per connection what HttpConnection bounds.
+// Loop thread only. Every uv handle lies on the given loop. Bounded: connections, bytes of
+// half-read requests, and per connection what HttpConnection bounds.
 //
 // Answers given while the loop handles input or prepares to sleep are written together, one write a
 // connection, before it sleeps. Who answers from a uv_prepare_t of their own calls FlushWrites()
@@ -46,6 +46,7 @@ class HttpServer final : public Responder, private ConnectionOwner {
 
   void Respond(const ReplyTo& to, Response response) override;
   void AddHeaders(const ReplyTo& to, std::string_view lines) override;
+  void HoldFurther(const ReplyTo& to) override;
 
   void FlushWrites();    // writes what was answered so far
   void StopAccepting();  // no new clients; each further answer is the last of its connection

@@ -69,6 +69,8 @@ class Responder {
   virtual void Respond(const ReplyTo& to, Response response) = 0;
   // Header lines that the response will carry whoever makes it, each with its CRLF. Before Respond.
   virtual void AddHeaders(const ReplyTo& to, std::string_view lines) = 0;
+  // The answer may be long: no further request of its connection is taken before it is given.
+  virtual void HoldFurther(const ReplyTo& to) = 0;
 };
 
 inline void Respond(const ReplyTo& to, Response response) {

@@ -1,7 +1,7 @@
 // problem.h - every error a client sees: application/problem+json (RFC 9457). Loop thread only.
 //
-// A kind fixes `type` (/problems/<slug>), `title` and `status`; they are part of the contract and do
-// not change. `detail` is for the person who reads it.
+// A kind fixes `type` (/problems/<slug>), `title` and `status`; they are part of the contract and
+// do not change. `detail` is for the person who reads it.
 #pragma once
 
 #include <string>
@@ -42,6 +42,13 @@ enum class ProblemKind {
 struct FieldError {
   std::string pointer;
   std::string detail;
+};
+
+// Why a body is refused.
+struct BodyError {
+  ProblemKind kind = ProblemKind::kInvalidBody;  // or kInvalidJson
+  std::string detail;
+  std::vector<FieldError> errors;
 };
 
 // `members` are further members of the object, as JSON text: `"id":1,"result":"fired"`.

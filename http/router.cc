@@ -176,6 +176,7 @@ void Router::CallEndpoint(const Endpoint& endpoint, const Request& request,
       return;
     }
   }
+  if (endpoint.long_answer) to.responder->HoldFurther(to);
   endpoint.handler({request, params, *query, to});
 }
 

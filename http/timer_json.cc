@@ -1,16 +1,13 @@
 #include "http/timer_json.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <optional>
 
-#include "base/check.h"
 #include "base/duration.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
 #include "http/ascii.h"
-#include "http/message.h"
+#include "http/json_body.h"
 
 namespace belfry {
 namespace {
@@ -18,67 +15,9 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::element_type;
 
-static_assert(kBodyPaddingBytes >= simdjson::SIMDJSON_PADDING);
-
 constexpr int64_t kGeometricMinMs = 5 * kSecondMs;
 constexpr int64_t kGeometricMaxMs = kDayMs;
 constexpr double kGeometricFactor = 2.0;
-
-// `parent` and one more reference token (RFC 6901).
-std::string PointerTo(std::string_view parent, std::string_view key) {
-  std::string out(parent);
-  out += '/';
-  for (const char c : key) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-// The first repeated key at any depth, as a pointer. Depth is bounded by the parser.
-std::optional<std::string> FindRepeatedKey(element value, const std::string& pointer) {
-  if (value.type() == element_type::ARRAY) {
-    size_t index = 0;
-    for (const element item : simdjson::dom::array(value)) {
-      if (auto found = FindRepeatedKey(item, pointer + "/" + std::to_string(index++))) return found;
-    }
-  }
-  if (value.type() != element_type::OBJECT) return std::nullopt;
-  std::vector<std::string_view> keys;
-  for (const auto [key, member] : simdjson::dom::object(value)) {
-    keys.push_back(key);
-    const element_type type = member.type();
-    if (type != element_type::OBJECT && type != element_type::ARRAY) continue;
-    if (auto found = FindRepeatedKey(member, PointerTo(pointer, key))) return found;
-  }
-  std::sort(keys.begin(), keys.end());
-  const auto repeated = std::adjacent_find(keys.begin(), keys.end());
-  if (repeated == keys.end()) return std::nullopt;
-  return PointerTo(pointer, *repeated);
-}
-
-std::string WhyInvalid(simdjson::error_code error) {
-  switch (error) {
-    case simdjson::DEPTH_ERROR:
-      return "the JSON is nested too deeply";
-    case simdjson::UTF8_ERROR:
-      return "the body is not UTF-8";
-    case simdjson::NUMBER_ERROR:
-      return "a number is malformed or out of range";
-    case simdjson::STRING_ERROR:
-    case simdjson::UNESCAPED_CHARS:
-      return "a string is malformed";
-    case simdjson::UNCLOSED_STRING:
-      return "a string is not closed";
-    default:
-      return "the body is not JSON";
-  }
-}
 
 bool HasControl(std::string_view text, bool tab_allowed) {
   return std::any_of(text.begin(), text.end(), [&](char c) {
@@ -108,7 +47,7 @@ class TimerBuilder {
     for (const auto [key, value] : body) ReadMember(key, value);
   }
   // After ReadBody. `raw_json` is the text of the member `json`.
-  void Finish(std::string_view raw_json);
+  void Finish(std::string raw_json);
 
   [[nodiscard]] bool has_json() const { return has_json_; }
   [[nodiscard]] bool failed() const { return !errors_.empty(); }
@@ -411,12 +350,12 @@ void TimerBuilder::FinishWhen() {
   if (timer_->due > kWallMax) Fail(when_pointer_, "is after the year 9999");
 }
 
-void TimerBuilder::Finish(std::string_view raw_json) {
+void TimerBuilder::Finish(std::string raw_json) {
   FinishWhen();
   if (!has_url_) Fail("/url", "is needed");
   if (has_body_ && has_json_) Fail("/json", "cannot be together with `body`");
   if (has_json_) {
-    timer_->body = raw_json;
+    timer_->body = std::move(raw_json);
     if (!has_content_type_) timer_->headers.emplace_back("Content-Type", "application/json");
   }
   if (timer_->headers.size() > kHeadersMax || header_bytes_ > kHeaderBytesMax) {
@@ -436,73 +375,23 @@ BodyError TimerBuilder::TakeErrors() {
 
 }  // namespace
 
-struct TimerReader::Parsers {
-  simdjson::dom::parser tree;
-  simdjson::ondemand::parser raw;
-
-  // The text of the member `json` as it was sent. `body` is known to be valid.
-  std::string RawJson(std::string_view body);
-};
-
-std::string TimerReader::Parsers::RawJson(std::string_view body) {
-  simdjson::ondemand::document document;
-  const simdjson::padded_string_view padded(body, body.size() + kBodyPaddingBytes);
-  CHECK(raw.iterate(padded).get(document) == simdjson::SUCCESS);
-  for (auto field : document.get_object()) {
-    std::string_view key;
-    CHECK(field.unescaped_key().get(key) == simdjson::SUCCESS);
-    if (key != "json") continue;
-    simdjson::ondemand::value value;
-    CHECK(field.value().get(value) == simdjson::SUCCESS);
-    simdjson::ondemand::json_type type;
-    CHECK(value.type().get(type) == simdjson::SUCCESS);
-    std::string_view text;
-    if (type == simdjson::ondemand::json_type::object) {
-      simdjson::ondemand::object object;
-      CHECK(value.get_object().get(object) == simdjson::SUCCESS);
-      CHECK(object.raw_json().get(text) == simdjson::SUCCESS);
-    } else if (type == simdjson::ondemand::json_type::array) {
-      simdjson::ondemand::array array;
-      CHECK(value.get_array().get(array) == simdjson::SUCCESS);
-      CHECK(array.raw_json().get(text) == simdjson::SUCCESS);
-    } else {
-      text = value.raw_json_token();
-    }
-    while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-    return std::string(text);
-  }
-  CHECK(false);
-}
-
 TimerReader::TimerReader(NormaliseUrlFn normalise_url, RetryPolicy default_retry)
     : normalise_url_(std::move(normalise_url)),
       default_retry_(std::move(default_retry)),
-      parsers_(std::make_unique<Parsers>()) {
-  CHECK(parsers_->tree.allocate(kRequestBodyBytesMax, kJsonDepthMax) == simdjson::SUCCESS);
-}
+      json_(std::make_unique<JsonBody>()) {}
 
 TimerReader::~TimerReader() = default;
 
 std::variant<TimerPtr, BodyError> TimerReader::Read(std::string_view body, WallMs now) {
-  simdjson::dom::object members;
   TimerBuilder builder(normalise_url_, default_retry_, now);
   std::string raw_json;
   if (!body.empty()) {
-    element root;
-    const auto error = parsers_->tree.parse(body.data(), body.size(), false).get(root);
-    if (error != simdjson::SUCCESS)
-      return BodyError{ProblemKind::kInvalidJson, WhyInvalid(error), {}};
-    if (root.get(members) != simdjson::SUCCESS) {
-      return BodyError{ProblemKind::kInvalidBody, "the body must be a JSON object", {}};
-    }
-    if (auto repeated = FindRepeatedKey(root, "")) {
-      return BodyError{
-          ProblemKind::kInvalidBody, "a key is repeated", {{*repeated, "is repeated"}}};
-    }
-    builder.ReadBody(members);
-    if (builder.has_json()) raw_json = parsers_->RawJson(body);
+    auto parsed = json_->Parse(body);
+    if (auto* error = std::get_if<BodyError>(&parsed)) return std::move(*error);
+    builder.ReadBody(std::get<simdjson::dom::object>(parsed));
+    if (builder.has_json()) raw_json = json_->RawMember(body, "json");
   }
-  builder.Finish(raw_json);
+  builder.Finish(std::move(raw_json));
   if (builder.failed()) return builder.TakeErrors();
   return builder.TakeTimer();
 }

@@ -1,18 +1,16 @@
 // timer_json.h - the body of `POST /timers`, read strictly into a Timer.
 //
-// Loop thread only; keeps its parser's memory between bodies. Refused, each with a JSON pointer:
-// unknown members and repeated keys at any depth, wrong types, numbers that are not integers, sums
-// that leave now .. year 9999, and more or fewer than one way to say when. The rest of JSON's
-// pitfalls (trailing bytes, invalid UTF-8, lone surrogates, depth, numbers no double holds) make the
-// whole body invalid.
+// Loop thread only. Refused, each with a JSON pointer: unknown members, wrong types, numbers that
+// are not integers, sums that leave now .. year 9999, and more or fewer than one way to say when;
+// besides all that json_body.h refuses.
 //
 // Headers: names are tokens, none twice; values have no control characters but tab. Refused are
 // those that belong to the connection or that Belfry sets itself: connection, content-length,
 // expect, host, keep-alive, te, trailer, transfer-encoding, upgrade, user-agent, and all that begin
 // with `proxy-` or `webhook-`.
 //
-// Retries: what `retry` leaves out is as configured; naming one of `min`, `max`, `factor` asks for a
-// geometric row instead of a schedule, by default 5 s, 1 day, 2.
+// Retries: what `retry` leaves out is as configured; naming one of `min`, `max`, `factor` asks for
+// a geometric row instead of a schedule, by default 5 s, 1 day, 2.
 #pragma once
 
 #include <functional>
@@ -20,7 +18,6 @@
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "base/status.h"
 #include "base/timer.h"
@@ -31,11 +28,7 @@ namespace belfry {
 // Absolute http or https, as it will be sent, or why not (delivery/url.h).
 using NormaliseUrlFn = std::function<Result<std::string>(std::string_view)>;
 
-struct BodyError {
-  ProblemKind kind = ProblemKind::kInvalidBody;  // or kInvalidJson
-  std::string detail;
-  std::vector<FieldError> errors;
-};
+class JsonBody;
 
 class TimerReader {
  public:
@@ -49,8 +42,7 @@ class TimerReader {
  private:
   const NormaliseUrlFn normalise_url_;
   const RetryPolicy default_retry_;
-  struct Parsers;  // simdjson's
-  const std::unique_ptr<Parsers> parsers_;
+  const std::unique_ptr<JsonBody> json_;
 };
 
 }  // namespace belfry

@@ -128,7 +128,8 @@ void TimerRoutes::Register(Router& router) {
              {.verb = Verb::kPost, .handler = to(&TimerRoutes::Set), .takes_body = true});
   router.Add("/timers", {.verb = Verb::kGet,
                          .handler = to(&TimerRoutes::List),
-                         .query = {"limit", "after", "state", "due_after", "due_before"}});
+                         .query = {"limit", "after", "state", "due_after", "due_before"},
+                         .long_answer = true});
   router.Add("/timers", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::CancelAll)});
   router.Add("/timers/count", {.verb = Verb::kGet,
                                .handler = to(&TimerRoutes::Count),

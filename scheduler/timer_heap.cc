@@ -76,8 +76,17 @@ Key TimerHeap::DropLatest(size_t keep_bytes) {
 
 void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
   std::vector<Entry> kept;
+  const auto dropped = [&](const Entry& entry) { return drop(*slots_[entry.slot].timer); };
+  if (set_aside_.empty() && std::all_of(entries_.begin(), entries_.end(), dropped)) {
+    set_aside_.swap(slots_);
+    entries_.clear();
+    free_slots_.clear();
+    slot_of_.clear();
+    bytes_ = 0;
+    return;
+  }
   for (const Entry& entry : entries_) {
-    if (drop(*slots_[entry.slot].timer)) {
+    if (dropped(entry)) {
       FreeSlot(entry.slot);
     } else {
       kept.push_back(entry);
@@ -86,6 +95,14 @@ void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
   std::sort(kept.begin(), kept.end(),
             [](const Entry& a, const Entry& b) { return Before(a.key, b.key); });
   Rebuild(std::move(kept));
+}
+
+bool TimerHeap::FreeSome() {
+  constexpr size_t kAtOnce = 2048;
+  const size_t count = std::min(kAtOnce, set_aside_.size());
+  set_aside_.resize(set_aside_.size() - count);
+  if (set_aside_.empty()) set_aside_.shrink_to_fit();
+  return count > 0;
 }
 
 void TimerHeap::CheckInvariants() const {

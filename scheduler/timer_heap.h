@@ -36,8 +36,11 @@ class TimerHeap {
   // Drops the latest timers until at most `keep_bytes` are held, but never the earliest one.
   // Returns the smallest key dropped, or kKeyMax when nothing was.
   Key DropLatest(size_t keep_bytes);
-  // Drops every timer for which `drop` says so.
+  // Drops every timer for which `drop` says so. When that is all of them they are set aside, and
+  // their memory is freed by FreeSome: hundreds of thousands must not hold up the loop.
   void DropIf(const std::function<bool(const Timer&)>& drop);
+  // Frees some of what was set aside; false when nothing was left to free.
+  bool FreeSome();
 
   // For tests: aborts when an invariant does not hold.
   void CheckInvariants() const;
@@ -64,6 +67,7 @@ class TimerHeap {
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   absl::flat_hash_map<TimerId, uint32_t> slot_of_;
+  std::vector<Slot> set_aside_;
   size_t bytes_ = 0;
 };
 

@@ -176,6 +176,7 @@ void Timers::StoreFailed() {
 void Timers::Tick(WallMs now) {
   now_ = now;
   if (failed_) return;
+  freeing_ = window_.heap().FreeSome();
   if (now < last_tick_) Unstage(now);
   last_tick_ = now;
   if (!clock_sane_) clock_sane_ = Believable(now, last_seen_);
@@ -271,6 +272,7 @@ Ready Timers::TakeReady() {
 }
 
 std::optional<WallMs> Timers::WakeAt() const {
+  if (freeing_) return now_;
   std::optional<WallMs> wake = window_.NextLoadAt(admission_.staged_bytes());
   if (!first_page_loaded() || !clock_sane_ || stopping_ || failed_) return wake;
   const auto sooner = [&wake](WallMs at) { wake = wake ? std::min(*wake, at) : at; };

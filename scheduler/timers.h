@@ -145,6 +145,7 @@ class Timers {
   bool failed_ = false;
   bool low_may_rise_ = false;      // something left `due` since the last Mark
   bool retain_outstanding_ = false;
+  bool freeing_ = false;           // dropped timers wait for their memory to be freed
   WallMs marked_low_;
   WallMs next_mark_;
   WallMs next_last_seen_;

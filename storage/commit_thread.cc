@@ -93,6 +93,8 @@ void CommitThread::ApplyGroup(std::vector<Op> group) {
   if (s.ok()) {
     ++commits_;
     options_.wake();
+    // A second of large sets could run through all of min_free; a look costs a microsecond.
+    LookAtSpace();
   } else {
     Fail(std::move(s));
   }

@@ -27,7 +27,7 @@ struct CommitThreadOptions {
   std::function<void()> wake;                       // there is something to Take
   std::function<Status()> sync_durable;             // about once a second, and after the last write
   std::function<Status()> close_cleanly;            // by Stop, when nothing failed
-  std::function<Result<uint64_t>()> free_bytes;     // about once a second
+  std::function<Result<uint64_t>()> free_bytes;     // after every group, and once a second
   uint64_t min_free_bytes = 0;
   int64_t interval_ms = kDurableIntervalMs;
 };

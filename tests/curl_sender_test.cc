@@ -69,7 +69,7 @@ TEST(CurlSender, NothingOfAnAttemptRemainsForTheNext) {
   Timer& first = rig.NewTimer(receiver.url("/a"));
   first.method = Method::kPut;
   first.body = "body";
-  first.headers = {{"X-Secret", "s"}, {"User-Agent", "mine"}};
+  first.headers = {{"X-Secret", "s"}, {"Accept", "mine"}};
   rig.Send(first);
   for (const Method method : {Method::kGet, Method::kDelete}) {
     Timer& timer = rig.NewTimer(receiver.url("/b"));
@@ -80,14 +80,14 @@ TEST(CurlSender, NothingOfAnAttemptRemainsForTheNext) {
   rig.Send(receiver.url("/c"));
   ASSERT_EQ(receiver.requests().size(), 4u);
   EXPECT_EQ(receiver.requests()[0].line(), "PUT /a/1 HTTP/1.1");
-  EXPECT_EQ(receiver.requests()[0].header("User-Agent"), "mine");
+  EXPECT_EQ(receiver.requests()[0].header("Accept"), "mine");
   EXPECT_EQ(receiver.requests()[1].line(), "GET /b HTTP/1.1");
   EXPECT_EQ(receiver.requests()[2].line(), "DELETE /b HTTP/1.1");
   EXPECT_EQ(receiver.requests()[3].line(), "POST /c/4 HTTP/1.1");
   for (size_t i = 1; i < 4; ++i) {
     const Received& request = receiver.requests()[i];
     EXPECT_EQ(request.header("X-Secret"), "");
-    EXPECT_EQ(request.header("User-Agent"), "belfry/1.2.3");
+    EXPECT_EQ(request.header("Accept"), "");
     EXPECT_EQ(request.header("Content-Length"), i == 3 ? "0" : "") << i;
     EXPECT_EQ(request.body, "");
   }
@@ -408,6 +408,7 @@ size_t OpenFiles() {
 }
 
 TEST(CurlSender, DestroyedInTheMiddleItLeavesNothingOpen) {
+  { const SenderRig first; }  // libuv and OpenSSL keep files of their own from here on
   const size_t before = OpenFiles();
   {
     SenderRig rig;

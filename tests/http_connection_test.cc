@@ -249,7 +249,8 @@ TEST(HttpConnection, ExpectOfATooLargeBodyIsRefusedAtOnce) {
   EchoHandler handler;
   HttpRig rig(handler);
   HttpClient client(rig);
-  client.Send("POST /b HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 300000\r\n\r\n");
+  client.Send(
+      "POST /b HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 300000\r\n\r\n");
   EXPECT_EQ(StatusLine(client.UntilEnd()), "HTTP/1.1 413 Content Too Large");
 }
 

@@ -13,13 +13,8 @@ namespace {
 
 using Ids = std::vector<TimerId>;
 
-class StoreContract : public testing::TestWithParam<const char*> {
- protected:
-  StoreRig rig_{MakeEngine(GetParam())};
-};
-
-INSTANTIATE_TEST_SUITE_P(Engines, StoreContract, testing::ValuesIn(kEngines),
-                         [](const auto& info) { return std::string(info.param); });
+class StoreContract : public OverEngines {};
+INSTANTIATE_OVER_ENGINES(StoreContract);
 
 TEST_P(StoreContract, ANewStoreHasItsIdAndNothingElse) {
   const StoreState& state = rig_.store().opened();

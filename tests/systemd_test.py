@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 UNIT = Path(__file__).parent.parent / "systemd" / "belfry.service"
-EXPOSURE_MAX = 12  # of 100; "OK" ends at 49, Debian's redis-server has 12
+EXPOSURE_MAX = 11  # of 100: 1.1, where systemd calls everything up to 4.9 OK
 BELFRY = Path("/nonexistent")
 
 
@@ -30,8 +30,7 @@ class UnitTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             unit = Path(folder) / "belfry.service"
             unit.write_text(text.replace("/usr/local/bin/belfry", str(BELFRY)), encoding="utf-8")
-            # Without manuals: the page of the documentation is not installed here.
-            result = analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+            result = analyze("verify", "--recursive-errors=no", str(unit))
         about = [line for line in result.stderr.splitlines() if "belfry" in line]
         return result.returncode, about
 

@@ -60,6 +60,32 @@ TEST(TimerHeap, TheEarliestTimerIsNeverDropped) {
   EXPECT_EQ(heap.DropLatest(0), kKeyMax);
 }
 
+TEST(TimerHeap, DroppingAllSetsThemAsideAndFreesThemByAndBy) {
+  TimerHeap heap;
+  for (TimerId id = 1; id <= 5000; ++id) heap.Insert(Make(id, int64_t(id)));
+  heap.DropIf([](const Timer&) { return true; });
+  EXPECT_TRUE(heap.empty());
+  EXPECT_EQ(heap.bytes(), 0u);
+  EXPECT_EQ(heap.Find(1), nullptr);
+  heap.Insert(Make(1, 7));
+  heap.CheckInvariants();
+  EXPECT_TRUE(heap.FreeSome());
+  EXPECT_TRUE(heap.FreeSome());
+  EXPECT_TRUE(heap.FreeSome());
+  EXPECT_FALSE(heap.FreeSome());
+  EXPECT_EQ(heap.top().id, 1u);
+}
+
+TEST(TimerHeap, DroppingSomeKeepsTheRest) {
+  TimerHeap heap;
+  for (TimerId id = 1; id <= 100; ++id) heap.Insert(Make(id, int64_t(1000 - id)));
+  heap.DropIf([](const Timer& t) { return t.id % 2 == 0; });
+  heap.CheckInvariants();
+  EXPECT_EQ(heap.size(), 50u);
+  EXPECT_EQ(heap.Find(2), nullptr);
+  EXPECT_EQ(heap.top().id, 99u);
+}
+
 TEST(TimerHeap, BehavesAsASortedMap) {
   std::mt19937_64 random(7);
   TimerHeap heap;

@@ -184,10 +184,9 @@ TEST_F(TimerJson, JsonIsKeptAsItWasWritten) {
 }
 
 TEST_F(TimerJson, HeadersThatCouldBreakTheRequestAreRefused) {
-  for (const std::string name :
-       {"Host", "content-length", "Transfer-Encoding", "Connection", "webhook-id",
-        "Webhook-Signature", "user-agent", "Expect", "TE", "Proxy-Authorization", "keep-alive",
-        "Upgrade", "Trailer"}) {
+  for (const std::string name : {"Host", "content-length", "Transfer-Encoding", "Connection",
+                                 "webhook-id", "Webhook-Signature", "user-agent", "Expect", "TE",
+                                 "Proxy-Authorization", "keep-alive", "Upgrade", "Trailer"}) {
     EXPECT_EQ(PointersWith("\"headers\":{\"" + name + "\":\"x\"}"), "[/headers/" + name + "]");
   }
   EXPECT_EQ(PointersWith(R"("headers":{"a b":"x"})"), "[/headers/a b]");
@@ -240,24 +239,24 @@ TEST_F(TimerJson, Retry) {
   EXPECT_EQ(retry(R"("factor":3)")->min_ms, 5 * kSecondMs);
   EXPECT_EQ(retry(R"("factor":3)")->max_ms, kDayMs);
 
-  for (const auto& [members, pointer] : std::vector<std::pair<std::string, std::string>>{
-           {R"("max_attempts":0)", "/max_attempts"},
-           {R"("max_attempts":51)", "/max_attempts"},
-           {R"("max_attempts":2.0)", "/max_attempts"},
-           {R"("schedule":[])", "/schedule"},
-           {R"("schedule":"1s")", "/schedule"},
-           {R"("schedule":["1s",2])", "/schedule/1"},
-           {R"("schedule":["8d"])", "/schedule/0"},
-           {R"("schedule":["1s"],"min":"1s")", ""},
-           {R"("min":"2m","max":"1m")", "/min"},
-           {R"("min":"0s")", "/min"},
-           {R"("max":"2d","min":"3d")", "/min"},
-           {R"("factor":0.5)", "/factor"},
-           {R"("factor":101)", "/factor"},
-           {R"("jitter":1.1)", "/jitter"},
-           {R"("jitter":-0.1)", "/jitter"},
-           {R"("jitter":"0.1")", "/jitter"},
-           {R"("attempts":1)", "/attempts"}}) {
+  for (const auto& [members, pointer] :
+       std::vector<std::pair<std::string, std::string>>{{R"("max_attempts":0)", "/max_attempts"},
+                                                        {R"("max_attempts":51)", "/max_attempts"},
+                                                        {R"("max_attempts":2.0)", "/max_attempts"},
+                                                        {R"("schedule":[])", "/schedule"},
+                                                        {R"("schedule":"1s")", "/schedule"},
+                                                        {R"("schedule":["1s",2])", "/schedule/1"},
+                                                        {R"("schedule":["8d"])", "/schedule/0"},
+                                                        {R"("schedule":["1s"],"min":"1s")", ""},
+                                                        {R"("min":"2m","max":"1m")", "/min"},
+                                                        {R"("min":"0s")", "/min"},
+                                                        {R"("max":"2d","min":"3d")", "/min"},
+                                                        {R"("factor":0.5)", "/factor"},
+                                                        {R"("factor":101)", "/factor"},
+                                                        {R"("jitter":1.1)", "/jitter"},
+                                                        {R"("jitter":-0.1)", "/jitter"},
+                                                        {R"("jitter":"0.1")", "/jitter"},
+                                                        {R"("attempts":1)", "/attempts"}}) {
     EXPECT_EQ(PointersWith("\"retry\":{" + members + "}"), "[/retry" + pointer + "]") << members;
   }
   EXPECT_EQ(PointersWith("\"retry\":3"), "[/retry]");
@@ -291,14 +290,33 @@ TEST_F(TimerJson, RepeatedKeysAreErrors) {
 TEST_F(TimerJson, WhatIsNotJsonIsInvalidAsAWhole) {
   const std::string good = R"({"seconds":1,"url":"http://a"})";
   using std::string_literals::operator""s;
-  for (const std::string& bad :
-       {" "s, "{"s, "nul"s, "{]"s, good + "x", good + good, good + ",", good + "\0"s,
-        "\xef\xbb\xbf" + good, "{'seconds':1}"s, R"({"seconds":1,})"s, R"({"seconds":01})"s,
-        R"({"seconds":1e400})"s, R"({"seconds":NaN})"s, R"({"seconds":+1})"s,
-        R"({"seconds":123456789012345678901234567890})"s, R"({"url":"\ud800"})"s,
-        "{\"url\":\"\xff\"}"s, "{\"url\":\"\xc0\xaf\"}"s, "{\"url\":\"\xed\xa0\x80\"}"s,
-        "{\"url\":\"a\nb\"}"s, "{\"url\":\"\\x\"}"s, "{\"url\":\"abc}"s, "// c\n" + good,
-        "\0"s, R"({"a" 1})"s, R"({1:2})"s}) {
+  for (const std::string& bad : {" "s,
+                                 "{"s,
+                                 "nul"s,
+                                 "{]"s,
+                                 good + "x",
+                                 good + good,
+                                 good + ",",
+                                 good + "\0"s,
+                                 "\xef\xbb\xbf" + good,
+                                 "{'seconds':1}"s,
+                                 R"({"seconds":1,})"s,
+                                 R"({"seconds":01})"s,
+                                 R"({"seconds":1e400})"s,
+                                 R"({"seconds":NaN})"s,
+                                 R"({"seconds":+1})"s,
+                                 R"({"seconds":123456789012345678901234567890})"s,
+                                 R"({"url":"\ud800"})"s,
+                                 "{\"url\":\"\xff\"}"s,
+                                 "{\"url\":\"\xc0\xaf\"}"s,
+                                 "{\"url\":\"\xed\xa0\x80\"}"s,
+                                 "{\"url\":\"a\nb\"}"s,
+                                 "{\"url\":\"\\x\"}"s,
+                                 "{\"url\":\"abc}"s,
+                                 "// c\n" + good,
+                                 "\0"s,
+                                 R"({"a" 1})"s,
+                                 R"({1:2})"s}) {
     const BodyError error = Bad(bad);
     EXPECT_EQ(error.kind, ProblemKind::kInvalidJson) << bad;
     EXPECT_FALSE(error.detail.empty());

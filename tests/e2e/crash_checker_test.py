@@ -157,4 +157,4 @@ class Checker(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    unittest.main(argv=["crash_checker_test.py"], verbosity=2)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from damage import cut, find_in_logs, fingerprint, flip, logs, wait_witnessed
-from harness import Answer, Case, main, poll, show
+from harness import Answer, Case, Died, main, show
 
 REFUSED = 78
 FAR = "http://127.0.0.1:9/"
@@ -233,7 +233,7 @@ class DamagedLog(Case):
     def test_a_missing_or_unreadable_witness(self):
         witness = self.d.data / "DURABLE"
         good = witness.read_bytes()
-        for bad in (None, b"", b"\0" * 8192, good[:100], os.urandom(8192)):
+        for bad in (None, b"", b"\0" * 8192, good[:40], os.urandom(8192)):
             with self.subTest(bad and bad[:20]):
                 witness.unlink() if bad is None else witness.write_bytes(bad)
                 self.refused("DURABLE")
@@ -269,8 +269,9 @@ class DamagedTable(Case):
         d.spawn()
         try:
             d.wait_note("READY=1")
-        except AssertionError:
-            self.assertEqual(d.wait(), REFUSED, d.log())
+        except Died:
+            self.assertIn(d.wait(), (1, REFUSED))
+            self.assertIn("orruption", d.log())
             return
         # It was not needed for starting: then reading it is an error and never a wrong timer.
         show("the damaged block was met only when it was read")

@@ -37,6 +37,18 @@ def _end_all():
 atexit.register(_end_all)
 
 
+class _TimedResult(unittest.TextTestResult):
+    """Says how long each test took."""
+
+    def startTest(self, test):
+        self.started = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        unittest.TestResult.addSuccess(self, test)
+        self.stream.writeln(f"ok, {time.monotonic() - self.started:.1f} s")
+
+
 def main(*tools):
     """`file.py BINARY [a path for each of `tools`] [unittest arguments]`"""
     names = ("belfry",) + tools
@@ -44,7 +56,8 @@ def main(*tools):
         sys.exit(f"usage: {sys.argv[0]} {' '.join(names)} [unittest arguments]")
     use_binary(sys.argv[1])
     TOOLS.update(zip(tools, map(os.path.abspath, sys.argv[2:])))
-    unittest.main(module="__main__", argv=[sys.argv[0]] + sys.argv[1 + len(names):], verbosity=2)
+    unittest.main(module="__main__", argv=[sys.argv[0]] + sys.argv[1 + len(names):],
+                  testRunner=unittest.TextTestRunner(verbosity=2, resultclass=_TimedResult))
 
 
 def use_binary(path):
@@ -78,7 +91,11 @@ def poll(condition, what, timeout_s=20, every_s=0.005):
 
 
 class Died(AssertionError):
-    pass
+    """The process ended while something was expected of it."""
+
+
+class NoNote(AssertionError):
+    """What was expected on NOTIFY_SOCKET did not come."""
 
 
 class Daemon:
@@ -148,7 +165,7 @@ class Daemon:
                 elif pidfd in ready:
                     raise Died(f"exited with {self.process.wait()} before {word}:\n{self.log()}")
                 elif left <= 0:
-                    raise AssertionError(f"no {word} within {timeout_s} s:\n{self.log()}")
+                    raise NoNote(f"no {word} within {timeout_s} s:\n{self.log()}")
         finally:
             os.close(pidfd)
 
@@ -201,7 +218,13 @@ class Daemon:
     def _open_notify(self):
         if self._notify is None:
             self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            (self.root / "notify").unlink(missing_ok=True)
             self._notify.bind(str(self.root / "notify"))
+        self.forget_notes()
+
+    def forget_notes(self):
+        """Those that came so far."""
+        self.notes = []
         self._notify.setblocking(False)
         try:
             while self._notify.recv(4096):
@@ -321,5 +344,5 @@ def show(line):
     print(f"    {line}", flush=True)
 
 
-__all__ = ["Answer", "Case", "Client", "Closed", "Daemon", "Died", "Receiver", "SharedCase",
+__all__ = ["Answer", "Case", "Client", "Closed", "Daemon", "Died", "NoNote", "Receiver", "SharedCase",
            "TOOLS", "free_port", "main", "poll", "show", "use_binary"]

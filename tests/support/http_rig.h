@@ -1,5 +1,5 @@
-// http_rig.h - an HttpServer on loopback with a clock that stands still, and clients that talk to it
-// from the same thread. Waiting for something runs the server's loop; no test asserts how long.
+// http_rig.h - an HttpServer on loopback with a clock that stands still, and clients that talk to
+// it from the same thread. Waiting for something runs the server's loop; no test asserts how long.
 #pragma once
 
 #include <arpa/inet.h>
@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,7 +76,7 @@ class HttpRig {
   bool RunUntil(const std::function<bool()>& done) {
     for (int turn = 0; turn < 20'000; ++turn) {
       if (done()) return true;
-      uv_run(&loop, UV_RUN_NOWAIT);
+      Turn();
       if (done()) return true;
       poll(nullptr, 0, 1);
     }
@@ -84,7 +85,7 @@ class HttpRig {
   }
   // Lets everything happen that is going to happen without further input.
   void RunTurns(int turns = 20) {
-    for (int turn = 0; turn < turns; ++turn) uv_run(&loop, UV_RUN_NOWAIT);
+    for (int turn = 0; turn < turns; ++turn) Turn();
   }
   void Advance(int64_t ms) {
     clock.mono = clock.mono + ms;
@@ -97,6 +98,13 @@ class HttpRig {
   StillClock clock;
   std::unique_ptr<HttpServer> server;
   uint16_t port = 0;
+  std::function<void()> each_turn;  // what else the daemon's loop would do
+
+ private:
+  void Turn() {
+    uv_run(&loop, UV_RUN_NOWAIT);
+    if (each_turn) each_turn();
+  }
 };
 
 class HttpClient {

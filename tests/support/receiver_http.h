@@ -1,4 +1,4 @@
-// receiver_http.h - an HTTP receiver inside the test, on its loop: it answers or misbehaves as told.
+// receiver_http.h - an HTTP receiver inside the test, on its loop: it answers or misbehaves.
 #pragma once
 
 #include <uv.h>

@@ -1,0 +1,119 @@
+// http_api_rig.h - the whole API over loopback: server, router, routes, the real scheduler and the
+// ledger in memory. Deliveries are handed to the test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "http/router.h"
+#include "http/service_routes.h"
+#include "http/timer_routes.h"
+#include "scheduler/timers.h"
+#include "storage/ledger.h"
+#include "storage/memory_kv.h"
+#include "tests/support/http_rig.h"
+
+namespace belfry {
+
+class HttpApiRig {
+ public:
+  explicit HttpApiRig(RouterOptions options = {}) : router_(std::move(options)) {
+    auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk), "abcdefghij");
+    EXPECT_TRUE(opened.ok());
+    store_ = std::move(*opened);
+    const StoreState& state = store_->opened();
+    timers = std::make_unique<Timers>(
+        TimersOptions{.retry = {.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0}},
+        TimersStart{state.last_id, state.low, state.last_seen, state.floors}, StillClock().wall);
+    http = std::make_unique<HttpRig>(router_);
+    routes = std::make_unique<TimerRoutes>(
+        *timers, http->clock,
+        [](std::string_view url) -> Result<std::string> {
+          if (url.starts_with("http://")) return std::string(url);
+          return Invalid("must start with http://");
+        },
+        RetryPolicy{.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0});
+    routes->Register(router_);
+    RegisterServiceRoutes(router_, [this] { return why_not_ready; });
+    http->each_turn = [this] { Pump(); };
+    http->RunTurns();
+    client = std::make_unique<HttpClient>(*http);
+  }
+
+  // One turn of what the daemon's loop does.
+  void Pump() {
+    timers->Tick(http->clock.wall);
+    Ready ready = timers->TakeReady();
+    for (const Delivery& delivery : ready.deliveries) started.push_back(delivery);
+    for (Reply& reply : ready.replies) routes->Answer(std::move(reply));
+    for (const Query& query : ready.queries) timers->QueryDone(store_->Run(query));
+    if (ready.ops.empty() || hold_ops) {
+      for (Op& op : ready.ops) held.push_back(std::move(op));
+    } else {
+      Apply(std::move(ready.ops));
+    }
+  }
+  void Apply(std::vector<Op> ops) {
+    std::vector<Completion> done;
+    const Status status = store_->Apply(std::move(ops), &done);
+    timers->Complete(std::move(done), http->clock.wall);
+    if (!status.ok()) timers->StoreFailed();
+  }
+  void ReleaseOps() {
+    hold_ops = false;
+    Apply(std::exchange(held, {}));
+  }
+
+  // On the same connection, or a new one when that went away.
+  std::string Ask(std::string_view request) {
+    client->Received();
+    if (client->ended) client = std::make_unique<HttpClient>(*http);
+    return client->Ask(request);
+  }
+  // A timer in `seconds` seconds; its id.
+  std::string Set(int seconds) {
+    return BodyOf(Ask(PostJson(
+        "/timers", "{\"url\":\"http://r/x\",\"seconds\":" + std::to_string(seconds) + "}")));
+  }
+  std::string Delete(std::string_view path) {
+    return Ask("DELETE " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  // Lets time pass and gives every started delivery this status.
+  void PassAndAnswer(int64_t ms, int status) {
+    http->Advance(ms);
+    http->RunTurns();
+    for (const Delivery& delivery : std::exchange(started, {})) {
+      Outcome outcome;
+      outcome.id = delivery.timer->id;
+      outcome.kind = OutcomeKind::kAnswered;
+      outcome.status = status;
+      outcome.started = http->clock.wall;
+      outcome.duration_ms = 7;
+      timers->DeliveryDone(std::move(outcome), http->clock.wall);
+    }
+    http->RunTurns();
+  }
+
+  std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>();
+  std::unique_ptr<Timers> timers;
+  std::unique_ptr<TimerRoutes> routes;
+  std::optional<std::string> why_not_ready;
+  std::vector<Delivery> started;
+  bool hold_ops = false;  // a commit that takes its time
+  std::vector<Op> held;
+
+ private:
+  Router router_;
+  std::unique_ptr<Ledger> store_;
+
+ public:
+  std::unique_ptr<HttpRig> http;
+  std::unique_ptr<HttpClient> client;
+};
+
+}  // namespace belfry
