@@ -184,10 +184,18 @@ void Loop::AdvanceStop() {
   }
   const bool settled = parts_.sender.in_flight() == 0 && parts_.timers.unfinished_ops() == 0 &&
                        parts_.reads.outstanding() == 0;
-  if (settled && (late || parts_.server.Flushed())) Settled();
+  if (settled && (late || parts_.server.Flushed())) {
+    Close();
+    uv_stop(parts_.uv);
+  }
 }
 
-void Loop::Settled() {
+void Loop::Abandon() {
+  Close();
+  uv_run(parts_.uv, UV_RUN_NOWAIT);
+}
+
+void Loop::Close() {
   phase_ = Phase::kStopped;
   parts_.server.CloseAll();
   const Status stopped = parts_.commits.Stop();
@@ -198,7 +206,6 @@ void Loop::Settled() {
     parts_.log.Info("stopped");
   }
   CloseHandles();
-  uv_stop(parts_.uv);
 }
 
 // Nothing more is written or started; who waits is told that the outcome is unknown.

@@ -52,6 +52,9 @@ class Loop {
   // Serves until SIGTERM, SIGINT or a failure; the exit code.
   [[nodiscard]] int Run();
 
+  // Instead of Run, when the start failed after all: stops the store in order.
+  void Abandon();
+
   // Any thread: completions are waiting.
   void WakeFromCommits() { uv_async_send(&completions_); }
   // From the sender's DoneFn.
@@ -72,7 +75,7 @@ class Loop {
   void EverySecond();
   void Signal(int number);
   void AdvanceStop();
-  void Settled();
+  void Close();
   void Failed(const Status& why);
   void AnnounceReady();
   void FeedWatchdog();

@@ -143,7 +143,10 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
                 config.shutdown_timeout_ms);
   loop = &the_loop;
   const ClockWatch clock_watch(&uv.loop, [&the_loop] { the_loop.ClockStepped(); });
-  if (Status s = Listen(server, config.listen, log); !s.ok()) return Refuse(s);
+  if (Status s = Listen(server, config.listen, log); !s.ok()) {
+    the_loop.Abandon();
+    return Refuse(s);
+  }
   return the_loop.Run();
 }
 

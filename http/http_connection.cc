@@ -119,7 +119,6 @@ void HttpConnection::Take(std::string_view input) {
         break;
     }
   }
-  AccountHeld();
   busy_ = false;
   Write();
   Settle();

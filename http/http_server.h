@@ -1,7 +1,7 @@
 // http_server.h - the listeners and connections of the API.
 //
 // Loop thread only. Every uv handle lies on the given loop. Bounded: connections, bytes of
-// half-read requests, and per connection what HttpConnection bounds.
+// half-read requests and unsent answers, and per connection what HttpConnection bounds.
 //
 // Answers given while the loop handles input or prepares to sleep are written together, one write a
 // connection, before it sleeps. Who answers from a uv_prepare_t of their own calls FlushWrites()

@@ -37,7 +37,7 @@ struct Endpoint {
   std::vector<std::string_view> query = {};  // names of its parameters; literals
   bool takes_body = false;                   // false: only an empty body or `{}`
   bool any_host = false;                     // exempt from require_local_host
-  bool long_answer = false;  // pipelined requests behind it wait
+  bool long_answer = false;                  // pipelined requests behind it wait
 };
 
 class Router final : public RequestHandler {

@@ -307,5 +307,46 @@ TEST(HttpConnection, TooManyHalfSentBytesAreRefused) {
   EXPECT_EQ(StatusLine(first.Responses(1)[0]), "HTTP/1.1 200 OK");
 }
 
+TEST(HttpConnection, AnswersNobodyTakesAreDroppedBeyondABoundForAll) {
+  EchoHandler handler;
+  handler.answer_at_once = false;
+  ServerOptions options;
+  options.buffered_bytes_max = 24 * 1024 * 1024;
+  HttpRig rig(handler, options);
+  HttpClient first(rig, 4096);
+  HttpClient second(rig, 4096);
+  for (HttpClient* client : {&first, &second}) {
+    client->Send(Get("/large"));
+    rig.RunUntil([&] { return handler.open.size() == 1; });
+    handler.AnswerNext(std::string(16 * 1024 * 1024, 'x'));
+    rig.RunTurns();
+  }
+  rig.RunUntil([&] { return rig.server->connections() == 1; });
+  EXPECT_EQ(first.Responses(1).size(), 1u);
+}
+
+TEST(HttpConnection, NothingIsTakenBehindARequestThatHolds) {
+  class Holding final : public RequestHandler {
+   public:
+    void Handle(const Request&, const ReplyTo& to) override {
+      to.responder->HoldFurther(to);
+      open.push_back(to);
+    }
+    std::vector<ReplyTo> open;
+  } handler;
+  HttpRig rig(handler);
+  HttpClient client(rig);
+  client.Send(Get("/a") + Get("/b") + Get("/c"));
+  for (size_t i = 0; i < 3; ++i) {
+    rig.RunUntil([&] { return handler.open.size() == i + 1; });
+    rig.RunTurns();
+    ASSERT_EQ(handler.open.size(), i + 1);
+    Response response;
+    response.body = std::to_string(i);
+    Respond(handler.open[i], std::move(response));
+  }
+  EXPECT_EQ(BodyOf(client.Responses(3)[2]), "2");
+}
+
 }  // namespace
 }  // namespace belfry

@@ -313,12 +313,9 @@ http: {cors_origins: ["https://page.example"]}
         with self.d.client() as client:
             raw, wanted = b"", []
             for n in range(200):
-                kind = n % 4
-                if kind == 0:
-                    request, status = ("POST", "/timers", {"hours": 1, "url": FAR}), 201
-                else:
-                    request, status = (("GET", "/health"), ("GET", "/timers/count"),
-                                       ("DELETE", "/timers/999999"))[kind - 1], (200, 200, 404)[kind - 1]
+                request, status = ((("POST", "/timers", {"hours": 1, "url": FAR}), 201),
+                                   (("GET", "/health"), 200), (("GET", "/timers/count"), 200),
+                                   (("DELETE", "/timers/999999"), 404))[n % 4]
                 raw += client.encode(*request, headers=[("X-Request-Id", f"r{n}")])
                 wanted.append((f"r{n}", status))
             client.send(raw)
@@ -365,8 +362,8 @@ http: {cors_origins: ["https://page.example"]}
     def test_a_chunked_body_is_read(self):
         with self.d.client() as client:
             body = json.dumps({"hours": 1, "url": FAR}).encode()
-            client.send(b"POST /timers HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
-                        b"Content-Type: application/json; charset=utf-8\r\n\r\n")
+            client.send(b"POST /timers HTTP/1.1\r\nHost: localhost\r\n"
+                        b"Transfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n\r\n")
             for byte in body:
                 client.send(b"1\r\n" + bytes([byte]) + b"\r\n")
             client.send(b"0\r\n\r\n")

@@ -51,7 +51,8 @@ class CommandLine(Case):
 
     def test_what_is_wrong_is_named(self):
         for text, word in (("nope: 1", "nope"), ("delivery: {nope: 1}", "nope"),
-                           ("auth: {mode: token}", "mode"), ("auth: {tokens_file: x}", "tokens_file"),
+                           ("auth: {mode: token}", "mode"),
+                           ("auth: {tokens_file: x}", "tokens_file"),
                            ("retention: 7", "retention"), ("retention: -1d", "retention"),
                            ("storage: {min_free: lots}", "min_free"),
                            ("delivery: {max_in_flight: 0}", "max_in_flight"),
@@ -68,7 +69,8 @@ class CommandLine(Case):
     def test_a_listener_that_others_reach_is_refused(self):
         for listen in ("0.0.0.0:1", "[::]:1", "10.1.2.3:80"):
             with self.subTest(listen):
-                code, said = self.belfry("serve", "--data", str(self.root / "x"), "--listen", listen)
+                code, said = self.belfry("serve", "--data", str(self.root / "x"),
+                                         "--listen", listen)
                 self.assertEqual(code, 78, said)
                 self.assertIn("listen", said)
                 self.assertEqual(self.check(f'listen: "{listen}"')[0], 78)

@@ -6,11 +6,11 @@ The log is a list of events (dicts), each with `t`, seconds on one monotonic clo
   acked     key id                       its 201; once for every 201
   answered  id result                    of a cancel: cancelled, already_firing, fired, dead
   arrived   key id attempt webhook_id due wall run status
-                                         a request; `status` is what it was answered with, None: nothing
-  killed    run                          kill -9 ended run number `run`
+                                         a request; `status`: of the answer, None if there was none
+  killed    run                          kill -9 ended run number `run`; for the reader
 
 `kind` says what the receiver does with the timer: "ok" always answers 2xx in the end, "dead" never.
-`timers` is what the API lists when all is over: full views, each with its `key` added by the caller.
+`timers` is what the API lists when all is over: full views, each with its `key` added.
 Times called `wall` and `due` are Unix seconds. check() returns what was violated, as text.
 """
 
@@ -33,7 +33,6 @@ class _Check:
         self.sent = {e["key"]: e for e in by_kind["sent"]}
         self.acked = by_kind["acked"]
         self.answered = by_kind["answered"]
-        self.killed = by_kind["killed"]
         self.arrived = collections.defaultdict(list)
         for event in by_kind["arrived"]:
             self.arrived[event["id"]].append(event)
@@ -101,7 +100,8 @@ class _Check:
             if state in ("delivered", "dead") and arrivals:
                 attempts, most = len(listed[0]["attempts"]), max(e["attempt"] for e in arrivals)
                 if attempts != most:
-                    self.bad("I6 attempts", f"timer {timer_id}: {attempts} recorded, {most} received")
+                    self.bad("I6 attempts",
+                             f"timer {timer_id}: {attempts} recorded, {most} received")
 
     def one_timer(self, timer_id, arrivals):
         sent = self.sent.get(arrivals[0]["key"])
@@ -147,13 +147,9 @@ class _Check:
         for arrivals in self.arrived.values():
             for earlier, later in zip(arrivals, arrivals[1:]):
                 if later["attempt"] == earlier["attempt"]:
-                    repeated[later["run"]] += 1
-        # A slot is freed by a durable outcome only, so what was under way fits into the slots. A run
-        # that came after several crashes may repeat what was under way at each.
-        kills = collections.Counter()
-        for event in self.killed:
-            kills[event["run"] + 1] += 1
+                    repeated[earlier["run"]] += 1
+        # A slot is freed by a durable outcome only, so what was under way fits into the slots.
         for run, count in repeated.items():
-            if count > self.in_flight_max * max(1, kills[run]):
-                self.bad("I5 duplicate", f"{count} repeats in run {run}, at most "
-                                         f"{self.in_flight_max} were in flight")
+            if count > self.in_flight_max:
+                self.bad("I5 duplicate", f"{count} attempts of run {run} were repeated, at most "
+                                         f"{self.in_flight_max} were in flight when it was killed")

@@ -3,9 +3,9 @@
     crash_rig.py BINARY [--cycles 20] [--seed N] [--clients 8] [--keep DIRECTORY]
 
 Clients set timers and log what was acknowledged; what was not they repeat with its Idempotency-Key.
-They cancel some, and ask for some a second time. A receiver logs what arrives; it fails some timers for
-a while and some for good. In the end crash_checker.py judges both logs and what the API lists. The seed
-decides what is done; when the process dies within it is up to the machine.
+They cancel some, and ask for some a second time. A receiver logs what arrives; it fails some timers
+for a while and some for good. In the end crash_checker.py judges both logs and what the API lists.
+The seed decides what is done; when the process dies within it is up to the machine.
 """
 
 import argparse

@@ -7,7 +7,7 @@ from harness import poll
 
 
 def fingerprint(directory):
-    """Every file with its bytes and times: equal before and after means that nothing was touched."""
+    """Every file with its bytes and times: equal before and after, nothing was touched."""
     found = {}
     for path in sorted(directory.rglob("*")):
         stat = path.stat()

@@ -27,7 +27,8 @@ class TheRequest(SharedCase):
         self.assertEqual(got.header("webhook-attempt"), "1")
         self.assertTrue(before <= int(got.header("webhook-timestamp")) <= time.time())
         self.assertEqual(got.header("webhook-due"), self.d.view(timer)["due"])
-        for absent in ("webhook-signature", "content-type", "expect", "accept", "transfer-encoding"):
+        for absent in ("webhook-signature", "content-type", "expect", "accept",
+                       "transfer-encoding"):
             self.assertIsNone(got.header(absent), absent)
         due = datetime.datetime.fromisoformat(got.header("webhook-due")).timestamp()
         self.assertGreaterEqual(got.wall, due - 0.001)
@@ -36,7 +37,8 @@ class TheRequest(SharedCase):
         r = self.receiver()
         for path, wanted in (("", "/N"), ("/", "/N"), ("/s/", "/s/N"), ("/s", "/s/N"),
                              ("/q?x=1", "/q/N?x=1"), ("?x=1", "/N?x=1"), ("/a/?x=/", "/a/N?x=/"),
-                             ("/a/../b/./c", "/b/c/N"), ("/p#frag", "/p/N"), ("/%41%2f", "/%41%2f/N")):
+                             ("/a/../b/./c", "/b/c/N"), ("/p#frag", "/p/N"),
+                             ("/%41%2f", "/%41%2f/N")):
             with self.subTest(path):
                 timer, got = self.deliver(r, path)
                 self.assertEqual(got.target.lower(), wanted.replace("N", str(timer)).lower())
@@ -151,7 +153,7 @@ class Answers(SharedCase):
         r = self.receiver()
         port = r.port
         r.stop()
-        timer = self.d.set(f"http://127.0.0.1:{port}/hook", retry={"max_attempts": 50, "schedule": ["50ms"]})
+        timer = self.d.set(r.url(), retry={"max_attempts": 50, "schedule": ["50ms"]})
         poll(lambda: len(self.d.view(timer)["attempts"]) >= 2, "two attempts")
         back = self.receiver(port=port)
         view = self.d.wait_state(timer, "delivered")
@@ -223,7 +225,8 @@ class OverRestarts(Case):
         failing = [True]
         r = self.receiver(lambda got: Answer(500 if failing[0] else 200))
         d = self.daemon().start()
-        timer = d.set(r.url(), retry={"max_attempts": 4, "schedule": ["20ms", "20ms", "1h"], "jitter": 0})
+        timer = d.set(r.url(), retry={"max_attempts": 4, "schedule": ["20ms", "20ms", "1h"],
+                                      "jitter": 0})
         poll(lambda: len(d.view(timer)["attempts"]) == 3, "three attempts")
         before = d.view(timer)
         d.restart()
@@ -287,7 +290,8 @@ class Targets(Case):
         d = self.daemon(config="delivery: {targets: {allow: [public]}}\n").start()
         for host in ("127.0.0.1", "localhost", "[::1]"):
             with self.subTest(host):
-                response = d.request("POST", "/timers", {"seconds": 0, "url": f"http://{host}:{r.port}/x"})
+                url = f"http://{host}:{r.port}/x"
+                response = d.request("POST", "/timers", {"seconds": 0, "url": url})
                 if response.status == 201:
                     view = d.wait_state(response.json()["id"], "dead")
                     self.assertEqual(view["reason"], "policy")
@@ -297,8 +301,8 @@ class Targets(Case):
 
     def test_no_more_than_the_cap_are_in_flight_at_one_target(self):
         r = self.receiver(lambda got: Answer(delay_s=0.05))  # so every request needs a connection
-        d = self.daemon(config="delivery: {targets: {allow: [loopback]}, per_target_in_flight: 7}\n")
-        d.start()
+        d = self.daemon(config="delivery: {targets: {allow: [loopback]}, "
+                               "per_target_in_flight: 7}\n").start()
         for _ in range(60):
             d.set(r.url())
         poll(lambda: d.count("?state=delivered") == 60, "all delivered")

@@ -44,7 +44,7 @@ class MinFree(Case):
 
 
 class FullDisk(Case):
-    """On a small tmpfs that is filled, to the last byte if need be, while timers are set and fire."""
+    """On a small tmpfs that is filled, to the last byte too, while timers are set and fire."""
 
     SIZE_MIB = 64
     MIN_FREE_MIB = 24
@@ -53,7 +53,7 @@ class FullDisk(Case):
         super().setUp()
         why = mount.enter_namespace()
         if why:
-            self.fail(f"this test needs a mount namespace of its own (root, or user namespaces): {why}")
+            self.fail(f"no mount namespace (it takes root, or user namespaces): {why}")
         self.disk = self.root / "disk"
         self.disk.mkdir()
         mount.mount_tmpfs(self.disk, self.SIZE_MIB)
@@ -86,9 +86,8 @@ class FullDisk(Case):
         ballast = self.disk / "ballast"
         with open(ballast, "wb", buffering=0) as file:
             try:
-                while shutil.disk_usage(self.disk).free > leave:
-                    if not file.write(b"\0" * min(65536, shutil.disk_usage(self.disk).free - leave)):
-                        break
+                while (free := shutil.disk_usage(self.disk).free) > leave:
+                    file.write(b"\0" * min(65536, free - leave))
             except OSError:
                 pass
         return ballast
@@ -193,7 +192,8 @@ class FailingSync(Case):
     def test_no_2xx_for_that_batch_and_the_process_ends(self):
         for nth in (60, 101):
             with self.subTest(nth):
-                trace, d = self.traced(f"error=EIO:delay_enter={int(self.DELAY_S * 1e6)}:when={nth}")
+                trace, d = self.traced(
+                    f"error=EIO:delay_enter={int(self.DELAY_S * 1e6)}:when={nth}")
                 d.start()
                 acknowledged, others = self.load(d)
                 code = d.wait(20)
@@ -203,8 +203,8 @@ class FailingSync(Case):
                 self.assertTrue(found, trace.read_text()[-2000:])
                 failed = float(found.group(1)) + self.DELAY_S
                 show(f"fdatasync of {found.group(2).rsplit('/', 1)[1]} failed; the process ended "
-                     f"{(ended - failed) * 1000:.0f} ms later; {len(acknowledged)} acknowledged before, "
-                     f"answers then: {sorted({a.status for a in others})}")
+                     f"{(ended - failed) * 1000:.0f} ms later; {len(acknowledged)} acknowledged "
+                     f"before, answers then: {sorted({a.status for a in others})}")
                 self.assertTrue(acknowledged)
                 self.assertLess(max(t for t, _ in acknowledged), failed)
                 for answer in others:

@@ -101,8 +101,8 @@ class NoNote(AssertionError):
 class Daemon:
     """One data directory and the process on it, if any. The port stays over restarts.
 
-    config   None runs with --data and --listen alone (the development profile); a string is the text
-             of a YAML file, flags still name data and listen.
+    config   None runs with --data and --listen alone (the development profile); a string is the
+             text of a YAML file, flags still name data and listen.
     wrap     words put before the command, e.g. strace -D: must keep the pid.
     """
 
@@ -344,5 +344,5 @@ def show(line):
     print(f"    {line}", flush=True)
 
 
-__all__ = ["Answer", "Case", "Client", "Closed", "Daemon", "Died", "NoNote", "Receiver", "SharedCase",
-           "TOOLS", "free_port", "main", "poll", "show", "use_binary"]
+__all__ = ["Answer", "Case", "Client", "Closed", "Daemon", "Died", "NoNote", "Receiver",
+           "SharedCase", "TOOLS", "free_port", "main", "poll", "show", "use_binary"]

@@ -1,4 +1,4 @@
-"""A client that keeps bytes exact: what it sends is what the test wrote, what it returns is what came.
+"""A client that keeps bytes exact: it sends what the test wrote and returns what came.
 
 One Client is one connection. Nothing is repeated or followed by itself; a read that takes longer
 than the client's time-out raises.
@@ -64,7 +64,7 @@ class Client:
         self.socket.sendall(raw)
 
     def encode(self, method, target, body=None, headers=()):
-        """The request as bytes. `headers` are (name, value); a body that is not bytes becomes JSON."""
+        """The request as bytes. `headers`: (name, value). A body that is not bytes becomes JSON."""
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}"]
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()

@@ -35,7 +35,8 @@ def _enter():
         _call(_libc.unshare, _CLONE_NEWNS)
     else:
         _call(_libc.unshare, _CLONE_NEWNS | _CLONE_NEWUSER)
-        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"),
+                           ("gid_map", f"0 {gid} 1")):
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(text)
     try:

@@ -56,7 +56,8 @@ class Stop(Case):
         self.assertEqual(strange, [])
         self.assertTrue(last_headers, "no client was told Connection: close")
         d.start()
-        poll(lambda: d.count("?state=pending") + d.count("?state=firing") == 0, "all fired", 60, 0.05)
+        poll(lambda: d.count("?state=pending") + d.count("?state=firing") == 0, "all fired", 60,
+             every_s=0.05)
         ids = [got.id for got in r.snapshot()]
         self.assertEqual(len(ids), len(set(ids)), "sent twice")
         self.assertEqual(sorted(ids), sorted(timer["id"] for timer in d.list_all()))
