@@ -8,17 +8,15 @@ namespace belfry {
 namespace {
 
 constexpr std::array<std::string_view, 10> kReserved{
-    "connection", "content-length", "expect",            "host",    "keep-alive",
-    "te",         "trailer",        "transfer-encoding", "upgrade", "user-agent"};
+    "connection", "content-length",    "expect",  "host",      "keep-alive", "te",
+    "trailer",    "transfer-encoding", "upgrade", "user-agent"};
 
 bool IsTokenChar(char c) {
   if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
   return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-bool IsControl(char c) {
-  return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-}
+bool IsControl(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 

@@ -10,39 +10,39 @@
 namespace belfry {
 
 // One request.
-constexpr size_t kRequestHeadBytesMax = 16 * 1024;   // request line and headers
+constexpr size_t kRequestHeadBytesMax = 16 * 1024;  // request line and headers
 constexpr size_t kRequestBodyBytesMax = 256 * 1024;
 constexpr int kJsonDepthMax = 16;
 constexpr size_t kIdempotencyKeyBytesMax = 255;
 constexpr size_t kRequestIdBytesMax = 128;
-constexpr int kPipelinedRequestsMax = 64;             // answered or queued, per connection
-constexpr size_t kDrainBytesMax = 1024 * 1024;        // read and dropped after an early error
+constexpr int kPipelinedRequestsMax = 64;       // answered or queued, per connection
+constexpr size_t kDrainBytesMax = 1024 * 1024;  // read and dropped after an early error
 constexpr int64_t kDrainTimeoutMs = 2 * kSecondMs;
 constexpr size_t kRequestHeadersMax = 256;
-constexpr size_t kRequestHeadersReserved = 16;        // room made at once for a request's headers
-constexpr int kLeadingEmptyLinesMax = 4;              // skipped before a request line
-constexpr size_t kChunkOverheadMax = 8;               // wire bytes per body byte, chunked
+constexpr size_t kRequestHeadersReserved = 16;  // room made at once for a request's headers
+constexpr int kLeadingEmptyLinesMax = 4;        // skipped before a request line
+constexpr size_t kChunkOverheadMax = 8;         // wire bytes per body byte, chunked
 
 // Client connections.
-constexpr size_t kReadBufferBytes = 64 * 1024;        // one, shared by all connections of a loop
-constexpr size_t kUnsentBytesMax = 256 * 1024;        // of one connection; beyond, it is not read from
+constexpr size_t kReadBufferBytes = 64 * 1024;  // one, shared by all connections of a loop
+constexpr size_t kUnsentBytesMax = 256 * 1024;  // of one connection; beyond, it is not read from
 constexpr size_t kBufferedBytesMax = 64 * 1024 * 1024;  // half read or unsent, all connections
 constexpr int kAcceptsPerTurnMax = 64;
-constexpr int64_t kAcceptRetryMs = 100;               // after running out of descriptors
-constexpr int64_t kConnectionTickMs = 250;            // how exact the time-outs below are
+constexpr int64_t kAcceptRetryMs = 100;     // after running out of descriptors
+constexpr int64_t kConnectionTickMs = 250;  // how exact the time-outs below are
 constexpr int64_t kHeadTimeoutMs = 5 * kSecondMs;
 constexpr int64_t kBodyTimeoutMs = 10 * kSecondMs;
 constexpr int64_t kWriteStallTimeoutMs = 10 * kSecondMs;
 constexpr int64_t kIdleTimeoutMs = 60 * kSecondMs;
 constexpr int64_t kCrowdedIdleTimeoutMs = kSecondMs;  // when there is no room for another client
 constexpr int64_t kCorsMaxAgeSeconds = 600;
-constexpr size_t kFieldErrorsMax = 16;                // named in one answer
-constexpr size_t kListBytesMax = 1024 * 1024;         // of one page; a longer one ends early
+constexpr size_t kFieldErrorsMax = 16;         // named in one answer
+constexpr size_t kListBytesMax = 1024 * 1024;  // of one page; a longer one ends early
 
 // One timer.
 constexpr size_t kUrlBytesMax = 8 * 1024;
 constexpr size_t kHeadersMax = 64;
-constexpr size_t kHeaderBytesMax = 8 * 1024;          // names and values of one timer together
+constexpr size_t kHeaderBytesMax = 8 * 1024;  // names and values of one timer together
 constexpr size_t kBodyBytesMax = kRequestBodyBytesMax;
 constexpr uint32_t kAttemptsMax = 50;
 constexpr size_t kScheduleMax = 50;
@@ -58,45 +58,45 @@ constexpr int64_t kIdempotencyKeepMs = kDayMs;
 constexpr int kPageDefault = 100;
 constexpr int kPageMax = 1000;
 constexpr int kPageExaminedMax = 10'000;
-constexpr size_t kPageBytesMax = 8 * 1024 * 1024;      // of records in memory; then the page ends early
+constexpr size_t kPageBytesMax = 8 * 1024 * 1024;  // of records in memory; then the page ends early
 
 // The scheduler.
-constexpr size_t kLoadRowsMax = 4096;                 // rows examined by one Load
+constexpr size_t kLoadRowsMax = 4096;  // rows examined by one Load
 constexpr size_t kLoadBytesMax = 1024 * 1024;
-constexpr int64_t kLoadIntervalMs = 50;               // unless the horizon is near
+constexpr int64_t kLoadIntervalMs = 50;  // unless the horizon is near
 constexpr int64_t kHorizonNearMs = 60 * kSecondMs;
-constexpr size_t kDuePerTickMax = 256;                // timers popped in one loop turn
-constexpr size_t kStagedMax = 10'000;                 // due, waiting for a slot of their target
-constexpr size_t kSetsQueuedMax = 16'384;             // sets on their way to disk; beyond: 503
+constexpr size_t kDuePerTickMax = 256;     // timers popped in one loop turn
+constexpr size_t kStagedMax = 10'000;      // due, waiting for a slot of their target
+constexpr size_t kSetsQueuedMax = 16'384;  // sets on their way to disk; beyond: 503
 constexpr size_t kSetsQueuedBytesMax = 64 * 1024 * 1024;
-constexpr size_t kQueriesQueuedMax = 1024;            // reads waiting in the pool; beyond: 503
+constexpr size_t kQueriesQueuedMax = 1024;  // reads waiting in the pool; beyond: 503
 constexpr int64_t kLastSeenIntervalMs = kMinuteMs;
-constexpr int64_t kMarkIntervalMs = kSecondMs;        // how often `low` may be raised
-constexpr int64_t kClockBackMaxMs = kDayMs;           // started further back than this: refuse to fire
+constexpr int64_t kMarkIntervalMs = kSecondMs;  // how often `low` may be raised
+constexpr int64_t kClockBackMaxMs = kDayMs;     // started further back than this: refuse to fire
 constexpr int64_t kClockAheadMaxMs = 400 * kDayMs;
-constexpr int64_t kSleepMaxMs = kSecondMs;            // the loop looks at the clock at least this often
-constexpr int64_t kLocalFaultPauseMs = kSecondMs;       // nothing starts, no attempt was charged
+constexpr int64_t kSleepMaxMs = kSecondMs;  // the loop looks at the clock at least this often
+constexpr int64_t kLocalFaultPauseMs = kSecondMs;  // nothing starts, no attempt was charged
 constexpr int64_t kRetentionIntervalMs = kMinuteMs;
-constexpr size_t kRetentionRowsMax = 4096;            // rows removed by one step
+constexpr size_t kRetentionRowsMax = 4096;  // rows removed by one step
 
 // The store.
 constexpr int64_t kDurableIntervalMs = kSecondMs;
 constexpr uint64_t kAcceptLossIdJump = uint64_t{1} << 20;
 
 // Delivery.
-constexpr size_t kResponseBytesMax = 16 * 1024;       // read from a receiver, then cut
+constexpr size_t kResponseBytesMax = 16 * 1024;  // read from a receiver, then cut
 constexpr int64_t kConnectTimeoutMs = 5 * kSecondMs;
 constexpr int64_t kResolveTimeoutMs = 5 * kSecondMs;
-constexpr size_t kResponseHeadBytesMax = 64 * 1024;   // status lines and headers of one answer
-constexpr size_t kTransfersPerMulti = 128;            // a curl multi handle is cheapest below this
+constexpr size_t kResponseHeadBytesMax = 64 * 1024;  // status lines and headers of one answer
+constexpr size_t kTransfersPerMulti = 128;           // a curl multi handle is cheapest below this
 constexpr size_t kMultisMax = 16;
-constexpr size_t kIdleTransfersMax = 256;             // easy handles kept for the next attempt
-constexpr size_t kIdleConnectionsMax = 1024;          // kept open for reuse, all targets together
-constexpr int64_t kConnectionIdleMsMax = 30 * kSecondMs;   // older idle connections are not reused
+constexpr size_t kIdleTransfersMax = 256;     // easy handles kept for the next attempt
+constexpr size_t kIdleConnectionsMax = 1024;  // kept open for reuse, all targets together
+constexpr int64_t kConnectionIdleMsMax = 30 * kSecondMs;  // older idle connections are not reused
 constexpr int64_t kConnectionLifeMsMax = 300 * kSecondMs;
-constexpr size_t kDnsNamesMax = 4096;                 // answers kept
-constexpr size_t kDnsQueriesMax = 2048;               // names being asked for
-constexpr size_t kDnsAddressesMax = 16;               // of one name
+constexpr size_t kDnsNamesMax = 4096;    // answers kept
+constexpr size_t kDnsQueriesMax = 2048;  // names being asked for
+constexpr size_t kDnsAddressesMax = 16;  // of one name
 constexpr int64_t kDnsTtlMsMin = 5 * kSecondMs;
 constexpr int64_t kDnsTtlMsMax = 60 * kSecondMs;
 constexpr int64_t kDnsNegativeTtlMs = 5 * kSecondMs;

@@ -23,8 +23,8 @@ struct PutOp {
 };
 
 // The timer at `key` ended: `timer` has its terminal state, `finished`, attempts. Leaves `due` for
-// `done` (delivered, cancelled) or `dead`. Names a key, so it is queued only when no other op on the
-// id is unfinished.
+// `done` (delivered, cancelled) or `dead`. Names a key, so it is queued only when no other op on
+// the id is unfinished.
 struct SettleOp {
   Key key;
   TimerPtr timer;
@@ -49,7 +49,8 @@ struct FloorOp {
   TimerId last_id = 0;
 };
 
-// Read live timers after `after` in key order. Ends its group: it sees all ops before it, none after.
+// Read live timers after `after` in key order. Ends its group: it sees all ops before it, none
+// after.
 struct LoadOp {
   uint64_t generation = 0;  // handed back as it is
   Key after;                // exclusive
@@ -77,13 +78,13 @@ struct Op {
 };
 
 enum class OpResult {
-  kDone,              // Put stored, Settle settled, Retry moved, Floor/Mark/Load/Retain done
-  kReplayed,          // Put: this idempotency key stored `first_id` before; nothing stored now
-  kMismatch,          // Put: the idempotency key was used with another body; nothing stored
-  kCancelled,         // EraseById: cancelled now, or it was already
-  kFired,             // EraseById: too late, delivered
-  kDead,              // EraseById: too late, dead
-  kGone,              // no such timer for this tenant, or at or below its floor; nothing changed
+  kDone,       // Put stored, Settle settled, Retry moved, Floor/Mark/Load/Retain done
+  kReplayed,   // Put: this idempotency key stored `first_id` before; nothing stored now
+  kMismatch,   // Put: the idempotency key was used with another body; nothing stored
+  kCancelled,  // EraseById: cancelled now, or it was already
+  kFired,      // EraseById: too late, delivered
+  kDead,       // EraseById: too late, dead
+  kGone,       // no such timer for this tenant, or at or below its floor; nothing changed
 };
 
 struct LoadedPage {
@@ -98,24 +99,49 @@ struct Completion {
   size_t kind = 0;
   ReplyToken token = 0;
   TenantId tenant = 0;
-  TimerId id = 0;         // of the op's timer; 0 for Floor, Load, Mark, Retain
+  TimerId id = 0;  // of the op's timer; 0 for Floor, Load, Mark, Retain
   OpResult result = OpResult::kDone;
-  TimerId first_id = 0;   // kReplayed
-  TimerPtr timer;         // the record as stored, if the timer is alive after this op; else null
-  LoadedPage page;        // Load
-  size_t removed = 0;     // Retain: terminal timers forgotten
+  TimerId first_id = 0;  // kReplayed
+  TimerPtr timer;        // the record as stored, if the timer is alive after this op; else null
+  LoadedPage page;       // Load
+  size_t removed = 0;    // Retain: terminal timers forgotten
+  bool more = false;     // Retain: the step was full, the next one goes on
 };
 
 template <typename T>
 struct OpKindOf;
-template <> struct OpKindOf<PutOp> { static constexpr size_t value = 0; };
-template <> struct OpKindOf<SettleOp> { static constexpr size_t value = 1; };
-template <> struct OpKindOf<RetryOp> { static constexpr size_t value = 2; };
-template <> struct OpKindOf<EraseByIdOp> { static constexpr size_t value = 3; };
-template <> struct OpKindOf<FloorOp> { static constexpr size_t value = 4; };
-template <> struct OpKindOf<LoadOp> { static constexpr size_t value = 5; };
-template <> struct OpKindOf<MarkOp> { static constexpr size_t value = 6; };
-template <> struct OpKindOf<RetainOp> { static constexpr size_t value = 7; };
+template <>
+struct OpKindOf<PutOp> {
+  static constexpr size_t value = 0;
+};
+template <>
+struct OpKindOf<SettleOp> {
+  static constexpr size_t value = 1;
+};
+template <>
+struct OpKindOf<RetryOp> {
+  static constexpr size_t value = 2;
+};
+template <>
+struct OpKindOf<EraseByIdOp> {
+  static constexpr size_t value = 3;
+};
+template <>
+struct OpKindOf<FloorOp> {
+  static constexpr size_t value = 4;
+};
+template <>
+struct OpKindOf<LoadOp> {
+  static constexpr size_t value = 5;
+};
+template <>
+struct OpKindOf<MarkOp> {
+  static constexpr size_t value = 6;
+};
+template <>
+struct OpKindOf<RetainOp> {
+  static constexpr size_t value = 7;
+};
 template <typename T>
 constexpr size_t kOpKind = OpKindOf<T>::value;
 

@@ -9,23 +9,23 @@ namespace belfry {
 enum class Bug {
   kNone,
   // scheduler
-  kAnswerBeforeCommit,       // the 201 leaves when the op is queued
-  kArmBeforeCommit,          // a timer is in the heap before it is durable
-  kCancelOnlyInHeap,         // a cancel removes from the heap and writes nothing
-  kClockBackRefires,         // a clock step back loads fired keys again from memory
-  kWatermarkPastLiveTimer,   // `low` is raised past what is in flight
-  kTiesLost,                 // the heap orders by time alone and takes equal times for one timer
-  kStalePageAccepted,        // a page asked for before an eviction is taken
-  kPageArmsQueuedCancel,     // a page arms an id that has an unfinished op
-  kOutcomeNotDurable,        // a slot is freed when the outcome is queued, and its op is not sent
-  kSetInsteadOfCount,        // unfinished ops are a set of ids, not a count per id
-  kHorizonInfiniteOnSkipped, // a page whose rows were all skipped counts as the end
+  kAnswerBeforeCommit,        // the 201 leaves when the op is queued
+  kArmBeforeCommit,           // a timer is in the heap before it is durable
+  kCancelOnlyInHeap,          // a cancel removes from the heap and writes nothing
+  kClockBackRefires,          // a clock step back loads fired keys again from memory
+  kWatermarkPastLiveTimer,    // `low` is raised past what is in flight
+  kTiesLost,                  // the heap orders by time alone and takes equal times for one timer
+  kStalePageAccepted,         // a page asked for before an eviction is taken
+  kPageArmsQueuedCancel,      // a page arms an id that has an unfinished op
+  kOutcomeNotDurable,         // a slot is freed when the outcome is queued, and its op is not sent
+  kSetInsteadOfCount,         // unfinished ops are a set of ids, not a count per id
+  kHorizonInfiniteOnSkipped,  // a page whose rows were all skipped counts as the end
   // storage
-  kAcknowledgeBeforeSync,    // the commit is not synced
-  kRetryAsTwoBatches,        // delete the old key, commit, put the new key, commit
-  kWatermarkNotLowered,      // a put below `low` does not lower it
-  kFloorNotHonouredByPage,   // a page returns rows below the floor
-  kOpBlindToItsGroup,        // EraseById does not see the writes of its own group
+  kAcknowledgeBeforeSync,        // the commit is not synced
+  kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit
+  kWatermarkNotLowered,          // a put below `low` does not lower it
+  kFloorNotHonouredByPage,       // a page returns rows below the floor
+  kOpBlindToItsGroup,            // EraseById does not see the writes of its own group
   kLateOutcomeCountsBelowFloor,  // settling below the floor still changes counters
 };
 

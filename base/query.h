@@ -54,7 +54,7 @@ struct TimerView {
 };
 
 struct TimerPage {
-  std::vector<TimerView> timers;    // by id
+  std::vector<TimerView> timers;      // by id
   std::optional<TimerId> next_after;  // set when there may be more
 };
 

@@ -85,7 +85,8 @@ std::optional<WallMs> ParseRfc3339(std::string_view text) {
     ms = 999;
   }
   const int64_t days_ms = sys_days{date}.time_since_epoch().count() * kDayMs;
-  return WallMs{days_ms + hour * kHourMs + (minute - *offset) * kMinuteMs + second * kSecondMs + ms};
+  return WallMs{days_ms + hour * kHourMs + (minute - *offset) * kMinuteMs + second * kSecondMs +
+                ms};
 }
 
 }  // namespace belfry

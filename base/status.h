@@ -1,5 +1,5 @@
-// status.h - errors are values. A foreign error (uv code, CURLcode, rocksdb::Status, yaml exception)
-// becomes a Status in the folder that owns the library.
+// status.h - errors are values. A foreign error (uv code, CURLcode, rocksdb::Status, yaml
+// exception) becomes a Status in the folder that owns the library.
 //
 // Status     ok, or a code and a message for a person. Cheap when ok.
 // Result<T>  a T or a Status that is not ok; value() of an error aborts.
@@ -47,7 +47,7 @@ inline Status Refused(std::string message) { return {StatusCode::kRefused, std::
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                           // NOLINT: implicit
+  Result(T value) : value_(std::move(value)) {}                                 // NOLINT: implicit
   Result(Status status) : status_(std::move(status)) { CHECK(!status_.ok()); }  // NOLINT: implicit
 
   [[nodiscard]] bool ok() const { return value_.has_value(); }

@@ -5,6 +5,7 @@
 // Differences are plain int64_t milliseconds, named `..._ms`.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 namespace belfry {

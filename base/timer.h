@@ -46,20 +46,20 @@ enum class Method : uint8_t { kPost = 1, kPut = 2, kPatch = 3, kDelete = 4, kGet
 
 // How often and how far apart. Either a schedule, or a geometric row min, min*factor, ... <= max.
 struct RetryPolicy {
-  uint32_t max_attempts = 10;         // the first included
-  std::vector<int64_t> schedule_ms;   // before attempt 2, 3, ...; the last repeats. Empty: geometric
-  int64_t min_ms = 0;                 // geometric only
-  int64_t max_ms = 0;                 // geometric only
-  double factor = 2.0;                // geometric only
-  double jitter = 0.2;                // 0..1: a delay d becomes d * (1 +- jitter)
+  uint32_t max_attempts = 10;        // the first included
+  std::vector<int64_t> schedule_ms;  // before attempt 2, 3, ...; the last repeats. Empty: geometric
+  int64_t min_ms = 0;                // geometric only
+  int64_t max_ms = 0;                // geometric only
+  double factor = 2.0;               // geometric only
+  double jitter = 0.2;               // 0..1: a delay d becomes d * (1 +- jitter)
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
 struct Attempt {
-  WallMs at;               // when it was started
-  int32_t status = 0;      // HTTP status, 0 when there was none
+  WallMs at;           // when it was started
+  int32_t status = 0;  // HTTP status, 0 when there was none
   int64_t duration_ms = 0;
-  std::string error;       // "" when an answer came; else a short word: "timeout", "refused", ...
+  std::string error;  // "" when an answer came; else a short word: "timeout", "refused", ...
   friend bool operator==(const Attempt&, const Attempt&) = default;
 };
 
@@ -71,7 +71,7 @@ struct Timer {
   WallMs due;           // as asked for; never changes
   WallMs next_attempt;  // the key time while alive
   WallMs created_at;
-  WallMs finished;      // when it became delivered, dead or cancelled; 0 while alive
+  WallMs finished;        // when it became delivered, dead or cancelled; 0 while alive
   uint32_t attempts = 0;  // attempts charged so far; the next one sent is attempts + 1
   Method method = Method::kPost;
   bool append_id = true;

@@ -121,7 +121,7 @@ std::optional<std::string> Loop::WhyNotReady() const {
 }
 
 void Loop::AnnounceReady() {
-  if (announced_ || !parts_.timers.first_page_loaded()) return;
+  if (announced_ || phase_ != Phase::kServing || !parts_.timers.first_page_loaded()) return;
   announced_ = true;
   parts_.log.Info("ready");
   const std::optional<std::string> why = WhyNotReady();
@@ -129,9 +129,7 @@ void Loop::AnnounceReady() {
   Told(parts_.notify.SayReady(why ? *why : "serving"));
 }
 
-void Loop::EverySecond() {
-  FeedWatchdog();
-}
+void Loop::EverySecond() { FeedWatchdog(); }
 
 // Only while commits and the due scan advance: a loop that merely turns is not alive.
 void Loop::FeedWatchdog() {
@@ -139,8 +137,8 @@ void Loop::FeedWatchdog() {
   if (!interval_ms || parts_.clock.Mono() < next_feed_) return;
   const uint64_t scans = parts_.timers.due_scans();
   const uint64_t commit_turns = parts_.commits.turns();
-  const bool may_fire = parts_.timers.first_page_loaded() && parts_.timers.clock_sane() &&
-                        phase_ == Phase::kServing;
+  const bool may_fire =
+      parts_.timers.first_page_loaded() && parts_.timers.clock_sane() && phase_ == Phase::kServing;
   if ((may_fire && scans == fed_due_scans_) || commit_turns == fed_commit_turns_) return;
   fed_due_scans_ = scans;
   fed_commit_turns_ = commit_turns;
@@ -180,7 +178,6 @@ void Loop::AdvanceStop() {
     stop_deadline_ = parts_.clock.Mono() + kFlushTimeoutMs;
     parts_.sender.InterruptAll();
     parts_.server.StopReading();
-    return;
   }
   const bool settled = parts_.sender.in_flight() == 0 && parts_.timers.unfinished_ops() == 0 &&
                        parts_.reads.outstanding() == 0;

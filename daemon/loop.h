@@ -1,5 +1,5 @@
-// loop.h - the loop thread: once per turn it takes what the scheduler wants done and hands it to the
-// parts that do it. The only place that sets the scheduler's timer, and the order of a stop.
+// loop.h - the loop thread: once per turn it takes what the scheduler wants done and hands it to
+// the parts that do it. The only place that sets the scheduler's timer, and the order of a stop.
 //
 // Loop thread only. Borrows every part; all outlive it.
 //

@@ -92,7 +92,8 @@ std::vector<TimerPtr> Admission::TakeLaterThan(WallMs now) {
 }
 
 void Admission::MakeRunnable(const std::string& name, Target& target) {
-  if (target.runnable || target.waiting.empty() || target.in_flight >= per_target_in_flight_) return;
+  if (target.runnable || target.waiting.empty() || target.in_flight >= per_target_in_flight_)
+    return;
   target.runnable = true;
   runnable_.push_back(name);
 }

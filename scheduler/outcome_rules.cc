@@ -12,7 +12,8 @@ constexpr int32_t kHttpGone = 410;
 
 void Record(Timer& timer, const Outcome& outcome) {
   if (timer.history.size() == kHistoryMax) timer.history.erase(timer.history.begin());
-  timer.history.push_back({outcome.started, outcome.status, std::max<int64_t>(0, outcome.duration_ms),
+  timer.history.push_back({outcome.started, outcome.status,
+                           std::max<int64_t>(0, outcome.duration_ms),
                            outcome.error.substr(0, kErrorBytesMax)});
 }
 

@@ -29,15 +29,21 @@ enum class Refusal {
   kReadFailed,             // 500: the store could not be read
 };
 
-struct SetReply { TimerId id = 0; };                 // 201; also the repeat of a first answer
-struct CancelReply { TimerId id = 0; };              // 200 cancelled
-struct TooLateReply {                                // 409
+struct SetReply {
+  TimerId id = 0;
+};  // 201; also the repeat of a first answer
+struct CancelReply {
+  TimerId id = 0;
+};                     // 200 cancelled
+struct TooLateReply {  // 409
   TimerId id = 0;
   enum class Why { kAlreadyFiring, kFired, kDead } why = Why::kFired;
 };
-struct NotFoundReply {};                             // 404
-struct AllGoneReply {};                              // 200 {}
-struct CountReply { uint64_t count = 0; };
+struct NotFoundReply {};  // 404
+struct AllGoneReply {};   // 200 {}
+struct CountReply {
+  uint64_t count = 0;
+};
 
 struct Reply {
   ReplyToken token = 0;

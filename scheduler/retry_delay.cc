@@ -9,7 +9,8 @@
 namespace belfry {
 namespace {
 
-// splitmix64: a well-mixed number from (seed, id, attempts), without state to restore after a crash.
+// splitmix64: a well-mixed number from (seed, id, attempts), without state to restore after a
+// crash.
 uint64_t Mix(uint64_t x) {
   x += 0x9e3779b97f4a7c15ULL;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -31,8 +32,8 @@ int64_t BaseDelayMs(const RetryPolicy& policy, uint32_t attempts) {
     const size_t step = std::min<size_t>(attempts - 1, policy.schedule_ms.size() - 1);
     return policy.schedule_ms[step];
   }
-  const double delay =
-      static_cast<double>(policy.min_ms) * std::pow(policy.factor, static_cast<double>(attempts - 1));
+  const double delay = static_cast<double>(policy.min_ms) *
+                       std::pow(policy.factor, static_cast<double>(attempts - 1));
   return delay >= static_cast<double>(policy.max_ms) ? policy.max_ms : static_cast<int64_t>(delay);
 }
 

@@ -12,8 +12,8 @@ namespace belfry {
 // The delay after `attempts` charged attempts (>= 1), before jitter.
 [[nodiscard]] int64_t BaseDelayMs(const RetryPolicy& policy, uint32_t attempts);
 
-// The delay with jitter, the same for the same (seed, id, attempts). A Retry-After from the receiver
-// is honoured between the jittered delay and kRetryAfterMsMax.
+// The delay with jitter, the same for the same (seed, id, attempts). A Retry-After from the
+// receiver is honoured between the jittered delay and kRetryAfterMsMax.
 [[nodiscard]] int64_t RetryDelayMs(const RetryPolicy& policy, uint32_t attempts, TimerId id,
                                    uint64_t seed, std::optional<int64_t> retry_after_ms);
 

@@ -63,7 +63,7 @@ void Timers::CompleteOne(Completion done) {
       return window_.TakePage(std::move(done.page), [this](TimerPtr& t) { return Claims(t); });
     case kOpKind<RetainOp>:
       retain_outstanding_ = false;
-      if (done.removed >= kRetentionRowsMax) next_retain_ = now_;
+      if (done.more) next_retain_ = now_;
       return;
     default:
       CHECK(done.kind == kOpKind<MarkOp>);
@@ -185,6 +185,8 @@ void Timers::Tick(WallMs now) {
     StageDue(now);
     StartStaged();
   }
+  // Neither is of use to the stop, and it would wait for them.
+  if (stopping_) return;
   QueueLoad(now);
   QueueUpkeep(now);
 }
@@ -273,8 +275,9 @@ Ready Timers::TakeReady() {
 
 std::optional<WallMs> Timers::WakeAt() const {
   if (freeing_) return now_;
+  if (stopping_ || failed_) return std::nullopt;
   std::optional<WallMs> wake = window_.NextLoadAt(admission_.staged_bytes());
-  if (!first_page_loaded() || !clock_sane_ || stopping_ || failed_) return wake;
+  if (!first_page_loaded() || !clock_sane_) return wake;
   const auto sooner = [&wake](WallMs at) { wake = wake ? std::min(*wake, at) : at; };
   const TimerHeap& heap = window_.heap();
   if (admission_.CanStart()) sooner(std::max(now_, starts_resume_));

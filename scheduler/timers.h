@@ -6,7 +6,8 @@
 //
 // Invariants, walked by tests/support/invariants.cc:
 // (1) A timer is armed only by the completion of the op or page that made it durable.
-// (2) An id has at most one place in memory: heap, held, staged, or in flight. A timer is held while
+// (2) An id has at most one place in memory: heap, held, staged, or in flight. A timer is held
+// while
 //     an op on its id is unfinished.
 // (3) A timer is started only when no op on its id is unfinished.
 // (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op.
@@ -38,9 +39,9 @@ struct TimersOptions {
   size_t max_in_flight = 1000;
   size_t per_target_in_flight = 100;
   int64_t retention_ms = 7 * kDayMs;
-  RetryPolicy retry;             // for timers without their own
-  uint64_t jitter_seed = 1;      // the same seed gives the same jitter
-  bool accept_clock = false;     // --accept-clock: believe the clock at start whatever it says
+  RetryPolicy retry;          // for timers without their own
+  uint64_t jitter_seed = 1;   // the same seed gives the same jitter
+  bool accept_clock = false;  // --accept-clock: believe the clock at start whatever it says
 };
 
 // What the scheduler needs from the opened store; see StoreState in storage/store.h.
@@ -69,8 +70,8 @@ class Timers {
   void CancelAll(ReplyToken token, TenantId tenant, WallMs now);
   // TimerView or NotFoundReply; from memory when the timer is there.
   void Find(ReplyToken token, const FindQuery& query);
-  void List(ReplyToken token, const ListQuery& query);   // TimerPage
-  void Count(ReplyToken token, const CountQuery& query); // CountReply
+  void List(ReplyToken token, const ListQuery& query);    // TimerPage
+  void Count(ReplyToken token, const CountQuery& query);  // CountReply
 
   // --- what came back ---------------------------------------------------------------------------
   void Complete(std::vector<Completion> done, WallMs now);  // in the store's order
@@ -143,16 +144,16 @@ class Timers {
   bool no_space_ = false;
   bool stopping_ = false;
   bool failed_ = false;
-  bool low_may_rise_ = false;      // something left `due` since the last Mark
+  bool low_may_rise_ = false;  // something left `due` since the last Mark
   bool retain_outstanding_ = false;
-  bool freeing_ = false;           // dropped timers wait for their memory to be freed
+  bool freeing_ = false;  // dropped timers wait for their memory to be freed
   WallMs marked_low_;
   WallMs next_mark_;
   WallMs next_last_seen_;
   WallMs next_retain_;
-  WallMs starts_resume_;           // after a local fault nothing starts before
+  WallMs starts_resume_;  // after a local fault nothing starts before
   uint64_t due_scans_ = 0;
-  size_t queries_ = 0;             // asked and not answered
+  size_t queries_ = 0;  // asked and not answered
   Window window_;
   Admission admission_;
   Unfinished unfinished_;

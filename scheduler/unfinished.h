@@ -17,7 +17,7 @@ class Unfinished {
  public:
   struct Entry {
     ReplyToken token = 0;
-    TimerId id = 0;              // 0: the op is about no single timer
+    TimerId id = 0;                // 0: the op is about no single timer
     WallMs least_at = kKeyMax.at;  // the smallest key time that the op names or writes
     bool is_set = false;
     size_t set_bytes = 0;

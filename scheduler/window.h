@@ -2,8 +2,8 @@
 // and when to page in more.
 //
 // Loop thread only.
-// Invariants: (1) Every timer in the heap has a key at or below the horizon. (2) What lies above the
-// horizon is on disk only; the horizon is kKeyMax when everything is in memory. (3) The heap is
+// Invariants: (1) Every timer in the heap has a key at or below the horizon. (2) What lies above
+// the horizon is on disk only; the horizon is kKeyMax when everything is in memory. (3) The heap is
 // pulled back below its bound at every Trim, but never loses the earliest timer. (4) At most one
 // Load is outstanding; an eviction makes it stale.
 #pragma once
@@ -49,7 +49,8 @@ class Window {
 
   TimerHeap heap_;
   size_t bytes_max_;
-  size_t load_below_;  // bytes held; an eviction lowers it, so that it does not page in again at once
+  size_t
+      load_below_;  // bytes held; an eviction lowers it, so that it does not page in again at once
   Key horizon_;
   uint64_t generation_ = 0;
   bool load_outstanding_ = false;

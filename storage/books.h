@@ -1,11 +1,11 @@
 // books.h - the figures kept in `meta`: what the store knows about itself.
 //
-// Commit thread only. They are ahead of the disk by the batch being built: Write() puts every figure
-// that changed, as an absolute value, into that batch.
+// Commit thread only. They are ahead of the disk by the batch being built: Write() puts every
+// figure that changed, as an absolute value, into that batch.
 //
-// Invariants: (1) a count is the number of ids of the tenant above its floor in that state. (2) last
-// id >= every id stored and every floor. (3) no key in `due` has a time below `low`. (4) no row of
-// `done` or `dead` that an id points to is below its cursor.
+// Invariants: (1) a count is the number of ids of the tenant above its floor in that state. (2)
+// last id >= every id stored and every floor. (3) no key in `due` has a time below `low`. (4) no
+// row of `done` or `dead` that an id points to is below its cursor.
 #pragma once
 
 #include <array>

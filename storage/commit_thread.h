@@ -1,8 +1,8 @@
 // commit_thread.h - the one writer of the store: a FIFO of ops, one sync for all that waits.
 //
-// Threads: Submit, Take, Stop and the destructor on the loop thread. The callbacks run on the commit
-// thread; so does everything of the Store but Run. Vectors change hands under a mutex that is held
-// only for a swap. While one group syncs the next one fills: nobody waits for a timer.
+// Threads: Submit, Take, Stop and the destructor on the loop thread. The callbacks run on the
+// commit thread; so does everything of the Store but Run. Vectors change hands under a mutex that
+// is held only for a swap. While one group syncs the next one fills: nobody waits for a timer.
 //
 // After a failure nothing more is applied, ops that wait or come are dropped, and Take says why.
 #pragma once
@@ -24,10 +24,10 @@
 namespace belfry {
 
 struct CommitThreadOptions {
-  std::function<void()> wake;                       // there is something to Take
-  std::function<Status()> sync_durable;             // about once a second, and after the last write
-  std::function<Status()> close_cleanly;            // by Stop, when nothing failed
-  std::function<Result<uint64_t>()> free_bytes;     // after every group, and once a second
+  std::function<void()> wake;                    // there is something to Take
+  std::function<Status()> sync_durable;          // about once a second, and after the last write
+  std::function<Status()> close_cleanly;         // by Stop, when nothing failed
+  std::function<Result<uint64_t>()> free_bytes;  // after every group, and once a second
   uint64_t min_free_bytes = 0;
   int64_t interval_ms = kDurableIntervalMs;
 };
@@ -76,9 +76,9 @@ class CommitThread {
 
   std::mutex mutex_;
   std::condition_variable woken_;
-  std::vector<Op> waiting_;        // guarded by mutex_
-  std::vector<Completion> done_;   // guarded by mutex_
-  Status status_;                  // guarded by mutex_
+  std::vector<Op> waiting_;            // guarded by mutex_
+  std::vector<Completion> done_;       // guarded by mutex_
+  Status status_;                      // guarded by mutex_
   Stopping stopping_ = Stopping::kNo;  // guarded by mutex_
 
   std::atomic<uint64_t> commits_ = 0;

@@ -6,7 +6,9 @@
 
 namespace belfry {
 
-Result<std::unique_ptr<DataDir>> DataDir::Open(const DataDirOptions& options) {
+Result<std::unique_ptr<DataDir>> DataDir::Open(const DataDirOptions& given) {
+  DataDirOptions options = given;
+  options.rocks.log = given.log;
   const DataPaths paths(options.path);
   // Before the lock: a store of a newer format must not even get a LOCK file.
   if (Result<bool> format = CheckFormat(paths); !format.ok()) return format.status();
@@ -16,9 +18,8 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(const DataDirOptions& options) {
   if (Status s = MakeStoreIfMissing(paths, options.rocks); !s.ok()) return s;
   Result<OpenedStore> opened = OpenStore(paths, options);
   if (!opened.ok()) return opened.status();
-  return std::unique_ptr<DataDir>(new DataDir(options.path, std::move(*lock),
-                                              std::move(opened->durable),
-                                              std::move(opened->ledger)));
+  return std::unique_ptr<DataDir>(new DataDir(
+      options.path, std::move(*lock), std::move(opened->durable), std::move(opened->ledger)));
 }
 
 DataDir::DataDir(std::string path, Fd lock, DurableFile durable, std::unique_ptr<Ledger> ledger)

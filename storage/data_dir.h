@@ -8,14 +8,13 @@
 //
 // Threads: Open anywhere; then SyncDurable and CloseCleanly on the commit thread, FreeBytes on any.
 //
-// A store is opened read-only first: a writing open would flush and delete a damaged log. If it comes
-// back with fewer commits than DURABLE has witnessed, or DURABLE is gone, it is refused. After a clean
-// stop the numbers must be equal. Damage to commits that DURABLE had not witnessed yet (the last
-// second before a crash) cannot be told from a torn tail.
+// A store is opened read-only first: a writing open would flush and delete a damaged log. If it
+// comes back with fewer commits than DURABLE has witnessed, or DURABLE is gone, it is refused.
+// After a clean stop the numbers must be equal. Damage to commits that DURABLE had not witnessed
+// yet (the last second before a crash) cannot be told from a torn tail.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,11 +32,11 @@ constexpr uint32_t kFormatMinReader = 1;  // the oldest binary that can read wha
 
 struct DataDirOptions {
   std::string path;
-  // Open even though acknowledged records are missing: the logs are kept aside first, and no id that
-  // may have been given out is used again.
+  // Open even though acknowledged records are missing: the logs are kept aside first, and no id
+  // that may have been given out is used again.
   bool accept_data_loss = false;
   RocksOptions rocks;
-  std::function<void(std::string_view)> log;  // what a person should know; may be empty
+  LogFn log;  // what the operator should know, as RocksOptions::log; may be empty
 };
 
 class DataDir {

@@ -139,9 +139,9 @@ namespace {
 // What a look at the store, with nothing changed, has told.
 struct Look {
   std::unique_ptr<DurableFile> durable;  // null: missing or unreadable
-  uint64_t commit_no = 0;  // recovered
+  uint64_t commit_no = 0;                // recovered
   TimerId last_id = 0;
-  Status wrong;            // ok: everything acknowledged is there
+  Status wrong;  // ok: everything acknowledged is there
 };
 
 std::string HowToAccept() {
@@ -154,8 +154,9 @@ Status CompareWithProof(const DataPaths& paths, const DurableProof& proof, const
                    " is store " + books.store_id() + HowToAccept());
   }
   if (books.commit_no() < proof.commit_no) {
-    return Refused(std::to_string(proof.commit_no - books.commit_no()) +
-                   " acknowledged commits are missing from " + paths.db + ": it ends at commit " +
+    const uint64_t missing = proof.commit_no - books.commit_no();
+    return Refused(paths.db + " lacks " + std::to_string(missing) + " acknowledged commit" +
+                   (missing == 1 ? "" : "s") + ": it ends at commit " +
                    std::to_string(books.commit_no()) + ", " + paths.durable + " has witnessed " +
                    std::to_string(proof.commit_no) + HowToAccept());
   }
@@ -240,8 +241,8 @@ Result<OpenedStore> OpenWithLoss(const DataPaths& paths, const DataDirOptions& o
   if (!ledger.ok()) return ledger.status();
   const TimerId past = std::max(seen.last_id, (*ledger)->last_id()) + kAcceptLossIdJump;
   if (Status s = (*ledger)->RaisePast(past, seen.commit_no); !s.ok()) return s;
-  const DurableProof now{(*ledger)->opened().store_id, (*ledger)->commit_no(),
-                         (*ledger)->last_id(), false};
+  const DurableProof now{(*ledger)->opened().store_id, (*ledger)->commit_no(), (*ledger)->last_id(),
+                         false};
   Result<DurableFile> durable = DurableFile::Create(paths.durable, now);
   if (!durable.ok()) return durable.status();
   if (options.log) {

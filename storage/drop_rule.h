@@ -16,9 +16,9 @@ namespace belfry {
 
 // Plain values, as durable now.
 struct DropBounds {
-  absl::flat_hash_map<TenantId, TimerId> floors;   // ids at or below do not exist
-  Key done_below;                                  // retention has passed `done` below this
-  absl::flat_hash_map<TenantId, Key> dead_below;   // the same for `dead`
+  absl::flat_hash_map<TenantId, TimerId> floors;  // ids at or below do not exist
+  Key done_below;                                 // retention has passed `done` below this
+  absl::flat_hash_map<TenantId, Key> dead_below;  // the same for `dead`
 
   // True when the row may go. A row it cannot read stays.
   [[nodiscard]] bool Drops(Cf cf, std::string_view key, std::string_view value) const;

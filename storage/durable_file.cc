@@ -22,7 +22,8 @@ struct Slot {
   DurableProof proof;
 };
 
-// magic | version u8 | turn u64 | store id | commit_no u64 | last_id u64 | clean u8 | checksum u64 | 0
+// magic | version u8 | turn u64 | store id | commit_no u64 | last_id u64 | clean u8 | checksum u64
+// | 0
 std::string Encode(const Slot& slot) {
   CHECK(slot.proof.store_id.size() == kStoreIdBytes);
   std::string out(kMagic);

@@ -1,5 +1,5 @@
-// durable_file.h - the witness beside the store: what was durable, written where a damaged log cannot
-// take it along. A store that comes back with less has lost acknowledged records.
+// durable_file.h - the witness beside the store: what was durable, written where a damaged log
+// cannot take it along. A store that comes back with less has lost acknowledged records.
 //
 // One thread. Two slots of one block each are written in turn, so a torn write spoils the one being
 // written and the other still speaks, a second older. Reading takes the newest slot that is whole.

@@ -35,8 +35,8 @@ class Fd {
 // The whole file; kNotFound when there is none. Refuses files beyond 1 MiB.
 [[nodiscard]] Result<std::string> ReadSmallFile(const std::string& path);
 
-// The file is whole, old or new, whenever the machine stops: written aside, synced, renamed, and the
-// directory synced.
+// The file is whole, old or new, whenever the machine stops: written aside, synced, renamed, and
+// the directory synced.
 [[nodiscard]] Status WriteFileDurably(const std::string& path, std::string_view bytes);
 
 // All of `bytes` at `offset`.

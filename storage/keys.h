@@ -2,12 +2,12 @@
 //
 // Any thread; pure. Times are milliseconds >= 0; ids and tenants as in base/id.h.
 //
-//   due   next_attempt_ms u64, id u64               reached through ids, or by the scheduler's pages
+//   due   next_attempt_ms u64, id u64       reached through ids, or by pages for the scheduler
 //   ids   tenant u32, id u64
-//   done  finished_ms u64, id u64                   delivered and cancelled
+//   done  finished_ms u64, id u64           delivered and cancelled
 //   dead  tenant u32, finished_ms u64, id u64
-//   once  1, tenant u32, idempotency key            what a key answered
-//         2, created_ms u64, tenant u32, key        the same by age, so that they can be forgotten
+//   once  1, tenant u32, key                what an idempotency key answered
+//         2, created_ms u64, tenant u32, key  the same by age, so that they can be forgotten
 //   meta  see MetaKind
 #pragma once
 
@@ -26,17 +26,17 @@ namespace belfry {
 
 // Stored as one byte: never renumber.
 enum class MetaKind : uint8_t {
-  kFormat = 1,      // u32, see kSchema in books.h
-  kStoreId = 2,     // 10 characters
-  kCommitNo = 3,    // u64, raised by every batch
-  kLastId = 4,      // u64, the greatest timer id ever given out
-  kLow = 5,         // u64 ms, no live timer has a smaller key time
-  kLastSeen = 6,    // u64 ms
-  kDoneCursor = 7,  // ms u64, id u64: retention has passed everything below it in `done`
-  kOnceCursor = 8,  // u64 ms: every idempotency key created earlier is forgotten
-  kCount = 9,       // + tenant u32, state u8: u64
-  kFloor = 10,      // + tenant u32: u64 id
-  kDeadCursor = 11, // + tenant u32: ms u64, id u64, as kDoneCursor
+  kFormat = 1,       // u32, see kSchema in books.h
+  kStoreId = 2,      // 10 characters
+  kCommitNo = 3,     // u64, raised by every batch
+  kLastId = 4,       // u64, the greatest timer id ever given out
+  kLow = 5,          // u64 ms, no live timer has a smaller key time
+  kLastSeen = 6,     // u64 ms
+  kDoneCursor = 7,   // ms u64, id u64: retention has passed everything below it in `done`
+  kOnceCursor = 8,   // u64 ms: every idempotency key created earlier is forgotten
+  kCount = 9,        // + tenant u32, state u8: u64
+  kFloor = 10,       // + tenant u32: u64 id
+  kDeadCursor = 11,  // + tenant u32: ms u64, id u64, as kDoneCursor
 };
 
 // A short key without an allocation.

@@ -1,7 +1,7 @@
 // kv.h - the seam to the engine that keeps ordered bytes. Implementations: rocks_kv, memory_kv.
 //
-// Threads: Commit, DropFilesBelow, Compact and Close on one thread; the reads and Health on any thread.
-// A view is used and released by one thread, and that thread does not Commit while it holds one.
+// Threads: Commit, DropFilesBelow, Compact and Close on one thread; the reads and Health on any
+// thread. A view is used and released by one thread, which does not Commit while it holds one.
 #pragma once
 
 #include <memory>

@@ -4,8 +4,8 @@
 // opened() on any. Owns its engine.
 //
 // Every op decides on the commit thread and sees exactly the ops before it, those of its own batch
-// included. A batch carries the commit number and all figures it changes (books.h), so any prefix of
-// batches is a consistent store. After a failure every Apply fails.
+// included. A batch carries the commit number and all figures it changes (books.h), so any prefix
+// of batches is a consistent store. After a failure every Apply fails.
 //
 // An op that breaks a rule of base/op.h (an id given twice, a key that is not where the timer is, a
 // floor below an id given out) fails the store like a damaged record does: nothing is guessed.
@@ -101,8 +101,8 @@ class Ledger final : public Store {
   std::vector<Completion> pending_;  // of the ops in batch_
   DropBounds durable_;               // what drop_rule was last told
   bool bounds_changed_ = false;
-  bool blind_ = false;               // planted: Get does not see the batch
-  std::string scratch_;              // a record being encoded
+  bool blind_ = false;   // planted: Get does not see the batch
+  std::string scratch_;  // a record being encoded
 };
 
 }  // namespace belfry

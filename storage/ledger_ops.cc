@@ -31,7 +31,8 @@ Status Ledger::Do(PutOp& op, Completion* done) {
   const Timer& timer = *op.timer;
   Name(done, timer.tenant, timer.id);
   if (!IsAlive(timer.state)) return Invalid(TimerText(timer.id) + " has ended before it was set");
-  if (timer.id <= books_.last_id()) return Invalid(TimerText(timer.id) + ": id was given out before");
+  if (timer.id <= books_.last_id())
+    return Invalid(TimerText(timer.id) + ": id was given out before");
   if (!op.idempotency_key.empty()) {
     bool answered = false;
     if (Status s = LookUpOnce(op, done, &answered); !s.ok() || answered) return s;
@@ -184,7 +185,8 @@ Result<TimerPtr> Ledger::ReadDue(Key key) {
   const ShortKey bytes = TimeKey(key);
   const Result<Found> found = Get(Cf::kDue, bytes);
   if (!found.ok()) return found.status();
-  if (!*found) return Corruption(TimerText(key.id) + " is in ids but not in due at " + KeyText(key));
+  if (!*found)
+    return Corruption(TimerText(key.id) + " is in ids but not in due at " + KeyText(key));
   Result<TimerPtr> timer = DecodeTimer(bytes, **found);
   if (!timer.ok()) return Corruption("due " + KeyText(key) + ": " + timer.status().message());
   return timer;

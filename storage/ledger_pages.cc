@@ -30,7 +30,8 @@ Status Ledger::Do(LoadOp& op, Completion* done) {
     const size_t row_bytes = rows->key().size() + rows->value().size();
     if (examined > 0 && (examined >= op.rows_max || bytes + row_bytes > op.bytes_max)) return {};
     const std::optional<Key> key = ParseTimeKey(rows->key());
-    if (!key) return Corruption("due holds a key of " + std::to_string(rows->key().size()) + " bytes");
+    if (!key)
+      return Corruption("due holds a key of " + std::to_string(rows->key().size()) + " bytes");
     Result<TimerPtr> timer = DecodeTimer(rows->key(), rows->value());
     if (!timer.ok()) return Corruption("due " + KeyText(*key) + ": " + timer.status().message());
     ++examined;

@@ -34,6 +34,7 @@ Status Ledger::Do(RetainOp& op, Completion* done) {
     }
     Sweep keys{op.now + -kIdempotencyKeepMs};
     if (Status s = SweepOnce(*view, &keys); !s.ok()) return s;
+    done->more = sweep.Full() || keys.Full();
   }
   done->removed = sweep.removed;
   if (!books_.changed() && batch_.empty()) return {};
@@ -46,7 +47,8 @@ Status Ledger::Do(RetainOp& op, Completion* done) {
   }
   for (const TenantId tenant : dead_moved) {
     const ShortKey upper = DeadKey(tenant, books_.DeadCursorOf(tenant));
-    if (Status s = kv_->DropFilesBelow(Cf::kDead, DeadKey(tenant, kFirst), upper); !s.ok()) return s;
+    if (Status s = kv_->DropFilesBelow(Cf::kDead, DeadKey(tenant, kFirst), upper); !s.ok())
+      return s;
   }
   return {};
 }
@@ -73,8 +75,8 @@ Status Ledger::SweepDone(const KvView& view, Sweep* sweep) {
 Status Ledger::SweepDead(const KvView& view, TenantId tenant, Sweep* sweep) {
   const Key start = books_.DeadCursorOf(tenant);
   Key cursor = start;
-  const auto rows = view.Scan(Cf::kDead, DeadKey(tenant, cursor),
-                              DeadKey(tenant, {sweep->before, 0}), false);
+  const auto rows =
+      view.Scan(Cf::kDead, DeadKey(tenant, cursor), DeadKey(tenant, {sweep->before, 0}), false);
   for (; rows->Valid() && !sweep->Full(); rows->Next()) {
     const std::optional<TenantKey> parsed = ParseDeadKey(rows->key());
     if (!parsed) return Corruption("dead holds a key that does not parse");

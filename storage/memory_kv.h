@@ -1,4 +1,4 @@
-// memory_kv.h - the engine in memory, for tests and the simulator, with the power loss of a real one.
+// memory_kv.h - the engine in memory, for tests and the simulator. It loses power like a real one.
 //
 // A MemoryDisk outlives the daemon: open a MemoryKv over it, Crash() it, open another. What was
 // committed with a sync is there again, what was not is lost. Same calls, same bytes, same order.
@@ -57,7 +57,7 @@ class MemoryDisk {
   std::vector<Undo> unsynced_;  // how to lose what no sync has followed yet, oldest first
   uint64_t generation_ = 0;     // of the last Open or Crash
   uint64_t commits_ = 0;
-  int fail_in_ = 0;             // 0: never
+  int fail_in_ = 0;  // 0: never
   bool fail_applied_ = false;
   bool failed_ = false;
 };

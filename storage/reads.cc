@@ -115,7 +115,8 @@ Status WalkIds(const KvView& view, TenantId tenant, TimerId after, bool keep_cac
     if (!key) return Corruption("ids holds a key that does not parse");
     const Result<IdEntry> entry = DecodeIdEntry(rows->key(), rows->value());
     if (!entry.ok()) {
-      return Corruption("timer " + std::to_string(key->id) + " in ids: " + entry.status().message());
+      return Corruption("timer " + std::to_string(key->id) +
+                        " in ids: " + entry.status().message());
     }
     const Result<bool> more = each(key->id, *entry);
     if (!more.ok()) return more.status();
@@ -179,7 +180,8 @@ Result<uint64_t> CountByScan(const KvView& view, const Query& query, const Count
   return matching;
 }
 
-// How many of the ids in flight are this tenant's and stored in this state (or, without one, alive).
+// How many of the ids in flight are this tenant's and stored in this state (or, without one,
+// alive).
 Result<uint64_t> CountFiring(const KvView& view, const Query& query, TenantId tenant,
                              std::optional<TimerState> stored) {
   uint64_t firing = 0;

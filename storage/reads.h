@@ -1,5 +1,5 @@
-// reads.h - the reads that decide nothing, answered under one snapshot. Any thread; pure but for the
-// engine, which outlives the call.
+// reads.h - the reads that decide nothing, answered under one snapshot. Any thread; pure but for
+// the engine, which outlives the call.
 #pragma once
 
 #include "base/query.h"

@@ -138,7 +138,8 @@ Status EncodeTimer(std::string_view key, const Timer& timer, std::string* out) {
   if (Status s = Validate(timer); !s.ok()) {
     return Invalid("timer " + std::to_string(timer.id) + " cannot be stored: " + s.message());
   }
-  if (!KnownNames(timer)) return Invalid("timer " + std::to_string(timer.id) + ": method or reason");
+  if (!KnownNames(timer))
+    return Invalid("timer " + std::to_string(timer.id) + ": method or reason");
   out->assign(kPrefixBytes, '\0');
   AppendPayload(out, timer);
   (*out)[0] = static_cast<char>(kRecordVersion);

@@ -1,8 +1,8 @@
 // record.h - one timer as bytes, the same in `due`, `done` and `dead`.
 //
 // Any thread; pure. Validate() holds before a timer is encoded and after it was decoded. A checksum
-// covers the version, the key the record is stored under and every byte of it: a record that was cut,
-// changed, or found under another key is an error, never a crash and never a wrong timer.
+// covers the version, the key the record is stored under and every byte of it: a record that was
+// cut, changed, or found under another key is an error, never a crash and never a wrong timer.
 //
 //   version u8 | XXH3-64 of (version, key, payload) | payload
 //   payload: tenant u32, id varint, state u8, reason u8, method u8, flags u8, due u64,
@@ -12,7 +12,7 @@
 //
 // To change the format: 1. raise kRecordVersion; 2. keep the old decoder and choose by the version
 // byte; 3. write only the new version; 4. keep tests/golden/record_v*.hex and add one for the new
-// version; 5. raise kFormatMinReader in data_dir.cc when an older binary must not open the store.
+// version; 5. raise kFormatMinReader in data_dir.h when an older binary must not open the store.
 #pragma once
 
 #include <cstdint>

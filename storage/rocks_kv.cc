@@ -16,9 +16,12 @@ namespace {
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+// What is not there, or not what it should be, is damage; the rest may work another time.
 Status StatusOf(const rocksdb::Status& s) {
   if (s.ok()) return {};
-  return s.IsCorruption() ? Corruption(s.ToString()) : IoError(s.ToString());
+  const bool damaged = s.IsCorruption() || s.IsInvalidArgument() || s.IsNotFound() ||
+                       s.IsNotSupported() || s.IsPathNotFound();
+  return damaged ? Corruption(s.ToString()) : IoError(s.ToString());
 }
 
 // Remembers the first thing that went wrong, here or on RocksDB's own threads.

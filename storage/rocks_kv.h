@@ -8,17 +8,23 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "storage/kv.h"
 
 namespace belfry {
 
+// A line for the operator. Called on any thread, RocksDB's own included.
+using LogFn = std::function<void(std::string_view)>;
+
 struct RocksOptions {
   size_t block_cache_bytes = size_t{64} << 20;   // blocks, indexes and filters together
   size_t write_buffer_bytes = size_t{64} << 20;  // all column families together
+  LogFn log;                                     // RocksDB's warnings and errors; may be empty
 };
 
 enum class RocksMode {

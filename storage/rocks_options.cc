@@ -7,6 +7,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
+#include <algorithm>
+#include <cstdio>
+
 namespace belfry {
 namespace {
 
@@ -47,11 +50,24 @@ class DropFilterFactory final : public rocksdb::CompactionFilterFactory {
   std::shared_ptr<DropRule> rule_;
 };
 
-// Opening to look must not leave a trace, RocksDB's own log file included.
-class NoLog final : public rocksdb::Logger {
+// RocksDB's words go to our log. A log file of its own would be one more that can fail: on a full
+// disk RocksDB 7.8 aborts (an assertion) at the second line it cannot write. And opening to look
+// must leave no trace.
+class SinkLogger final : public rocksdb::Logger {
  public:
+  explicit SinkLogger(LogFn log)
+      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), log_(std::move(log)) {}
+
   using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
+  void Logv(const char* format, va_list arguments) override {
+    char line[1024];
+    const int length = std::vsnprintf(line, sizeof line, format, arguments);
+    if (!log_ || length <= 0) return;
+    log_({line, std::min(static_cast<size_t>(length), sizeof line - 1)});
+  }
+
+ private:
+  const LogFn log_;
 };
 
 rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb::Cache>& cache,
@@ -65,7 +81,8 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   // Looked up by whole key, and often not there.
-  if (cf == Cf::kIds || cf == Cf::kOnce) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (cf == Cf::kIds || cf == Cf::kOnce)
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = options.write_buffer_bytes / 2;
   family.level_compaction_dynamic_level_bytes = true;
@@ -90,10 +107,10 @@ rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
   db.create_if_missing = mode == RocksMode::kCreate;
   db.create_missing_column_families = mode == RocksMode::kCreate;
   db.error_if_exists = mode == RocksMode::kCreate;
-  if (mode == RocksMode::kReadOnly) db.info_log = std::make_shared<NoLog>();
+  db.info_log = std::make_shared<SinkLogger>(options.log);
 
-  // The log. A torn tail that nobody was answered for is normal; everything else is found out by the
-  // commit number (data_dir.h). The settings below are those RocksDB's own crash test trusts.
+  // The log. A torn tail that nobody was answered for is normal; everything else is found out by
+  // the commit number (data_dir.h). The settings below are those RocksDB's own crash test trusts.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.recycle_log_file_num = 0;
   db.wal_bytes_per_sync = 0;
@@ -113,8 +130,6 @@ rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
 
   db.db_write_buffer_size = options.write_buffer_bytes;
   db.max_background_jobs = 2;
-  db.keep_log_file_num = 10;
-  db.max_log_file_size = size_t{4} << 20;
   db.max_manifest_file_size = size_t{64} << 20;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;

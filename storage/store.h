@@ -1,12 +1,12 @@
 // store.h - the seam between the scheduler's decisions and what makes them durable.
 //
-// Threads: Apply, SyncDurableProof and Close on the commit thread only, one call at a time. Run and
-// the getters on any thread. Implementations: storage/ledger over a key-value engine (RocksDB, or
-// memory for tests); later one that speaks the PostgreSQL wire protocol.
+// Threads: Apply on the commit thread only, one call at a time. Run and opened() on any thread.
+// Implementations: storage/ledger over a key-value engine (RocksDB, or memory for tests); later one
+// that speaks the PostgreSQL wire protocol.
 //
-// Invariants: (1) what Apply answered OK for survives kill -9 and power loss; (2) ops are applied in
-// order, each sees all before it; (3) after Apply failed every later Apply fails: the outcome of the
-// failed group is unknown until the store is opened again.
+// Invariants: (1) what Apply answered OK for survives kill -9 and power loss; (2) ops are applied
+// in order, each sees all before it; (3) after Apply failed every later Apply fails: the outcome of
+// the failed group is unknown until the store is opened again.
 #pragma once
 
 #include <string>

@@ -47,8 +47,8 @@ class CommitThreadTest : public testing::Test {
 
   SystemClock clock_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
-  std::unique_ptr<Ledger> ledger_ = std::move(
-      *Ledger::Open(std::make_unique<MemoryKv>(disk_), kTestStoreId));
+  std::unique_ptr<Ledger> ledger_ =
+      std::move(*Ledger::Open(std::make_unique<MemoryKv>(disk_), kTestStoreId));
   std::counting_semaphore<> woken_{0};
   std::counting_semaphore<> synced_{0};
   std::atomic<uint64_t> synced_commit_ = 0;

@@ -209,11 +209,11 @@ TEST_F(DataDirTest, TheMessageSaysHowManyCommitsAreMissing) {
   const std::string wal = OnlyLogOf(At("db"));
   const std::string whole = ReadBytes(wal);
   WriteBytes(wal, whole.substr(0, whole.size() - 1));
-  ExpectRefused("1 acknowledged commits are missing");
+  ExpectRefused("lacks 1 acknowledged commit:");
   WriteBytes(wal, "");
-  ExpectRefused("10 acknowledged commits are missing");
+  ExpectRefused("lacks 10 acknowledged commits:");
   fs::remove(wal);
-  ExpectRefused("10 acknowledged commits are missing");
+  ExpectRefused("lacks 10 acknowledged commits:");
 }
 
 TEST_F(DataDirTest, ATornTailThatNobodyWasAnsweredForStarts) {
@@ -280,7 +280,8 @@ TEST_F(DataDirTest, AcceptedLossOpensAStoreWhoseLogsAreGone) {
   EXPECT_EQ(LiveCount(*data), 10u);
 }
 
-// Families are flushed together, so a log damaged after many flushes still leaves one consistent cut.
+// Families are flushed together, so a log damaged after many flushes still leaves one consistent
+// cut.
 TEST_F(DataDirTest, AcceptedLossAfterManyFlushesIsConsistent) {
   rocks_.write_buffer_bytes = 64 << 10;
   TimerId last = 0;
@@ -315,8 +316,8 @@ TEST_F(DataDirTest, AcceptedLossAfterManyFlushesIsConsistent) {
   EXPECT_LT(left, 3000u);
   uint64_t listed = 0;
   for (std::optional<TimerId> after = 0; after;) {
-    const QueryResult result = data->store().Run({0, ListQuery{kLocalTenant, *after, kPageMax, {}},
-                                                  {}});
+    const QueryResult result =
+        data->store().Run({0, ListQuery{kLocalTenant, *after, kPageMax, {}}, {}});
     ASSERT_TRUE(result.status.ok()) << result.status.message();
     const auto& page = std::get<TimerPage>(result.what);
     listed += page.timers.size();
@@ -364,8 +365,10 @@ TEST_F(DataDirTest, AHalfMadeStoreIsMadeAnew) {
         fs::remove(At("db.new/CURRENT"));
       },
       [&] { fs::rename(At("db"), At("db.new")); },
-      [&] { WriteBytes(At("FORMAT.new"), "mi"), fs::remove_all(At("db")), fs::remove(At("DURABLE")),
-                fs::remove(At("FORMAT")); },
+      [&] {
+        WriteBytes(At("FORMAT.new"), "mi"), fs::remove_all(At("db")), fs::remove(At("DURABLE")),
+            fs::remove(At("FORMAT"));
+      },
   };
   for (size_t i = 0; i < crashes.size(); ++i) {
     WriteTree(path_, whole);

@@ -25,10 +25,30 @@ TEST(Duration, IsoFormAddsItsUnits) {
 }
 
 TEST(Duration, AnythingElseIsRefused) {
-  for (const char* text :
-       {"", "P", "PT", "P1Y", "P1M", "PT1", "1", "h", "1h1h", "1s1h", "-1s", "1.5s", " 1s", "1s ",
-        "1x", "PT1H1H", "PT1.5H1S", "PT0.0001S", "P1D1H", "pt1s", "99999999999999999999s",
-        "PT99999999999999999999S", "9999999999999999d", "1ms1s"}) {
+  for (const char* text : {"",
+                           "P",
+                           "PT",
+                           "P1Y",
+                           "P1M",
+                           "PT1",
+                           "1",
+                           "h",
+                           "1h1h",
+                           "1s1h",
+                           "-1s",
+                           "1.5s",
+                           " 1s",
+                           "1s ",
+                           "1x",
+                           "PT1H1H",
+                           "PT1.5H1S",
+                           "PT0.0001S",
+                           "P1D1H",
+                           "pt1s",
+                           "99999999999999999999s",
+                           "PT99999999999999999999S",
+                           "9999999999999999d",
+                           "1ms1s"}) {
     EXPECT_EQ(ParseDuration(text), std::nullopt) << text;
   }
 }

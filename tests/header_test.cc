@@ -24,9 +24,10 @@ TEST(Header, ValuesMustNotBreakTheLine) {
 }
 
 TEST(Header, WhatBelfrySetsCannotBeSet) {
-  for (const char* name : {"Host", "content-LENGTH", "Transfer-Encoding", "Connection", "Expect",
-                           "TE", "Trailer", "Upgrade", "Keep-Alive", "webhook-id", "Webhook-Due",
-                           "User-Agent", "Proxy-Authorization", "webhook-timestamp", "webhook-attempt", "webhook-signature"}) {
+  for (const char* name :
+       {"Host", "content-LENGTH", "Transfer-Encoding", "Connection", "Expect", "TE", "Trailer",
+        "Upgrade", "Keep-Alive", "webhook-id", "Webhook-Due", "User-Agent", "Proxy-Authorization",
+        "webhook-timestamp", "webhook-attempt", "webhook-signature"}) {
     const Status status = CheckHeader(name, "v");
     EXPECT_FALSE(status.ok()) << name;
   }

@@ -68,7 +68,9 @@ TEST(HttpTimeout, AWaitingClientIsNotIdle) {
 TEST(HttpTimeout, AClientThatDoesNotReadItsAnswerIsCut) {
   EchoHandler handler;
   handler.answer_at_once = false;
-  HttpRig rig(handler);
+  ServerOptions options;
+  options.buffered_bytes_max = 128 * 1024 * 1024;
+  HttpRig rig(handler, options);
   HttpClient client(rig, 4096);
   client.Send(Get("/a"));
   rig.RunUntil([&] { return handler.open.size() == 1; });

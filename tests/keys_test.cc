@@ -14,9 +14,9 @@ constexpr TimerId kIdMax = std::numeric_limits<TimerId>::max();
 std::string Bytes(std::string_view key) { return std::string(key); }
 
 TEST(Keys, BytesSortAsTheValuesDo) {
-  const Key keys[] = {{{0}, 0},   {{0}, 1},      {{0}, 255},    {{0}, 256},        {{0}, kIdMax},
-                      {{1}, 0},   {{255}, 9},    {{256}, 0},    {{65'536}, 1},     {kWallMax, 5},
-                      {kWallMax, kIdMax}};
+  const Key keys[] = {{{0}, 0},      {{0}, 1},      {{0}, 255},        {{0}, 256},
+                      {{0}, kIdMax}, {{1}, 0},      {{255}, 9},        {{256}, 0},
+                      {{65'536}, 1}, {kWallMax, 5}, {kWallMax, kIdMax}};
   for (const Key& a : keys) {
     for (const Key& b : keys) {
       EXPECT_EQ(Bytes(TimeKey(a)) < Bytes(TimeKey(b)), a < b);

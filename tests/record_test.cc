@@ -160,8 +160,8 @@ TEST(Record, TheTenantCanBeReadAlone) {
 
 // Bytes that a store on disk holds: they must stay readable, and this version writes the same.
 TEST(Record, GoldenBytesOfVersion1AreReadAndWritten) {
-  const std::pair<const char*, Timer> golden[] = {{"full", FullTimer()}, {"dead", DeadTimer()},
-                                                  {"small", SmallTimer()}};
+  const std::pair<const char*, Timer> golden[] = {
+      {"full", FullTimer()}, {"dead", DeadTimer()}, {"small", SmallTimer()}};
   for (const auto& [name, timer] : golden) {
     const std::string path = std::string(BELFRY_GOLDEN) + "/record_v1_" + name + ".hex";
     std::string hex = ReadBytes(path);

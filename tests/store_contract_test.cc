@@ -215,8 +215,8 @@ TEST_P(StoreContract, LateOpsBelowTheFloorAreGoneAndCountNothing) {
   const Timer two = PendingTimer(2, 1000);
   const Timer three = PendingTimer(3, 1000);
   rig_.Apply(Put(one), Put(two), Put(three), FloorOp{kLocalTenant, 3});
-  const auto done = rig_.Apply(Settle(one, TimerState::kDelivered, 1100), Retry(two, 9000),
-                               Erase(3, 1100));
+  const auto done =
+      rig_.Apply(Settle(one, TimerState::kDelivered, 1100), Retry(two, 9000), Erase(3, 1100));
   for (const Completion& c : done) {
     EXPECT_EQ(c.result, OpResult::kGone);
     EXPECT_EQ(c.timer, nullptr);
@@ -250,8 +250,7 @@ TEST_P(StoreContract, RowsBelowTheFloorCountAsExamined) {
 TEST_P(StoreContract, CompactionRemovesOnlyWhatIsBelowTheFloor) {
   const Timer ended = PendingTimer(2, 1000);
   rig_.Apply(Put(PendingTimer(1, 1000)), Put(ended), Settle(ended, TimerState::kDelivered, 1100),
-             Put(PendingTimer(3, 1000, 9)), FloorOp{kLocalTenant, 3},
-             Put(PendingTimer(4, 1000)));
+             Put(PendingTimer(3, 1000, 9)), FloorOp{kLocalTenant, 3}, Put(PendingTimer(4, 1000)));
   rig_.Compact();
   EXPECT_FALSE(rig_.Stored(Cf::kIds, IdKey(kLocalTenant, 1)));
   EXPECT_FALSE(rig_.Stored(Cf::kDue, TimeKey({{1000}, 1})));
@@ -294,7 +293,9 @@ TEST_P(StoreContract, LastSeenIsKeptAsGiven) {
 TEST_P(StoreContract, AnOpThatBreaksTheRulesFailsTheStoreForGood) {
   const Timer timer = PendingTimer(1, 1000);
   const std::vector<std::function<Op()>> wrong = {
-      [&] { return Op{1, Put(timer)}; },
+      [&] {
+        return Op{1, Put(timer)};
+      },
       [&] {
         SettleOp op = Settle(timer, TimerState::kDelivered, 1100);
         op.key.at = {999};
@@ -305,8 +306,12 @@ TEST_P(StoreContract, AnOpThatBreaksTheRulesFailsTheStoreForGood) {
         op.old_key.at = {999};
         return Op{1, std::move(op)};
       },
-      [&] { return Op{1, FloorOp{kLocalTenant, 0}}; },
-      [&] { return Op{1, Put(PendingTimer(2, -1))}; },
+      [&] {
+        return Op{1, FloorOp{kLocalTenant, 0}};
+      },
+      [&] {
+        return Op{1, Put(PendingTimer(2, -1))};
+      },
   };
   for (const auto& make : wrong) {
     StoreRig rig(MakeEngine(GetParam()));

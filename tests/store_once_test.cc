@@ -35,8 +35,8 @@ TEST_P(StoreOnce, ARepeatGetsTheFirstIdAndStoresNothing) {
 }
 
 TEST_P(StoreOnce, ARepeatInTheSameGroupIsSeen) {
-  const auto done = rig_.Apply(PutWith(1, "k", "body"), PutWith(2, "k", "body"),
-                               PutWith(3, "k", "other"));
+  const auto done =
+      rig_.Apply(PutWith(1, "k", "body"), PutWith(2, "k", "body"), PutWith(3, "k", "other"));
   EXPECT_EQ(done[1].result, OpResult::kReplayed);
   EXPECT_EQ(done[1].first_id, 1u);
   EXPECT_EQ(done[2].result, OpResult::kMismatch);
@@ -101,7 +101,8 @@ TEST_P(StoreOnce, AStepForgetsABoundedNumber) {
   rig_.ApplyGroup(std::move(group));
   const RetainOp retain{{0}, {2000 + kIdempotencyKeepMs}};
   for (int step = 0; step < 2; ++step) {
-    rig_.Apply(RetainOp(retain));
+    // Keys pile up if only forgotten timers call for the next step.
+    EXPECT_EQ(rig_.Apply(RetainOp(retain))[0].more, step == 0);
     size_t left = 0;
     for (TimerId id = 1; id <= total; ++id) {
       left += rig_.Stored(Cf::kOnce, OnceKey(kLocalTenant, "key" + std::to_string(id)));

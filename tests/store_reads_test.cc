@@ -120,7 +120,8 @@ TEST_P(StoreReads, CountsAgreeWithLists) {
 
 TEST_P(StoreReads, APageExaminesABoundedNumberOfIds) {
   std::vector<Op> group;
-  for (TimerId id = 1; id <= kPageExaminedMax + 3; ++id) group.push_back({0, Put(PendingTimer(id, 1))});
+  for (TimerId id = 1; id <= kPageExaminedMax + 3; ++id)
+    group.push_back({0, Put(PendingTimer(id, 1))});
   rig_.ApplyGroup(std::move(group));
   ListQuery list;
   list.filter.state = TimerState::kDead;

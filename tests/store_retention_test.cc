@@ -16,11 +16,15 @@ class StoreRetention : public OverEngines {
     rig_.Apply(Put(timer), Settle(timer, state, finished_ms));
   }
   size_t Retain(int64_t before_ms) {
-    return rig_.Apply(RetainOp{{before_ms}, {before_ms}})[0].removed;
+    const auto done = rig_.Apply(RetainOp{{before_ms}, {before_ms}});
+    more_ = done[0].more;
+    return done[0].removed;
   }
   [[nodiscard]] bool DoneStored(int64_t finished_ms, TimerId id) const {
     return rig_.Stored(Cf::kDone, TimeKey({{finished_ms}, id}));
   }
+
+  bool more_ = false;  // the last step said that another one is due
 };
 INSTANTIATE_OVER_ENGINES(StoreRetention);
 
@@ -80,9 +84,11 @@ TEST_P(StoreRetention, AStepIsBoundedAndTheNextOneGoesOn) {
   }
   rig_.ApplyGroup(std::move(group));
   EXPECT_EQ(Retain(3000), kRetentionRowsMax);
+  EXPECT_TRUE(more_);
   EXPECT_EQ(rig_.Count(), 5u);
   rig_.Reopen();
   EXPECT_EQ(Retain(3000), 5u);
+  EXPECT_FALSE(more_);
   EXPECT_EQ(rig_.Count(), 0u);
 }
 

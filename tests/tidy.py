@@ -128,6 +128,8 @@ def check_lines(source):
             yield f"{where}: a note to self; do it or leave it out"
         if line != line.rstrip() and source.suffix != ".md":
             yield f"{where}: blanks at the end of the line"
+        if source.suffix in CODE and line.startswith("using namespace"):
+            yield f"{where}: using namespace outside a function"
 
 
 def check_title(source):

@@ -97,6 +97,8 @@ class TidyTest(unittest.TestCase):
                     "base/a.h:1: a note to self; do it or leave it out")
         self.expect("README.md", "# A\nTO" + "DO\n",
                     "README.md:2: a note to self; do it or leave it out")
+        self.expect("base/a.h", "using namespace std;\n",
+                    "base/a.h:1: using namespace outside a function")
         self.expect("base/a.h", "int a; \n", "base/a.h:1: blanks at the end of the line")
 
     def test_one_title_a_document(self):

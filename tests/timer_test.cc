@@ -39,10 +39,18 @@ TEST(Timer, EveryBrokenMemberIsNamed) {
       {"body", [](Timer& t) { t.body.assign(kBodyBytesMax + 1, 'x'); }},
       {"headers", [](Timer& t) { t.headers.resize(kHeadersMax + 1); }},
       {"timeout", [](Timer& t) { t.timeout_ms = kTimeoutMsMax + 1; }},
-      {"state", [](Timer& t) { t.state = TimerState::kFiring; t.finished = {1}; }},
+      {"state",
+       [](Timer& t) {
+         t.state = TimerState::kFiring;
+         t.finished = {1};
+       }},
       {"finished", [](Timer& t) { t.finished = {1}; }},
       {"finished", [](Timer& t) { t.state = TimerState::kDelivered; }},
-      {"reason", [](Timer& t) { t.state = TimerState::kDead; t.finished = {1}; }},
+      {"reason",
+       [](Timer& t) {
+         t.state = TimerState::kDead;
+         t.finished = {1};
+       }},
       {"attempts", [](Timer& t) { t.attempts = 1; }},
       {"attempts", [](Timer& t) { t.state = TimerState::kRetrying; }},
       {"retry.max_attempts", [](Timer& t) { t.retry.emplace().max_attempts = 0; }},

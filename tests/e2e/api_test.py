@@ -363,7 +363,8 @@ http: {cors_origins: ["https://page.example"]}
         with self.d.client() as client:
             body = json.dumps({"hours": 1, "url": FAR}).encode()
             client.send(b"POST /timers HTTP/1.1\r\nHost: localhost\r\n"
-                        b"Transfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n\r\n")
+                        b"Transfer-Encoding: chunked\r\n"
+                        b"Content-Type: application/json; charset=utf-8\r\n\r\n")
             for byte in body:
                 client.send(b"1\r\n" + bytes([byte]) + b"\r\n")
             client.send(b"0\r\n\r\n")

@@ -5,6 +5,7 @@ The log is a list of events (dicts), each with `t`, seconds on one monotonic clo
   sent      key kind wall delay_ms       a set was sent for the first time (repeats are not logged)
   acked     key id                       its 201; once for every 201
   answered  id result                    of a cancel: cancelled, already_firing, fired, dead
+  wiped     id                           DELETE /timers was answered; `id`: the last one set before
   arrived   key id attempt webhook_id due wall run status
                                          a request; `status`: of the answer, None if there was none
   killed    run                          kill -9 ended run number `run`; for the reader
@@ -47,8 +48,11 @@ class _Check:
         for event in self.answered:
             if event["result"] == "cancelled":
                 self.cancelled.setdefault(event["id"], event["t"])
+        self.wiped = by_kind["wiped"]
+        self.last_wiped = max((event["id"] for event in self.wiped), default=0)
 
     def run(self):
+        self.wiped_are_gone()
         self.one_timer_per_key()
         self.no_phantom()
         self.nothing_lost()
@@ -69,12 +73,22 @@ class _Check:
             if len(listed) > 1:
                 self.bad("one timer per key", f"timer {timer_id} is listed {len(listed)} times")
 
+    def wiped_are_gone(self):
+        for timer_id in self.timers:
+            if timer_id <= self.last_wiped:
+                self.bad("I4 phantom", f"timer {timer_id} came back after DELETE /timers")
+        for event in self.wiped:
+            late = {timer_id for timer_id, arrivals in self.arrived.items()
+                    if timer_id <= event["id"] and arrivals[-1]["t"] > event["t"]}
+            if late:
+                self.bad("I4 phantom", f"{sorted(late)} fired after DELETE /timers was answered")
+
     def no_phantom(self):
         for key in self.ids:
             if key not in self.sent:
                 self.bad("I4 phantom", f"{key} was never set, but there is {sorted(self.ids[key])}")
         for timer_id, arrivals in self.arrived.items():
-            if timer_id not in self.timers:
+            if timer_id not in self.timers and timer_id > self.last_wiped:
                 self.bad("I4 phantom", f"timer {timer_id} fired and is not listed")
             if timer_id not in self.cancelled:
                 continue
@@ -84,7 +98,7 @@ class _Check:
 
     def nothing_lost(self):
         for event in self.acked:
-            if event["id"] not in self.timers:
+            if event["id"] not in self.timers and event["id"] > self.last_wiped:
                 self.bad("I1 lost", f"timer {event['id']} ({event['key']}) was acknowledged")
         for timer_id, listed in self.timers.items():
             state, key = listed[0]["state"], listed[0]["key"]

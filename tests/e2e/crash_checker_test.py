@@ -109,6 +109,20 @@ class Checker(unittest.TestCase):
         self.events.append({"what": "answered", "t": 9.0, "id": 3, "result": "fired"})
         self.found("I4")
 
+    def test_a_wiped_one_may_be_gone_and_not_fired(self):
+        self.events.append({"what": "wiped", "t": 5.0, "id": 3})
+        self.assertEqual(check(self.events, [], 1), [])
+
+    def test_a_wiped_one_that_came_back(self):
+        self.events.append({"what": "wiped", "t": 5.0, "id": 2})
+        self.timers = self.timers[1:]
+        self.found("I4")
+
+    def test_a_wiped_one_that_fired(self):
+        self.events.append({"what": "wiped", "t": 2.65, "id": 2})
+        self.timers = self.timers[2:]
+        self.found("I4")
+
     def test_a_repeat_without_a_crash(self):
         self.events[11]["run"] = 1
         self.found("I5")

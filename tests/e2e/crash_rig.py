@@ -3,9 +3,10 @@
     crash_rig.py BINARY [--cycles 20] [--seed N] [--clients 8] [--keep DIRECTORY]
 
 Clients set timers and log what was acknowledged; what was not they repeat with its Idempotency-Key.
-They cancel some, and ask for some a second time. A receiver logs what arrives; it fails some timers
-for a while and some for good. In the end crash_checker.py judges both logs and what the API lists.
-The seed decides what is done; when the process dies within it is up to the machine.
+They cancel some, ask for some a second time, and now and then remove all. A receiver logs what
+arrives; it fails some timers for a while and some for good. In the end crash_checker.py judges both
+logs and what the API lists. The seed decides what is done; when the process dies within it is up to
+the machine.
 """
 
 import argparse
@@ -58,7 +59,7 @@ def behave(got):
     way = got.target.split("/")[1]
     attempt = int(got.header("webhook-attempt"))
     if way == "slow":
-        return Answer(delay_s=0.05)
+        return Answer(delay_s=0.05 if got.id % 4 else 0.7)
     if way == "flaky":
         return Answer(503 if attempt < 3 else 204)
     if way == "drops":
@@ -87,6 +88,9 @@ class LoadClient(threading.Thread):
             number, daemon.port, receiver, log, up)
         self.random = random.Random(f"{seed}/{number}")
         self.stopping = threading.Event()
+        self.go = threading.Event()    # cleared: it makes no new request ...
+        self.go.set()
+        self.idle = threading.Event()  # ... and this says that it has none under way
         self.client = None
         self.known = collections.deque(maxlen=400)  # (id, key, body) acknowledged
         self.sent = 0
@@ -95,6 +99,11 @@ class LoadClient(threading.Thread):
     def run(self):
         try:
             while not self.stopping.is_set():
+                if not self.go.is_set():
+                    self.known.clear()
+                    self.idle.set()
+                    self.go.wait()
+                    self.idle.clear()
                 dice = self.random.random()
                 if dice < 0.12 and self.known:
                     self.cancel(self.random.choice(self.known))
@@ -197,6 +206,8 @@ class Rig:
 
     def one_cycle(self):
         time.sleep(self.random.uniform(0.02, 1.2))  # the load goes on meanwhile
+        if self.random.random() < 0.15:
+            self.wipe()
         self.crash()
         while self.random.random() < 0.2:  # again, before it is up
             self.daemon.spawn()
@@ -204,6 +215,29 @@ class Rig:
             self.crash()
         self.daemon.start()
         self.up.set()
+
+    def wipe(self):
+        """DELETE /timers while no other request is under way; at times over a crash."""
+        for client in self.clients:
+            client.go.clear()
+        for client in self.clients:
+            if not client.idle.wait(60):
+                raise AssertionError(f"client {client.number} does not pause: {client.error}")
+        last = max(event["id"] for event in list(self.log.events) if event["what"] == "acked")
+        if self.random.random() < 0.5:
+            with self.daemon.client() as half:
+                half.send(half.encode("DELETE", "/timers"))
+                time.sleep(self.random.uniform(0, 0.003))
+            self.crash()
+            self.daemon.start()
+        answer = self.daemon.request("DELETE", "/timers")
+        if answer.status != 200:
+            raise AssertionError(f"DELETE /timers: {answer.status} {answer.body!r}")
+        self.log.add("wiped", id=last)
+        for client in self.clients:
+            client.go.set()
+        self.up.set()
+        time.sleep(self.random.uniform(0.02, 0.5))
 
     def crash(self):
         if not self.daemon.alive():

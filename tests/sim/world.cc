@@ -64,7 +64,8 @@ void World::Step() {
       break;
     default:
       if (OneIn(6)) Crash();
-      if (OneIn(4)) targets_[Random(kTargets)] = static_cast<Target>(Random(uint64_t(Target::kCount)));
+      if (OneIn(4))
+        targets_[Random(kTargets)] = static_cast<Target>(Random(uint64_t(Target::kCount)));
   }
   Pump();
   Check();
@@ -274,8 +275,7 @@ void World::Open() {
   const auto states = StoredStates();
   for (const auto& [id, state] : states) {
     if (!IsAlive(state)) continue;
-    const auto found =
-        Read<std::optional<TimerView>>({0, FindQuery{kLocalTenant, id, true}, {}});
+    const auto found = Read<std::optional<TimerView>>({0, FindQuery{kLocalTenant, id, true}, {}});
     if (!found) return oracle_.Fail("I1: timer " + std::to_string(id) + " has no record");
     live[id] = KeyOf(*found->timer);
   }
@@ -360,7 +360,8 @@ void World::Check() {
   if (oracle_.violation()) return;
   // What is applied and not yet back is unfinished for the scheduler, and durable for the oracle.
   if (const auto wrong = TimersInspector(*timers_).Violation(oracle_.live())) oracle_.Fail(*wrong);
-  if (timers_->in_flight() > options_.max_in_flight) oracle_.Fail("I5: more in flight than allowed");
+  if (timers_->in_flight() > options_.max_in_flight)
+    oracle_.Fail("I5: more in flight than allowed");
 }
 
 void World::CheckCounts() {
@@ -368,8 +369,9 @@ void World::CheckCounts() {
   std::map<TimerState, uint64_t> counted;
   const auto states = StoredStates();
   for (const auto& [id, state] : states) ++counted[state];
-  for (const TimerState state : {TimerState::kPending, TimerState::kRetrying, TimerState::kDelivered,
-                                 TimerState::kDead, TimerState::kCancelled}) {
+  for (const TimerState state :
+       {TimerState::kPending, TimerState::kRetrying, TimerState::kDelivered, TimerState::kDead,
+        TimerState::kCancelled}) {
     CountQuery query{kLocalTenant, {}};
     query.filter.state = state;
     if (Read<uint64_t>({0, query, {}}) != counted[state]) {
@@ -395,7 +397,8 @@ void World::CheckReply(const Reply& reply) {
     case Ask::kCancel:
       return CheckCancel(request, reply);
     case Ask::kCancelAll:
-      if (std::holds_alternative<AllGoneReply>(reply.what)) oracle_.CancelAllAcknowledged(request.id);
+      if (std::holds_alternative<AllGoneReply>(reply.what))
+        oracle_.CancelAllAcknowledged(request.id);
       return;
     default:
       return;

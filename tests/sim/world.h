@@ -1,6 +1,6 @@
 // world.h - one simulated daemon: the real scheduler and the real ledger over a disk that forgets
-// what was not synced, with a virtual clock, clients, and receivers that misbehave. Single-threaded;
-// everything follows from the seed.
+// what was not synced, with a virtual clock, clients, and receivers that misbehave.
+// Single-threaded; everything follows from the seed.
 #pragma once
 
 #include <cstdint>
@@ -37,9 +37,9 @@ class World {
   enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList };
   struct Request {
     Ask ask;
-    TimerId id = 0;       // Cancel, Find; the floor of CancelAll
-    std::string key;      // Set
-    size_t state = 0;     // Count
+    TimerId id = 0;    // Cancel, Find; the floor of CancelAll
+    std::string key;   // Set
+    size_t state = 0;  // Count
   };
 
   void Step();
@@ -54,8 +54,8 @@ class World {
   void DeliveryStep();
   void Crash();
   void Open();
-  void Pump();     // take Ready, start deliveries, answer clients
-  void Drain();    // heal everything and let it end
+  void Pump();   // take Ready, start deliveries, answer clients
+  void Drain();  // heal everything and let it end
   void AdvanceToNextKey();
   void Check();
   void CheckCounts();
@@ -84,13 +84,13 @@ class World {
   std::unique_ptr<Timers> timers_;
   Oracle oracle_;
   std::vector<Target> targets_;
-  std::deque<Op> at_store_;                 // handed over, not applied
-  std::vector<Completion> completed_;       // applied, not yet back on the loop
-  std::map<TimerId, std::string> flying_;   // started, not answered: id -> url
-  std::map<ReplyToken, Request> waiting_;   // clients without an answer
+  std::deque<Op> at_store_;                // handed over, not applied
+  std::vector<Completion> completed_;      // applied, not yet back on the loop
+  std::map<TimerId, std::string> flying_;  // started, not answered: id -> url
+  std::map<ReplyToken, Request> waiting_;  // clients without an answer
   std::vector<Query> queries_;
   ReplyToken next_token_ = 1;
-  TimerId last_id_ = 0;                     // the greatest id a client has seen
+  TimerId last_id_ = 0;  // the greatest id a client has seen
 };
 
 }  // namespace belfry::sim

@@ -31,22 +31,32 @@ std::string N(uint64_t number) { return std::to_string(number); }
 
 std::string Describe(Refusal refusal) {
   switch (refusal) {
-    case Refusal::kOverloaded: return "overloaded";
-    case Refusal::kNoSpace: return "no-space";
-    case Refusal::kStopping: return "stopping";
-    case Refusal::kIdempotencyMismatch: return "idempotency-mismatch";
-    case Refusal::kIdempotencyInProgress: return "idempotency-in-progress";
-    case Refusal::kOutcomeUnknown: return "outcome-unknown";
-    case Refusal::kReadFailed: return "read-failed";
+    case Refusal::kOverloaded:
+      return "overloaded";
+    case Refusal::kNoSpace:
+      return "no-space";
+    case Refusal::kStopping:
+      return "stopping";
+    case Refusal::kIdempotencyMismatch:
+      return "idempotency-mismatch";
+    case Refusal::kIdempotencyInProgress:
+      return "idempotency-in-progress";
+    case Refusal::kOutcomeUnknown:
+      return "outcome-unknown";
+    case Refusal::kReadFailed:
+      return "read-failed";
   }
   CHECK(false);
 }
 
 std::string Describe(TooLateReply::Why why) {
   switch (why) {
-    case TooLateReply::Why::kAlreadyFiring: return "already_firing";
-    case TooLateReply::Why::kFired: return "fired";
-    case TooLateReply::Why::kDead: return "dead";
+    case TooLateReply::Why::kAlreadyFiring:
+      return "already_firing";
+    case TooLateReply::Why::kFired:
+      return "fired";
+    case TooLateReply::Why::kDead:
+      return "dead";
   }
   CHECK(false);
 }
@@ -158,8 +168,8 @@ void ScriptRig::Open() {
   CHECK(opened.ok());
   store_ = std::move(*opened);
   const StoreState& s = store_->opened();
-  timers_ = std::make_unique<Timers>(options_,
-                                     TimersStart{s.last_id, s.low, s.last_seen, s.floors}, now_);
+  timers_ = std::make_unique<Timers>(options_, TimersStart{s.last_id, s.low, s.last_seen, s.floors},
+                                     now_);
   timers_->Tick(now_);
   Report();
 }
@@ -213,7 +223,8 @@ std::string ScriptRig::Describe(const Op& op) const {
     return "op put " + N(put->timer->id) + " due=" + At(put->timer->due);
   }
   if (const auto* settle = std::get_if<SettleOp>(&op.what)) {
-    return "op settle " + N(settle->timer->id) + " " + std::string(StateName(settle->timer->state)) +
+    return "op settle " + N(settle->timer->id) + " " +
+           std::string(StateName(settle->timer->state)) +
            (settle->timer->reason == DeadReason::kNone
                 ? ""
                 : " " + std::string(ReasonName(settle->timer->reason)));

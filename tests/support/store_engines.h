@@ -25,8 +25,8 @@ class OverEngines : public testing::TestWithParam<const char*> {
   StoreRig rig_{MakeEngine(GetParam())};
 };
 
-#define INSTANTIATE_OVER_ENGINES(suite)                                       \
-  INSTANTIATE_TEST_SUITE_P(Engines, suite, testing::ValuesIn(kEngines),       \
+#define INSTANTIATE_OVER_ENGINES(suite)                                 \
+  INSTANTIATE_TEST_SUITE_P(Engines, suite, testing::ValuesIn(kEngines), \
                            [](const auto& info) { return std::string(info.param); })
 
 }  // namespace belfry

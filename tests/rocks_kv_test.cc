@@ -1,0 +1,155 @@
+// What is RocksDB's alone; what it shares with the engine in memory is in the store_*_test files.
+
+#include "storage/rocks_kv.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "tests/support/store_files.h"
+#include "tests/support/store_temp_dir.h"
+
+namespace belfry {
+namespace {
+
+// No file may grow past `bytes` while this lives: the write behind a commit fails like on a full
+// disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    CHECK(getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit limit{bytes, before_.rlim_max};
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~FileSizeLimit() { CHECK(setrlimit(RLIMIT_FSIZE, &before_) == 0); }
+
+ private:
+  rlimit before_;
+};
+
+class RocksKvTest : public testing::Test {
+ protected:
+  std::unique_ptr<Kv> Open(RocksMode mode, RocksOptions options = {}) {
+    auto kv = OpenRocks(path_, options, mode);
+    EXPECT_TRUE(kv.ok()) << kv.status().message();
+    return kv.ok() ? std::move(*kv) : nullptr;
+  }
+  static Status PutOne(Kv& kv, const std::string& key, const std::string& value) {
+    Batch batch;
+    batch.Put(Cf::kOnce, key, value);
+    return kv.Commit(batch);
+  }
+  static Found Get(const Kv& kv, const std::string& key) { return kv.Get(Cf::kOnce, key).value(); }
+
+  TempDir dir_;
+  const std::string path_ = dir_.path() + "/db";
+};
+
+TEST_F(RocksKvTest, AViewStaysAsItWasWhileCommitsGoOn) {
+  auto kv = Open(RocksMode::kCreate);
+  ASSERT_TRUE(PutOne(*kv, "a", "1").ok());
+  const auto view = kv->View();
+  const auto rows = view->Scan(Cf::kOnce, "a", "z");
+  ASSERT_TRUE(PutOne(*kv, "a", "2").ok());
+  ASSERT_TRUE(PutOne(*kv, "b", "3").ok());
+  EXPECT_EQ(*view->Get(Cf::kOnce, "a").value(), "1");
+  EXPECT_FALSE(view->Get(Cf::kOnce, "b").value().has_value());
+  ASSERT_TRUE(rows->Valid());
+  EXPECT_EQ(rows->value(), "1");
+  rows->Next();
+  EXPECT_FALSE(rows->Valid());
+  EXPECT_EQ(*Get(*kv, "a"), "2");
+}
+
+TEST_F(RocksKvTest, AFailedWriteStopsTheEngineAndLosesNothingAcknowledged) {
+  uint64_t acknowledged = 0;
+  {
+    auto kv = Open(RocksMode::kCreate);
+    const std::string value(10'000, 'v');
+    {
+      const FileSizeLimit limit(200'000);
+      while (PutOne(*kv, "key" + std::to_string(acknowledged), value).ok()) ++acknowledged;
+    }
+    EXPECT_GT(acknowledged, 0u);
+    EXPECT_FALSE(kv->Health().ok());
+    EXPECT_FALSE(PutOne(*kv, "later", "1").ok());
+  }
+  auto kv = Open(RocksMode::kExisting);
+  EXPECT_TRUE(kv->Health().ok());
+  for (uint64_t i = 0; i < acknowledged; ++i) {
+    EXPECT_TRUE(Get(*kv, "key" + std::to_string(i))) << i;
+  }
+  EXPECT_FALSE(Get(*kv, "later"));
+  EXPECT_TRUE(PutOne(*kv, "later", "1").ok());
+}
+
+// RocksDB 7.8 as Debian builds it aborts when its own log file cannot be written twice; so it has
+// none, and a disk where no file can grow is an error like any other.
+TEST_F(RocksKvTest, ADiskFullForEveryFileIsAnErrorAndNotAnAbort) {
+  auto kv = Open(RocksMode::kCreate);
+  uint64_t acknowledged = 0;
+  {
+    const FileSizeLimit limit(64 << 10);
+    const std::string value(100, 'v');
+    while (PutOne(*kv, "key" + std::to_string(acknowledged), value).ok()) ++acknowledged;
+  }
+  EXPECT_FALSE(kv->Health().ok());
+  EXPECT_FALSE(PutOne(*kv, "later", "1").ok());
+  EXPECT_FALSE(kv->Health().message().empty());
+  kv.reset();
+  kv = Open(RocksMode::kExisting);
+  for (uint64_t i = 0; i < acknowledged; ++i) {
+    ASSERT_TRUE(Get(*kv, "key" + std::to_string(i))) << i;
+  }
+}
+
+TEST_F(RocksKvTest, LookingLeavesEveryFileAsItIs) {
+  {
+    auto kv = Open(RocksMode::kCreate);
+    ASSERT_TRUE(PutOne(*kv, "a", "1").ok());
+  }
+  const Tree before = ReadTree(path_);
+  {
+    auto kv = Open(RocksMode::kReadOnly);
+    EXPECT_EQ(*Get(*kv, "a"), "1");
+    EXPECT_FALSE(PutOne(*kv, "a", "2").ok());
+  }
+  EXPECT_EQ(ReadTree(path_), before);
+}
+
+TEST_F(RocksKvTest, ClosingInOrderLeavesNothingInTheLog) {
+  {
+    auto kv = Open(RocksMode::kCreate);
+    ASSERT_TRUE(PutOne(*kv, "a", "1").ok());
+    ASSERT_TRUE(kv->Close().ok());
+  }
+  for (const auto& file : std::filesystem::directory_iterator(path_)) {
+    EXPECT_TRUE(file.path().extension() != ".log" || file.file_size() == 0) << file.path();
+  }
+  EXPECT_EQ(*Get(*Open(RocksMode::kExisting), "a"), "1");
+}
+
+TEST_F(RocksKvTest, OnlyAnEmptyDirectoryBecomesAStoreAndOnlyAStoreIsOpened) {
+  EXPECT_EQ(OpenRocks(path_, {}, RocksMode::kExisting).status().code(), StatusCode::kCorruption);
+  EXPECT_EQ(OpenRocks(path_, {}, RocksMode::kReadOnly).status().code(), StatusCode::kCorruption);
+  Open(RocksMode::kCreate);
+  EXPECT_FALSE(OpenRocks(path_, {}, RocksMode::kCreate).ok());
+}
+
+TEST_F(RocksKvTest, FilesBelowABoundAreGivenBack) {
+  auto kv = Open(RocksMode::kCreate);
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(PutOne(*kv, "a" + std::to_string(100 + i), std::string(1000, 'v')).ok());
+  }
+  ASSERT_TRUE(kv->Compact().ok());
+  ASSERT_TRUE(PutOne(*kv, "b", "kept").ok());
+  ASSERT_TRUE(kv->DropFilesBelow(Cf::kOnce, "a", "b").ok());
+  EXPECT_FALSE(Get(*kv, "a100"));
+  EXPECT_EQ(*Get(*kv, "b"), "kept");
+}
+
+}  // namespace
+}  // namespace belfry
