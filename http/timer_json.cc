@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/duration.h"
+#include "base/header.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
 #include "http/ascii.h"
@@ -19,22 +20,11 @@ constexpr int64_t kGeometricMinMs = 5 * kSecondMs;
 constexpr int64_t kGeometricMaxMs = kDayMs;
 constexpr double kGeometricFactor = 2.0;
 
-bool HasControl(std::string_view text, bool tab_allowed) {
-  return std::any_of(text.begin(), text.end(), [&](char c) {
+bool HasControl(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
     const auto u = static_cast<unsigned char>(c);
-    return (u < 0x20 && !(tab_allowed && c == '\t')) || u == 0x7f;
+    return u < 0x20 || u == 0x7f;
   });
-}
-
-// Belongs to the connection, or is set by Belfry itself.
-bool IsReservedHeader(std::string_view name) {
-  constexpr std::string_view kReserved[] = {
-      "connection", "content-length",    "expect",  "host",      "keep-alive", "te",
-      "trailer",    "transfer-encoding", "upgrade", "user-agent"};
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), AsciiLower);
-  return lower.starts_with("webhook-") || lower.starts_with("proxy-") ||
-         std::find(std::begin(kReserved), std::end(kReserved), lower) != std::end(kReserved);
 }
 
 // Reads the members of one body into one timer and gathers what is wrong with them.
@@ -190,7 +180,7 @@ void TimerBuilder::ReadUrl(element value) {
   if (!text) return;
   if (text->size() > kUrlBytesMax) {
     Fail("/url", "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
-  } else if (HasControl(*text, false) || text->find(' ') != std::string_view::npos) {
+  } else if (HasControl(*text) || text->find(' ') != std::string_view::npos) {
     Fail("/url", "must not contain white space or control characters");
   } else {
     Result<std::string> url = normalise_url_(*text);
@@ -241,16 +231,8 @@ void TimerBuilder::ReadHeader(std::string_view name, element value) {
   const std::string pointer = PointerTo("/headers", name);
   const auto text = String(pointer, value);
   if (!text) return;
-  if (!IsToken(name)) {
-    Fail(pointer, "is not a header name");
-    return;
-  }
-  if (IsReservedHeader(name)) {
-    Fail(pointer, "is set by Belfry itself");
-    return;
-  }
-  if (HasControl(*text, true)) {
-    Fail(pointer, "must not contain control characters");
+  if (const Status s = CheckHeader(name, *text); !s.ok()) {
+    Fail(pointer, s.message());
     return;
   }
   const std::string wanted(name);

@@ -4,10 +4,7 @@
 // are not integers, sums that leave now .. year 9999, and more or fewer than one way to say when;
 // besides all that json_body.h refuses.
 //
-// Headers: names are tokens, none twice; values have no control characters but tab. Refused are
-// those that belong to the connection or that Belfry sets itself: connection, content-length,
-// expect, host, keep-alive, te, trailer, transfer-encoding, upgrade, user-agent, and all that begin
-// with `proxy-` or `webhook-`.
+// Headers: none twice, and only what base/header.h allows.
 //
 // Retries: what `retry` leaves out is as configured; naming one of `min`, `max`, `factor` asks for
 // a geometric row instead of a schedule, by default 5 s, 1 day, 2.

@@ -157,6 +157,26 @@ TEST(HttpApi, ListsArePagedByLinks) {
   EXPECT_NE(BodyOf(rest).find(",{\"id\":6,"), std::string::npos);
 }
 
+TEST(HttpApi, APageThatGrowsTooLongEndsEarlyAndGoesOn) {
+  HttpApiRig rig;
+  const std::string url = "http://r/" + std::string(kUrlBytesMax - 9, 'x');
+  constexpr size_t kTimers = kListBytesMax / kUrlBytesMax + 20;
+  for (size_t i = 0; i < kTimers; ++i) {
+    rig.Ask(PostJson("/timers", "{\"seconds\":9,\"url\":\"" + url + "\"}"));
+  }
+  const auto count = [](const std::string& body) {
+    size_t found = 0;
+    for (size_t at = 0; (at = body.find("{\"id\":", at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  const std::string first = rig.Ask(Get("/timers?limit=1000"));
+  EXPECT_LT(first.size(), kListBytesMax + 2 * kUrlBytesMax);
+  ASSERT_NE(LinkOf(first), "");
+  const std::string second = rig.Ask(Get(LinkOf(first)));
+  EXPECT_EQ(LinkOf(second), "");
+  EXPECT_EQ(count(BodyOf(first)) + count(BodyOf(second)), kTimers);
+}
+
 TEST(HttpApi, CountsWithAndWithoutFilters) {
   HttpApiRig rig;
   for (int i = 0; i < 4; ++i) rig.Set(10 * (i + 1));

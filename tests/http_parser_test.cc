@@ -299,6 +299,13 @@ TEST(RequestParser, TooLongIsSaidAsSoonAsItIsKnown) {
   EXPECT_EQ(Parse(many + "\r\n").error_status, 431);
 }
 
+TEST(RequestParser, WhatCannotBecomeARequestIsNotWaitedFor) {
+  for (const std::string start : {"GET /\r\n", "get", "\x16\x03\x01", "GET / HTTP/1.1\r\nHost\r\n",
+                                  "GET / HTTP/1.1\n", "GET / FTP"}) {
+    EXPECT_EQ(Parse(start).error_status, 400) << start;
+  }
+}
+
 TEST(RequestParser, LimitsAreExact) {
   const ParserLimits limits{.head_bytes_max = 100, .body_bytes_max = 100};
   const std::string start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";

@@ -103,7 +103,6 @@ class LoadClient(threading.Thread):
                     self.known.clear()
                     self.idle.set()
                     self.go.wait()
-                    self.idle.clear()
                 dice = self.random.random()
                 if dice < 0.12 and self.known:
                     self.cancel(self.random.choice(self.known))
@@ -219,6 +218,7 @@ class Rig:
     def wipe(self):
         """DELETE /timers while no other request is under way; at times over a crash."""
         for client in self.clients:
+            client.idle.clear()
             client.go.clear()
         for client in self.clients:
             if not client.idle.wait(60):
