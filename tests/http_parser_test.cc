@@ -300,8 +300,8 @@ TEST(RequestParser, TooLongIsSaidAsSoonAsItIsKnown) {
 }
 
 TEST(RequestParser, WhatCannotBecomeARequestIsNotWaitedFor) {
-  for (const std::string start : {"GET /\r\n", "get", "\x16\x03\x01", "GET / HTTP/1.1\r\nHost\r\n",
-                                  "GET / HTTP/1.1\n", "GET / FTP"}) {
+  for (const std::string start :
+       {"get", "\x16\x03\x01", "GET / HTTP/1.1\r\nHost\r\n", "GET / HTTP/1.1\n", "GET / FTP"}) {
     EXPECT_EQ(Parse(start).error_status, 400) << start;
   }
 }

@@ -48,22 +48,6 @@ void Oracle::TooLate(TimerId id, bool already_firing) {
   if (!already_firing && !known.settled) Fail(Name(id) + " was answered `fired` or `dead` alive");
 }
 
-void Oracle::NotFound(TimerId id) {
-  if (live_.contains(id) && id > floor_asked_) Fail("I1: " + Name(id) + " is alive and not found");
-}
-
-void Oracle::Seen(const TimerView& view) {
-  const bool lives = live_.contains(view.id) && view.id > floor_asked_;
-  const bool seen_alive = IsAlive(view.state) || view.state == TimerState::kFiring;
-  if (lives && !seen_alive) Fail(Name(view.id) + " is alive and shown as ended");
-  const auto known = timers_.find(view.id);
-  if (known == timers_.end() || !seen_alive) return;
-  if (known->second.cancelled) Fail(Name(view.id) + " is shown alive after its cancel");
-  if (known->second.firing && view.state != TimerState::kFiring) {
-    Fail(Name(view.id) + " is firing and not shown so");
-  }
-}
-
 void Oracle::Applied(const Completion& done) {
   if (done.timer) {
     live_[done.id] = KeyOf(*done.timer);
@@ -99,10 +83,10 @@ void Oracle::Recovered(std::map<TimerId, Key> live, const std::map<TimerId, Time
     if (id > floor_asked_ && !all.contains(id))
       Fail("I1: " + Name(id) + " was durable and is lost");
   }
-  for (auto& [id, known] : timers_) {
+  // Settled by a group whose outcome was unknown, if not before.
+  for (const auto& [id, state] : all) timers_[id].settled |= !live.contains(id);
+  for (const auto& [id, known] : timers_) {
     if (live.contains(id)) continue;
-    // Settled by a group whose outcome was unknown.
-    if (all.contains(id)) known.settled = true;
     if (known.acknowledged && !known.settled && id > floor_asked_) {
       Fail("I1: " + Name(id) + " was acknowledged and is lost");
     }
@@ -120,7 +104,7 @@ void Oracle::Started(const Delivery& delivery, WallMs now) {
   if (now < delivery.timer->due) Fail("I3: " + Name(id) + " started before it was due");
   if (now < delivery.timer->next_attempt) Fail("I3: " + Name(id) + " was retried early");
   if (known.firing) Fail("I5: " + Name(id) + " started twice at once");
-  if (known.succeeded) Fail("I5: " + Name(id) + " started again after a 2xx");
+  if (known.succeeded_this_life) Fail("I5: " + Name(id) + " started again after a 2xx");
   if (delivery.attempt < known.attempt) Fail("I6: " + Name(id) + " went back in its attempts");
   const bool repeated = delivery.attempt == known.attempt && known.attempt != 0;
   if (repeated && !known.crash_since_start && !known.uncharged) {
@@ -138,30 +122,16 @@ void Oracle::Ended(const Outcome& outcome) {
   known.uncharged =
       outcome.kind == OutcomeKind::kLocalFault || outcome.kind == OutcomeKind::kInterrupted;
   if (outcome.kind == OutcomeKind::kAnswered && outcome.status / 100 == 2) {
-    known.succeeded = true;
+    known.succeeded_this_life = true;
   }
 }
 
 void Oracle::Crashed() {
   for (auto& [id, known] : timers_) {
     known.firing = false;
-    known.succeeded = false;
+    known.succeeded_this_life = false;
     known.crash_since_start = true;
   }
-}
-
-void Oracle::Stopped() {
-  for (const auto& [id, known] : timers_) {
-    if (known.firing) Fail("the stop left " + Name(id) + " under way");
-  }
-}
-
-std::optional<WallMs> Oracle::NextDeadline() const {
-  std::optional<WallMs> next;
-  for (const auto& [id, key] : live_) {
-    if (id > floor_asked_ && (!next || key.at < *next)) next = key.at;
-  }
-  return next;
 }
 
 void Oracle::Finished() {
