@@ -20,6 +20,9 @@ enum class Bug {
   kOutcomeNotDurable,         // a slot is freed when the outcome is queued, and its op is not sent
   kSetInsteadOfCount,         // unfinished ops are a set of ids, not a count per id
   kHorizonInfiniteOnSkipped,  // a page whose rows were all skipped counts as the end
+  kWakeForgotten,             // wake_at does not count the next page in
+  kWrongClockFires,           // a clock that cannot be right is believed
+  kUpkeepDuringStop,          // a stop goes on loading pages and marking
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit

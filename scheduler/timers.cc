@@ -22,7 +22,8 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
       last_seen_(start.last_seen),
       now_(now),
       last_tick_(now),
-      clock_sane_(options_.accept_clock || Believable(now, start.last_seen)),
+      clock_sane_(options_.accept_clock || Believable(now, start.last_seen) ||
+                  Planted(Bug::kWrongClockFires)),
       marked_low_(start.low),
       next_mark_(now),
       window_(options_.window_bytes, start.low),
@@ -186,7 +187,7 @@ void Timers::Tick(WallMs now) {
     StartStaged();
   }
   // Neither is of use to the stop, and it would wait for them.
-  if (stopping_) return;
+  if (stopping_ && !Planted(Bug::kUpkeepDuringStop)) return;
   QueueLoad(now);
   QueueUpkeep(now);
 }
@@ -276,7 +277,8 @@ Ready Timers::TakeReady() {
 std::optional<WallMs> Timers::WakeAt() const {
   if (freeing_) return now_;
   if (stopping_ || failed_) return std::nullopt;
-  std::optional<WallMs> wake = window_.NextLoadAt(admission_.staged_bytes());
+  std::optional<WallMs> wake;
+  if (!Planted(Bug::kWakeForgotten)) wake = window_.NextLoadAt(admission_.staged_bytes());
   if (!first_page_loaded() || !clock_sane_) return wake;
   const auto sooner = [&wake](WallMs at) { wake = wake ? std::min(*wake, at) : at; };
   const TimerHeap& heap = window_.heap();

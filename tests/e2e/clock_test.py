@@ -13,9 +13,9 @@ class WrongClock(Case):
     def prepare(self, ahead_s):
         """A store with an overdue timer that last saw the clock `ahead_s` after now."""
         d = self.daemon().start()
-        timer = d.set(self.r.url(), delay="300ms")
+        timer = d.set(self.r.url(), delay="1s")
         far = d.set(FAR, hours=1)
-        overdue = time.time() + 0.4
+        overdue = time.time() + 1.1
         d.end(15)
         self.mark(d, ahead_s)
         poll(lambda: time.time() > overdue, "the timer is overdue")

@@ -110,16 +110,28 @@ class Checker(unittest.TestCase):
         self.found("I4")
 
     def test_a_wiped_one_may_be_gone_and_not_fired(self):
-        self.events.append({"what": "wiped", "t": 5.0, "id": 3})
+        self.events.append({"what": "wiped", "t": 5.0, "id": 3, "run": 2})
         self.assertEqual(check(self.events, [], 1), [])
 
     def test_a_wiped_one_that_came_back(self):
-        self.events.append({"what": "wiped", "t": 5.0, "id": 2})
+        self.events.append({"what": "wiped", "t": 5.0, "id": 2, "run": 2})
         self.timers = self.timers[1:]
         self.found("I4")
 
+    def test_a_wiped_one_whose_attempt_was_under_way(self):
+        self.events.append({"what": "wiped", "t": 2.65, "id": 2, "run": 2})
+        self.assertEqual(check(self.events, self.timers[2:], 1), [])
+
     def test_a_wiped_one_that_fired(self):
-        self.events.append({"what": "wiped", "t": 2.65, "id": 2})
+        for t, run in ((2.1, 2), (2.65, 1)):  # long after; after a crash
+            self.setUp()
+            self.events.append({"what": "wiped", "t": t, "id": 2, "run": run})
+            self.timers = self.timers[2:]
+            self.found("I4")
+
+    def test_a_wiped_one_that_was_retried(self):
+        self.events.append({"what": "wiped", "t": 2.5, "id": 2, "run": 2})
+        self.arrival(t=2.8, key="b", id=2, attempt=3, webhook_id="s-2", due=101.2, status=500)
         self.timers = self.timers[2:]
         self.found("I4")
 

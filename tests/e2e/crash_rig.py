@@ -233,7 +233,8 @@ class Rig:
         answer = self.daemon.request("DELETE", "/timers")
         if answer.status != 200:
             raise AssertionError(f"DELETE /timers: {answer.status} {answer.body!r}")
-        self.log.add("wiped", id=last)
+        self.receiver.drain()
+        self.log.add("wiped", id=last, run=self.run)
         for client in self.clients:
             client.go.set()
         self.up.set()

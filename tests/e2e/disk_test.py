@@ -150,7 +150,7 @@ class FailingSync(Case):
     It counts the calls of each thread by itself; opening the store takes far fewer than 60.
     """
 
-    DELAY_S = 0.2  # before the failing call returns, so that all earlier answers are out
+    DELAY_S = 0.5  # before the failing call returns, so that all earlier answers are out
 
     def setUp(self):
         super().setUp()

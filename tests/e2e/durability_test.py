@@ -52,7 +52,7 @@ class Kill(Case):
     def test_a_cancel_survives_a_kill(self):
         r = self.receiver()
         d = self.daemon().start()
-        timer, fence = d.set(r.url(), delay="300ms"), d.set(r.url(), delay="400ms")
+        timer, fence = d.set(r.url(), delay="1500ms"), d.set(r.url(), delay="1600ms")
         self.assertEqual(d.request("DELETE", f"/timers/{timer}").status, 200)
         d.restart()
         d.wait_state(fence, "delivered")

@@ -1,7 +1,6 @@
 #include "tests/sim/oracle.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/limits.h"
 
@@ -13,20 +12,21 @@ void Oracle::Fail(const std::string& what) {
   if (!violation_) violation_ = what;
 }
 
-void Oracle::SetAcknowledged(TimerId id, const std::string& idempotency_key, WallMs now) {
+void Oracle::SetAcknowledged(TimerId id, const std::string& idempotency_key, WallMs asked,
+                             WallMs latest) {
   Known& known = timers_[id];
   known.acknowledged = true;
   if (!live_.contains(id) && !known.settled && id > floor_) {
     Fail("I7: " + Name(id) + " was acknowledged and is not durable");
   }
   if (idempotency_key.empty()) return;
-  const auto [first, fresh] = first_by_key_.try_emplace(idempotency_key, id, now);
+  const auto [first, fresh] = first_by_key_.try_emplace(idempotency_key, id, asked);
   if (fresh || first->second.first == id) return;
   // Around the end of the 24 hours, and after clock steps, either answer is right.
-  if (std::llabs(now - first->second.second) < kIdempotencyKeepMs - kHourMs) {
+  if (latest - first->second.second < kIdempotencyKeepMs - kHourMs) {
     Fail("two timers for one idempotency key: " + Name(first->second.first) + " and " + Name(id));
   }
-  first->second = {id, now};
+  first->second = {id, asked};
 }
 
 void Oracle::CancelAcknowledged(TimerId id) {
@@ -46,6 +46,22 @@ void Oracle::TooLate(TimerId id, bool already_firing) {
   const Known& known = timers_[id];
   if (already_firing && !known.firing) Fail(Name(id) + " was answered `already_firing` at rest");
   if (!already_firing && !known.settled) Fail(Name(id) + " was answered `fired` or `dead` alive");
+}
+
+void Oracle::NotFound(TimerId id) {
+  if (live_.contains(id) && id > floor_asked_) Fail("I1: " + Name(id) + " is alive and not found");
+}
+
+void Oracle::Seen(const TimerView& view) {
+  const bool lives = live_.contains(view.id) && view.id > floor_asked_;
+  const bool seen_alive = IsAlive(view.state) || view.state == TimerState::kFiring;
+  if (lives && !seen_alive) Fail(Name(view.id) + " is alive and shown as ended");
+  const auto known = timers_.find(view.id);
+  if (known == timers_.end() || !seen_alive) return;
+  if (known->second.cancelled) Fail(Name(view.id) + " is shown alive after its cancel");
+  if (known->second.firing && view.state != TimerState::kFiring) {
+    Fail(Name(view.id) + " is firing and not shown so");
+  }
 }
 
 void Oracle::Applied(const Completion& done) {
@@ -104,7 +120,7 @@ void Oracle::Started(const Delivery& delivery, WallMs now) {
   if (now < delivery.timer->due) Fail("I3: " + Name(id) + " started before it was due");
   if (now < delivery.timer->next_attempt) Fail("I3: " + Name(id) + " was retried early");
   if (known.firing) Fail("I5: " + Name(id) + " started twice at once");
-  if (known.succeeded_this_life) Fail("I5: " + Name(id) + " started again after a 2xx");
+  if (known.succeeded) Fail("I5: " + Name(id) + " started again after a 2xx");
   if (delivery.attempt < known.attempt) Fail("I6: " + Name(id) + " went back in its attempts");
   const bool repeated = delivery.attempt == known.attempt && known.attempt != 0;
   if (repeated && !known.crash_since_start && !known.uncharged) {
@@ -122,16 +138,30 @@ void Oracle::Ended(const Outcome& outcome) {
   known.uncharged =
       outcome.kind == OutcomeKind::kLocalFault || outcome.kind == OutcomeKind::kInterrupted;
   if (outcome.kind == OutcomeKind::kAnswered && outcome.status / 100 == 2) {
-    known.succeeded_this_life = true;
+    known.succeeded = true;
   }
 }
 
 void Oracle::Crashed() {
   for (auto& [id, known] : timers_) {
     known.firing = false;
-    known.succeeded_this_life = false;
+    known.succeeded = false;
     known.crash_since_start = true;
   }
+}
+
+void Oracle::Stopped() {
+  for (const auto& [id, known] : timers_) {
+    if (known.firing) Fail("the stop left " + Name(id) + " under way");
+  }
+}
+
+std::optional<WallMs> Oracle::NextDeadline() const {
+  std::optional<WallMs> next;
+  for (const auto& [id, key] : live_) {
+    if (id > floor_asked_ && (!next || key.at < *next)) next = key.at;
+  }
+  return next;
 }
 
 void Oracle::Finished() {

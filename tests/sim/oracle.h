@@ -9,19 +9,23 @@
 
 #include "base/delivery.h"
 #include "base/op.h"
+#include "base/query.h"
 #include "base/time.h"
 
 namespace belfry::sim {
 
 class Oracle {
  public:
-  // What a client learned.
-  void SetAcknowledged(TimerId id, const std::string& idempotency_key, WallMs now);
+  // What a client learned. `asked` is when, `latest` the greatest time there was: after a clock
+  // step back the key may have been forgotten when it was that late.
+  void SetAcknowledged(TimerId id, const std::string& idempotency_key, WallMs asked, WallMs latest);
   void CancelAcknowledged(TimerId id);
   void CancelAllAcknowledged(TimerId last_id);
   // Asked, not yet acknowledged: from here on none of them starts.
   void CancelAllAsked(TimerId last_id);
   void TooLate(TimerId id, bool already_firing);
+  void NotFound(TimerId id);
+  void Seen(const TimerView& view);
 
   // What the store did, in order, when it was synced.
   void Applied(const Completion& done);
@@ -34,6 +38,8 @@ class Oracle {
   void Started(const Delivery& delivery, WallMs now);
   void Ended(const Outcome& outcome);
   void Crashed();
+  // A stop in order: what was under way has ended, and nothing of it is forgotten.
+  void Stopped();
 
   // At the end, after everything was given time: nothing may be left alive.
   void Finished();
@@ -41,18 +47,20 @@ class Oracle {
   void Fail(const std::string& what);
   [[nodiscard]] const std::optional<std::string>& violation() const { return violation_; }
   [[nodiscard]] const std::map<TimerId, Key>& live() const { return live_; }
+  // The earliest deadline that must be kept.
+  [[nodiscard]] std::optional<WallMs> NextDeadline() const;
   [[nodiscard]] uint64_t deliveries() const { return deliveries_; }
 
  private:
   struct Known {
-    bool acknowledged = false;         // 201 was answered
-    bool cancelled = false;            // `cancelled` was answered
-    bool settled = false;              // a terminal state is durable
-    bool firing = false;               // an attempt is under way in this life of the daemon
-    bool succeeded_this_life = false;  // a 2xx was handed to this life of the daemon
-    bool crash_since_start = false;    // a crash came after the last start
-    bool uncharged = false;            // the last attempt was not charged
-    uint32_t attempt = 0;              // the last number sent
+    bool acknowledged = false;       // 201 was answered
+    bool cancelled = false;          // `cancelled` was answered
+    bool settled = false;            // a terminal state is durable
+    bool firing = false;             // an attempt is under way in this life of the daemon
+    bool succeeded = false;          // a 2xx was handed to the daemon, and no crash came after it
+    bool crash_since_start = false;  // a crash came after the last start
+    bool uncharged = false;          // the last attempt was not charged
+    uint32_t attempt = 0;            // the last number sent
     WallMs due;
   };
 

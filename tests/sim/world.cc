@@ -21,7 +21,7 @@ World::World(uint64_t seed, bool verbose)
   options_.window_bytes = 600 + Random(8) * 600;
   options_.max_in_flight = 1 + Random(4);
   options_.per_target_in_flight = 1 + Random(3);
-  options_.retention_ms = 7 * kDayMs;
+  options_.retention_ms = OneIn(2) ? 7 * kDayMs : kMinuteMs;
   options_.jitter_seed = seed;
   options_.retry.max_attempts = 3;
   options_.retry.schedule_ms = {kSecondMs, 5 * kSecondMs};
@@ -64,11 +64,13 @@ void World::Step() {
       break;
     default:
       if (OneIn(6)) Crash();
+      if (OneIn(8)) Stop();
       if (OneIn(4))
         targets_[Random(kTargets)] = static_cast<Target>(Random(uint64_t(Target::kCount)));
   }
   Pump();
   Check();
+  if (OneIn(2)) CheckWake();
 }
 
 // --- clients -------------------------------------------------------------------------------------
@@ -101,7 +103,7 @@ void World::SetOne() {
     key = "k" + std::to_string(Random(5));
     body = OneIn(5) ? "other" : "same";
   }
-  const ReplyToken token = Expect({Ask::kSet, 0, body == "same" ? key : "", 0});
+  const ReplyToken token = Expect({Ask::kSet, 0, body == "same" ? key : "", now_});
   Note("set key=" + key + " due=" + FormatRfc3339(timer->due));
   timers_->Set(token, std::move(timer), key, body, now_);
 }
@@ -109,28 +111,28 @@ void World::SetOne() {
 void World::CancelOne() {
   const TimerId id = Random(last_id_ + 3);
   const TenantId tenant = OneIn(8) ? kLocalTenant + 1 : kLocalTenant;
-  const ReplyToken token = Expect({Ask::kCancel, tenant == kLocalTenant ? id : 0, "", 0});
+  const ReplyToken token = Expect({Ask::kCancel, tenant == kLocalTenant ? id : 0, "", {}});
   Note("cancel " + std::to_string(id) + " by " + std::to_string(tenant));
   timers_->Cancel(token, tenant, id, now_);
 }
 
 void World::CancelAll() {
   Note("cancel all");
-  timers_->CancelAll(Expect({Ask::kCancelAll, 0, "", 0}), kLocalTenant, now_);
+  timers_->CancelAll(Expect({Ask::kCancelAll, 0, "", {}}), kLocalTenant, now_);
 }
 
 void World::ReadOne() {
   switch (Random(3)) {
     case 0: {
       const TimerId id = Random(last_id_ + 2);
-      timers_->Find(Expect({Ask::kFind, id, "", 0}), {kLocalTenant, id, OneIn(2)});
+      timers_->Find(Expect({Ask::kFind, id, "", {}}), {kLocalTenant, id, OneIn(2)});
       return;
     }
     case 1:
-      return timers_->List(Expect({Ask::kList, 0, "", 0}),
+      return timers_->List(Expect({Ask::kList, 0, "", {}}),
                            {kLocalTenant, 0, 1 + static_cast<int>(Random(20)), {}});
     default:
-      timers_->Count(Expect({Ask::kCount, 0, "", 0}), {kLocalTenant, {}});
+      timers_->Count(Expect({Ask::kCount, 0, "", {}}), {kLocalTenant, {}});
   }
 }
 
@@ -141,13 +143,35 @@ ReplyToken World::Expect(Request request) {
 
 // --- what goes on in the world -------------------------------------------------------------------
 
+void World::SetClock(WallMs now) {
+  now_ = now;
+  latest_ = std::max(latest_, now);
+  clock_sane_ |= ClockBelievable();
+}
+
+void World::HealClock() { SetClock(now_ + -std::exchange(clock_wrong_ms_, 0)); }
+
+// A wrong clock that was believed (by a new store) and stored makes the right one look wrong.
+void World::AcceptClock() {
+  options_.accept_clock = true;
+  Crash();
+}
+
+bool World::ClockBelievable() const {
+  if (last_seen_.ms == 0 || options_.accept_clock) return true;
+  return now_ >= last_seen_ + -kClockBackMaxMs && now_ <= last_seen_ + kClockAheadMaxMs;
+}
+
 void World::ClockStep() {
   const int64_t before = now_.ms;
-  if (OneIn(25)) {
-    constexpr int64_t kJumps[] = {-kHourMs, -10 * kSecondMs, -kSecondMs, kMinuteMs, kHourMs};
-    now_ = now_ + kJumps[Random(std::size(kJumps))];
+  if (clock_wrong_ms_ != 0 && OneIn(4)) {
+    HealClock();
+  } else if (OneIn(25)) {
+    constexpr int64_t kJumps[] = {-kHourMs,  -10 * kSecondMs, -kSecondMs,
+                                  kMinuteMs, kHourMs,         25 * kHourMs};
+    SetClock(now_ + kJumps[Random(std::size(kJumps))]);
   } else {
-    now_ = now_ + static_cast<int64_t>(Random(OneIn(3) ? 5000 : 300));
+    SetClock(now_ + static_cast<int64_t>(Random(OneIn(3) ? 5000 : 300)));
   }
   Note("clock " + std::to_string(now_.ms - before) + " -> " + FormatRfc3339(now_));
   timers_->Tick(now_);
@@ -210,6 +234,7 @@ void World::DeliveryStep() {
   flying_.erase(flight);
   const Outcome outcome = OutcomeOf(id, target);
   Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status));
+  if (outcome.kind == OutcomeKind::kLocalFault) last_local_fault_ = now_;
   oracle_.Ended(outcome);
   timers_->DeliveryDone(outcome, now_);
 }
@@ -253,8 +278,61 @@ void World::Crash() {
   flying_.clear();
   waiting_.clear();
   queries_.clear();
-  if (OneIn(3)) now_ = now_ + static_cast<int64_t>(Random(20'000));
+  if (OneIn(3)) SetClock(now_ + static_cast<int64_t>(Random(20'000)));
+  if (clock_wrong_ms_ == 0 && OneIn(8)) {
+    clock_wrong_ms_ = OneIn(2) ? -2 * kDayMs : 401 * kDayMs;
+    SetClock(now_ + clock_wrong_ms_);
+  }
   Open();
+}
+
+// In the order of daemon/loop.h: serve on and start nothing, cut off, settle. The next start finds
+// what the ops of the stop have made durable.
+void World::Stop() {
+  constexpr int kCutOff = 20;
+  constexpr int kRoundsMax = 400;
+  Note("stop");
+  Pump();
+  stopping_ = true;
+  timers_->StopStarting();
+  for (int round = 0;; ++round) {
+    timers_->Tick(now_);
+    Pump();
+    Check();
+    // A failed store ends it too: Crash() has started again.
+    if (!stopping_ || oracle_.violation()) return;
+    if (round > kCutOff && flying_.empty() && Quiet() && timers_->unfinished_ops() == 0) break;
+    if (round > kRoundsMax) return oracle_.Fail("the stop hangs");
+    if (round < kCutOff && OneIn(4)) ClientStep();
+    Pump();
+    if (round == kCutOff) InterruptAll();
+    StepOfStop(round);
+  }
+  if (!waiting_.empty()) return oracle_.Fail("the stop left a client without an answer");
+  oracle_.Stopped();
+  Open();
+}
+
+void World::StepOfStop(int round) {
+  switch (round % 3) {
+    case 0:
+      return StoreStep();
+    case 1:
+      return CompletionStep();
+    default:
+      DeliveryStep();
+  }
+}
+
+void World::InterruptAll() {
+  for (const auto& [id, url] : std::exchange(flying_, {})) {
+    Outcome outcome;
+    outcome.id = id;
+    outcome.kind = OutcomeKind::kInterrupted;
+    outcome.started = now_;
+    oracle_.Ended(outcome);
+    timers_->DeliveryDone(outcome, now_);
+  }
 }
 
 template <typename T>
@@ -285,6 +363,11 @@ void World::Open() {
   oracle_.Recovered(std::move(live), states, floor);
   timers_ = std::make_unique<Timers>(
       options_, TimersStart{state.last_id, state.low, state.last_seen, state.floors}, now_);
+  stopping_ = false;
+  last_local_fault_ = {};
+  last_seen_ = state.last_seen;
+  clock_sane_ = ClockBelievable();
+  if (timers_->clock_sane() != clock_sane_) oracle_.Fail("the clock was misjudged at a start");
   timers_->Tick(now_);
   CheckCounts();
 }
@@ -300,10 +383,13 @@ std::map<TimerId, TimerState> World::StoredStates() {
   }
 }
 
-void World::Pump() {
-  for (int round = 0; round < 100; ++round) {
+bool World::Pump() {
+  for (int round = 0;; ++round) {
     Ready ready = timers_->TakeReady();
+    wake_at_ = ready.wake_at;
     for (Op& op : ready.ops) {
+      const bool upkeep = op.what.index() >= kOpKind<LoadOp>;
+      if (stopping_ && upkeep) oracle_.Fail("the stop is made to wait for upkeep");
       if (const auto* floor = std::get_if<FloorOp>(&op.what)) {
         oracle_.CancelAllAsked(floor->last_id);
         waiting_.at(op.token).id = floor->last_id;
@@ -313,12 +399,14 @@ void World::Pump() {
     for (const Delivery& delivery : ready.deliveries) {
       Note("deliver " + std::to_string(delivery.timer->id) + " attempt " +
            std::to_string(delivery.attempt));
+      if (stopping_) oracle_.Fail("a delivery started during the stop");
+      if (!clock_sane_) oracle_.Fail("I3: a delivery started by a clock that cannot be right");
       oracle_.Started(delivery, now_);
       flying_[delivery.timer->id] = delivery.timer->url;
     }
     for (Query& query : ready.queries) queries_.push_back(std::move(query));
     for (const Reply& reply : ready.replies) CheckReply(reply);
-    if (ready.replies.empty() && ready.deliveries.empty() && ready.ops.empty()) return;
+    if (ready.replies.empty() && ready.deliveries.empty() && ready.ops.empty()) return round > 0;
   }
 }
 
@@ -328,6 +416,8 @@ void World::Drain() {
   for (Target& target : targets_) target = Target::kHealthy;
   if (OneIn(2)) Crash();
   for (int round = 0; round < kDrainRounds && !oracle_.violation(); ++round) {
+    if (clock_wrong_ms_ != 0) HealClock();
+    if (!clock_sane_) AcceptClock();
     while (!at_store_.empty() && !oracle_.violation()) StoreStep();
     while (!completed_.empty()) CompletionStep();
     while (!queries_.empty()) {
@@ -339,6 +429,7 @@ void World::Drain() {
     timers_->Tick(now_);
     Pump();
     Check();
+    CheckWake();
     if (oracle_.live().empty() && timers_->unfinished_ops() == 0 && flying_.empty()) break;
     if (idle && at_store_.empty()) AdvanceToNextKey();
   }
@@ -349,9 +440,7 @@ void World::Drain() {
 
 // On to the next deadline there is, or by a little: a page may have to come in first.
 void World::AdvanceToNextKey() {
-  WallMs next = now_ + kMinuteMs;
-  for (const auto& [id, key] : oracle_.live()) next = std::min(next, key.at);
-  now_ = std::max(now_ + 60, next);
+  SetClock(std::max(now_ + 60, oracle_.NextDeadline().value_or(now_)));
 }
 
 // --- checks --------------------------------------------------------------------------------------
@@ -362,6 +451,28 @@ void World::Check() {
   if (const auto wrong = TimersInspector(*timers_).Violation(oracle_.live())) oracle_.Fail(*wrong);
   if (timers_->in_flight() > options_.max_in_flight)
     oracle_.Fail("I5: more in flight than allowed");
+}
+
+bool World::Quiet() const { return at_store_.empty() && completed_.empty() && queries_.empty(); }
+
+// What the loop relies on: when nothing else comes, wake_at is early enough for the next deadline;
+// and it wakes only to do something, or the loop would spin.
+void World::CheckWake() {
+  constexpr int kTurns = 3;
+  if (oracle_.violation()) return;
+  bool progress = false;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    timers_->Tick(now_);
+    progress |= Pump();
+  }
+  if (!progress && wake_at_ && *wake_at_ <= now_) return oracle_.Fail("the loop spins");
+  const std::optional<WallMs> next = oracle_.NextDeadline();
+  if (!next || !Quiet() || !flying_.empty() || !clock_sane_) return;
+  const WallMs latest =
+      std::max({*next, now_ + kLoadIntervalMs, last_local_fault_ + kLocalFaultPauseMs});
+  if (!wake_at_ || *wake_at_ > latest) {
+    oracle_.Fail("I2: nothing wakes the loop for the deadline at " + FormatRfc3339(*next));
+  }
 }
 
 void World::CheckCounts() {
@@ -396,6 +507,8 @@ void World::CheckReply(const Reply& reply) {
       return CheckSet(request, reply);
     case Ask::kCancel:
       return CheckCancel(request, reply);
+    case Ask::kFind:
+      return CheckFind(request, reply);
     case Ask::kCancelAll:
       if (std::holds_alternative<AllGoneReply>(reply.what))
         oracle_.CancelAllAcknowledged(request.id);
@@ -410,7 +523,12 @@ void World::CheckSet(const Request& request, const Reply& reply) {
   if (set == nullptr) return;
   last_id_ = std::max(last_id_, set->id);
   Note("201 " + std::to_string(set->id));
-  oracle_.SetAcknowledged(set->id, request.key, now_);
+  oracle_.SetAcknowledged(set->id, request.key, request.asked, latest_);
+}
+
+void World::CheckFind(const Request& request, const Reply& reply) {
+  if (std::holds_alternative<NotFoundReply>(reply.what)) oracle_.NotFound(request.id);
+  if (const auto* view = std::get_if<TimerView>(&reply.what)) oracle_.Seen(*view);
 }
 
 void World::CheckCancel(const Request& request, const Reply& reply) {
@@ -423,6 +541,7 @@ void World::CheckCancel(const Request& request, const Reply& reply) {
     Note("cancelled " + std::to_string(request.id));
     return oracle_.CancelAcknowledged(request.id);
   }
+  if (std::holds_alternative<NotFoundReply>(reply.what)) return oracle_.NotFound(request.id);
   if (const auto* late = std::get_if<TooLateReply>(&reply.what)) {
     oracle_.TooLate(request.id, late->why == TooLateReply::Why::kAlreadyFiring);
   }

@@ -37,9 +37,9 @@ class World {
   enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList };
   struct Request {
     Ask ask;
-    TimerId id = 0;    // Cancel, Find; the floor of CancelAll
-    std::string key;   // Set
-    size_t state = 0;  // Count
+    TimerId id = 0;   // Cancel, Find; the floor of CancelAll
+    std::string key;  // Set
+    WallMs asked{};   // Set
   };
 
   void Step();
@@ -53,15 +53,20 @@ class World {
   void CompletionStep();
   void DeliveryStep();
   void Crash();
+  void Stop();  // SIGTERM, then the next start
+  void StepOfStop(int round);
+  void InterruptAll();
   void Open();
-  void Pump();   // take Ready, start deliveries, answer clients
+  bool Pump();   // take Ready, start deliveries, answer clients; true: there was something
   void Drain();  // heal everything and let it end
   void AdvanceToNextKey();
   void Check();
+  void CheckWake();
   void CheckCounts();
   void CheckReply(const Reply& reply);
   void CheckSet(const Request& request, const Reply& reply);
   void CheckCancel(const Request& request, const Reply& reply);
+  void CheckFind(const Request& request, const Reply& reply);
   void AnswerQuery(const Query& query);
   [[nodiscard]] std::map<TimerId, TimerState> StoredStates();
   template <typename T>
@@ -72,12 +77,24 @@ class World {
   uint64_t Random(uint64_t below);
   bool OneIn(uint64_t n) { return Random(n) == 0; }
   void Note(const std::string& line);
+  void SetClock(WallMs now);
+  void HealClock();
+  void AcceptClock();
+  [[nodiscard]] bool ClockBelievable() const;
+  [[nodiscard]] bool Quiet() const;  // the store and the pool have nothing to hand back
 
   uint64_t seed_;
   bool verbose_;
   std::mt19937_64 random_;
   int step_ = 0;
   WallMs now_{1'000'000'000'000};
+  WallMs latest_ = now_;        // the greatest now_ so far
+  int64_t clock_wrong_ms_ = 0;  // how far off the clock was set at a crash
+  WallMs last_seen_;            // as stored at the last start; 0 in a new store
+  bool clock_sane_ = true;      // it was near to that, then or since
+  WallMs last_local_fault_;
+  bool stopping_ = false;
+  std::optional<WallMs> wake_at_;  // as of the last Ready
   TimersOptions options_;
   std::shared_ptr<MemoryDisk> disk_;
   std::unique_ptr<Ledger> store_;
