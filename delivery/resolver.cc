@@ -1,10 +1,12 @@
 #include "delivery/resolver.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <mutex>
+#include <string_view>
 
 #include "base/limits.h"
 
@@ -37,6 +39,17 @@ std::pair<std::vector<IpAddress>, int64_t> Read(const ares_addrinfo* info) {
     ttl_ms = std::min(ttl_ms, n->ai_ttl * kSecondMs);
   }
   return {std::move(addresses), std::max(ttl_ms, kDnsTtlMsMin)};
+}
+
+// RFC 6761, 6.3: these are loopback, and nobody is asked.
+bool IsLocalhost(std::string_view name) {
+  return name == "localhost" || name.ends_with(".localhost");
+}
+
+LookupAnswer Loopback() {
+  IpAddress v6{.v6 = true};
+  v6.bytes[15] = 1;
+  return {LookupResult::kFound, {Ipv4(INADDR_LOOPBACK), v6}};
 }
 
 }  // namespace
@@ -137,6 +150,7 @@ void Resolver::ReopenIfChanged() {
 
 std::optional<LookupAnswer> Resolver::Lookup(const std::string& name, int64_t timeout_ms,
                                              Ticket* ticket) {
+  if (IsLocalhost(name)) return Loopback();
   if (const LookupAnswer* kept = Kept(name)) return *kept;
   if (!queries_.contains(name)) {
     if (queries_.size() >= kDnsQueriesMax) return LookupAnswer{LookupResult::kBusy, {}};
@@ -169,7 +183,8 @@ void Resolver::Ask(const std::string& name) {
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  // For /etc/hosts this answers before it returns.
+  hints.ai_flags = ARES_AI_ENVHOSTS;
+  // For the hosts file this answers before it returns.
   ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &OnAnswer, borrowed);
   Process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }

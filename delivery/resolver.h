@@ -1,6 +1,9 @@
-// resolver.h - names to addresses, by c-ares on the libuv loop. /etc/hosts first, then DNS.
+// resolver.h - names to addresses, by c-ares on the libuv loop. The hosts file first, then DNS.
 //
-// Loop thread only. A look-up never blocks the loop (but for reading /etc/hosts, a small file).
+// Loop thread only. A look-up never blocks the loop (but for reading the hosts file, a small one:
+// /etc/hosts, or what the environment calls CARES_HOSTS). `localhost` is loopback whatever they
+// say.
+//
 // Rules:
 // (1) One query in flight per name; who asks meanwhile waits for the same answer.
 // (2) Answers are kept between kDnsTtlMsMin and kDnsTtlMsMax, as their TTL says; failures for

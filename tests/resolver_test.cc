@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+
 #include "base/limits.h"
 #include "delivery/curl_sender.h"
 #include "tests/support/receiver_dns.h"
 #include "tests/support/receiver_http.h"
 #include "tests/support/receiver_rig.h"
+#include "tests/support/store_temp_dir.h"
 
 namespace belfry {
 namespace {
@@ -64,13 +68,28 @@ TEST(Resolver, ANameThatDoesNotExistFails) {
   }
 }
 
-TEST(Resolver, TheHostsFileComesFirst) {
+TEST(Resolver, LocalhostIsLoopbackAndNobodyIsAsked) {
   ResolverRig rig;
-  Resolver::Ticket ticket = 0;
-  const auto answer = rig.resolver->Lookup("localhost", kResolveTimeoutMs, &ticket);
-  ASSERT_TRUE(answer.has_value());  // without a question to anybody
-  EXPECT_EQ(answer->result, LookupResult::kFound);
-  EXPECT_EQ(rig.dns.questions("localhost"), 0);
+  for (const char* name : {"localhost", "a.localhost"}) {
+    EXPECT_EQ(rig.Addresses(name), (Set{"127.0.0.1", "::1"})) << name;
+    EXPECT_EQ(rig.dns.questions(name), 0) << name;
+  }
+  rig.dns.Answer("notlocalhost", {"192.0.2.1"});
+  EXPECT_EQ(rig.Addresses("notlocalhost"), Set{"192.0.2.1"});
+}
+
+TEST(Resolver, TheHostsFileComesFirst) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/hosts";
+  std::ofstream(path) << "192.0.2.7 named.test\n";
+  setenv("CARES_HOSTS", path.c_str(), 1);
+  ResolverRig rig;
+  rig.dns.Answer("named.test", {"192.0.2.8"});
+  rig.dns.Answer("other.test", {"192.0.2.9"});
+  EXPECT_EQ(rig.Addresses("named.test"), Set{"192.0.2.7"});
+  EXPECT_EQ(rig.dns.questions("named.test"), 0);
+  EXPECT_EQ(rig.Addresses("other.test"), Set{"192.0.2.9"});
+  unsetenv("CARES_HOSTS");
 }
 
 TEST(Resolver, OneQuestionServesAllWhoWait) {
