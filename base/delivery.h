@@ -26,9 +26,16 @@ enum class OutcomeKind {
   kInterrupted,  // cut off by our own stop: no attempt is charged
 };
 
+// What a local fault is about, and so what waits for it to pass.
+enum class FaultScope {
+  kTarget,  // this destination: its ports are used up, its name cannot be asked for now
+  kHost,    // all of them: no descriptors, no memory, no certificates
+};
+
 struct Outcome {
   TimerId id = 0;
   OutcomeKind kind = OutcomeKind::kFailed;
+  FaultScope fault_scope = FaultScope::kHost;  // of kLocalFault
   int32_t status = 0;
   std::string error;  // short word, "" for kAnswered; never a resolved address
   WallMs started;

@@ -65,8 +65,9 @@ constexpr size_t kLoadRowsMax = 4096;  // rows examined by one Load
 constexpr size_t kLoadBytesMax = 1024 * 1024;
 constexpr int64_t kLoadIntervalMs = 50;  // unless the horizon is near
 constexpr int64_t kHorizonNearMs = 60 * kSecondMs;
-constexpr size_t kDuePerTickMax = 256;     // timers popped in one loop turn
-constexpr size_t kStagedMax = 10'000;      // due, waiting for a slot of their target
+constexpr size_t kDuePerTickMax = 256;  // timers popped in one loop turn
+constexpr size_t kStagedMax = 10'000;   // due, waiting for a slot of their target
+constexpr size_t kWindowShare = 4;      // of the window's bytes: what is staged, what is in flight
 constexpr size_t kSetsQueuedMax = 16'384;  // sets on their way to disk; beyond: 503
 constexpr size_t kSetsQueuedBytesMax = 64 * 1024 * 1024;
 constexpr size_t kQueriesQueuedMax = 1024;  // reads waiting in the pool; beyond: 503
@@ -75,12 +76,15 @@ constexpr int64_t kMarkIntervalMs = kSecondMs;  // how often `low` may be raised
 constexpr int64_t kClockBackMaxMs = kDayMs;     // started further back than this: refuse to fire
 constexpr int64_t kClockAheadMaxMs = 400 * kDayMs;
 constexpr int64_t kSleepMaxMs = kSecondMs;  // the loop looks at the clock at least this often
-constexpr int64_t kLocalFaultPauseMs = kSecondMs;  // nothing starts, no attempt was charged
+constexpr int64_t kLocalFaultPauseMs = kSecondMs;     // nothing starts, no attempt was charged
+constexpr int64_t kLocalFaultDelayMsMax = kMinuteMs;  // of a timer whose faults repeat
 constexpr int64_t kRetentionIntervalMs = kMinuteMs;
-constexpr size_t kRetentionRowsMax = 4096;  // rows removed by one step
+constexpr size_t kRetentionRowsMax = 4096;     // rows removed by one step
+constexpr int64_t kRetentionHeldMs = kHourMs;  // after a clock step forward nothing is forgotten
 
 // The store.
 constexpr int64_t kDurableIntervalMs = kSecondMs;
+constexpr int64_t kCommitStallMs = 2 * kSecondMs;  // waiting longer than that is not ready
 constexpr uint64_t kAcceptLossIdJump = uint64_t{1} << 20;
 
 // Delivery.

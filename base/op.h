@@ -20,6 +20,7 @@ struct PutOp {
   TimerPtr timer;
   std::string idempotency_key;  // "": none
   std::string request_body;     // what a repeat must equal; only with a key
+  bool look_up_only = false;    // nothing new is stored: there is no space. Only with a key
 };
 
 // The timer at `key` ended: `timer` has its terminal state, `finished`, attempts. Leaves `due` for
@@ -81,6 +82,7 @@ enum class OpResult {
   kDone,       // Put stored, Settle settled, Retry moved, Floor/Mark/Load/Retain done
   kReplayed,   // Put: this idempotency key stored `first_id` before; nothing stored now
   kMismatch,   // Put: the idempotency key was used with another body; nothing stored
+  kUnknown,    // Put that only looks up: the key was not used; nothing stored
   kCancelled,  // EraseById: cancelled now, or it was already
   kFired,      // EraseById: too late, delivered
   kDead,       // EraseById: too late, dead
@@ -102,7 +104,9 @@ struct Completion {
   TimerId id = 0;  // of the op's timer; 0 for Floor, Load, Mark, Retain
   OpResult result = OpResult::kDone;
   TimerId first_id = 0;  // kReplayed
+  TimerId floor = 0;     // Floor: its last_id
   TimerPtr timer;        // the record as stored, if the timer is alive after this op; else null
+  TimerPtr ended;        // Settle, done: the record as stored
   LoadedPage page;       // Load
   size_t removed = 0;    // Retain: terminal timers forgotten
   bool more = false;     // Retain: the step was full, the next one goes on

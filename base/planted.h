@@ -23,6 +23,7 @@ enum class Bug {
   kWakeForgotten,             // wake_at does not count the next page in
   kWrongClockFires,           // a clock that cannot be right is believed
   kUpkeepDuringStop,          // a stop goes on loading pages and marking
+  kStagedUncounted,           // what left the heap does not count against the window
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit

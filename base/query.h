@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -41,8 +42,9 @@ struct CountQuery {
 struct Query {
   ReplyToken token = 0;
   std::variant<FindQuery, ListQuery, CountQuery> what;
-  // Sorted ids with an attempt under way when the query was asked: the overlay for state filters.
-  std::vector<TimerId> firing;
+  // Sorted ids with an attempt under way when the query was asked: the overlay for states. Null:
+  // none.
+  std::shared_ptr<const std::vector<TimerId>> firing;
 };
 
 // One timer as a read sees it. `timer` is null for the short view.

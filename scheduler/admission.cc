@@ -50,21 +50,40 @@ void Admission::Free(const std::string& name) {
 }
 
 TimerPtr Admission::Remove(TimerId id) {
+  std::string target;
+  TimerPtr timer = TakeOut(id, &target);
+  if (timer) ForgetEmptied({target});
+  return timer;
+}
+
+TimerPtr Admission::TakeOut(TimerId id, std::string* target) {
   const auto found = staged_.find(id);
   if (found == staged_.end()) return nullptr;
-  const Place place = std::move(found->second);
+  const Key key = found->second.key;
+  *target = std::move(found->second.target);
   staged_.erase(found);
-  Target& target = *targets_.at(place.target);
-  const auto waiting = target.waiting.find(place.key);
-  TimerPtr timer = std::move(waiting->second);
-  target.waiting.erase(waiting);
+  auto& waiting = targets_.at(*target)->waiting;
+  const auto place = waiting.find(key);
+  TimerPtr timer = std::move(place->second);
+  waiting.erase(place);
   staged_bytes_ -= MemoryBytes(*timer);
-  if (target.waiting.empty() && target.runnable) {
-    std::erase(runnable_, place.target);
-    target.runnable = false;
-  }
-  Forget(place.target);
   return timer;
+}
+
+// One pass over the turns, however many targets lost their last timer.
+void Admission::ForgetEmptied(const std::vector<std::string>& targets) {
+  bool turns_change = false;
+  for (const std::string& name : targets) {
+    Target& target = *targets_.at(name);
+    if (!target.waiting.empty() || !target.runnable) continue;
+    target.runnable = false;
+    turns_change = true;
+  }
+  if (turns_change) {
+    std::erase_if(runnable_,
+                  [this](const std::string& name) { return !targets_.at(name)->runnable; });
+  }
+  for (const std::string& name : targets) Forget(name);
 }
 
 const Timer* Admission::Find(TimerId id) const {
@@ -78,7 +97,7 @@ void Admission::DropIf(const std::function<bool(const Timer&)>& drop) {
   for (const auto& [id, place] : staged_) {
     if (drop(*Find(id))) dropped.push_back(id);
   }
-  for (const TimerId id : dropped) Remove(id);
+  TakeAll(dropped);
 }
 
 std::vector<TimerPtr> Admission::TakeLaterThan(WallMs now) {
@@ -86,8 +105,16 @@ std::vector<TimerPtr> Admission::TakeLaterThan(WallMs now) {
   for (const auto& [id, place] : staged_) {
     if (place.key.at > now) later.push_back(id);
   }
+  return TakeAll(later);
+}
+
+std::vector<TimerPtr> Admission::TakeAll(const std::vector<TimerId>& ids) {
   std::vector<TimerPtr> taken;
-  for (const TimerId id : later) taken.push_back(Remove(id));
+  std::vector<std::string> targets;
+  for (const TimerId id : ids) {
+    taken.push_back(TakeOut(id, &targets.emplace_back()));
+  }
+  ForgetEmptied(targets);
   return taken;
 }
 
@@ -100,6 +127,7 @@ void Admission::MakeRunnable(const std::string& name, Target& target) {
 
 void Admission::Forget(const std::string& name) {
   const auto found = targets_.find(name);
+  if (found == targets_.end()) return;
   const Target& target = *found->second;
   if (target.in_flight == 0 && target.waiting.empty()) targets_.erase(found);
 }

@@ -57,6 +57,10 @@ class Admission {
     Key key;
   };
 
+  // Takes the timer out and leaves its target, empty perhaps, where it is.
+  TimerPtr TakeOut(TimerId id, std::string* target);
+  std::vector<TimerPtr> TakeAll(const std::vector<TimerId>& ids);
+  void ForgetEmptied(const std::vector<std::string>& targets);
   void MakeRunnable(const std::string& name, Target& target);
   void Forget(const std::string& name);
 

@@ -23,6 +23,19 @@ void Finish(Timer& timer, TimerState state, DeadReason reason, WallMs now) {
   timer.finished = now;
 }
 
+// Faults in a row share one entry, or they would push the attempts out of the history; each waits
+// twice as long as the one before.
+int64_t RecordLocalFault(Timer& timer, const Outcome& outcome) {
+  int64_t delay_ms = kLocalFaultPauseMs;
+  if (!timer.history.empty() && timer.history.back().error == outcome.error) {
+    const int64_t waited_ms = outcome.started - timer.history.back().at;
+    delay_ms = std::clamp(2 * waited_ms, kLocalFaultPauseMs, kLocalFaultDelayMsMax);
+    timer.history.pop_back();
+  }
+  Record(timer, outcome);
+  return delay_ms;
+}
+
 // Never before the asked-for due: the clock may have stepped back since the attempt started.
 WallMs Later(const Timer& timer, WallMs now, int64_t delay_ms) {
   return std::clamp(now + delay_ms, timer.due, kWallMax);
@@ -36,12 +49,12 @@ bool Delivered(const Outcome& o) {
 
 void ApplyOutcome(Timer& timer, const Outcome& outcome, const RetryPolicy& fallback,
                   uint64_t jitter_seed, WallMs now) {
-  Record(timer, outcome);
-  if (outcome.kind == OutcomeKind::kInterrupted) return;
   if (outcome.kind == OutcomeKind::kLocalFault) {
-    timer.next_attempt = Later(timer, now, kLocalFaultPauseMs);
+    timer.next_attempt = Later(timer, now, RecordLocalFault(timer, outcome));
     return;
   }
+  Record(timer, outcome);
+  if (outcome.kind == OutcomeKind::kInterrupted) return;
   ++timer.attempts;
   const RetryPolicy& policy = timer.retry ? *timer.retry : fallback;
   if (Delivered(outcome)) {

@@ -1,6 +1,7 @@
 #include "scheduler/timer_heap.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/planted.h"
@@ -57,44 +58,47 @@ const Timer* TimerHeap::Find(TimerId id) const {
 
 Key TimerHeap::DropLatest(size_t keep_bytes) {
   if (bytes_ <= keep_bytes || entries_.size() <= 1) return kKeyMax;
-  std::vector<Entry> entries = std::move(entries_);
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return Before(a.key, b.key); });
-  size_t kept = 0;
-  size_t kept_bytes = 0;
-  while (kept < entries.size()) {
-    kept_bytes += slots_[entries[kept].slot].bytes;
-    if (kept_bytes > keep_bytes && kept > 0) break;
-    ++kept;
+  size_t kept = entries_.size();
+  size_t kept_bytes = bytes_;
+  // A guess by the average size, then a little less until it fits: no order is needed within.
+  while (kept > 1 && kept_bytes > keep_bytes) {
+    const size_t guess =
+        static_cast<size_t>(static_cast<double>(kept) * static_cast<double>(keep_bytes) /
+                            static_cast<double>(kept_bytes));
+    const size_t before = std::exchange(kept, std::clamp<size_t>(guess, 1, kept - 1));
+    const auto first = entries_.begin();
+    std::nth_element(first, first + static_cast<int64_t>(kept),
+                     first + static_cast<int64_t>(before),
+                     [](const Entry& a, const Entry& b) { return Before(a.key, b.key); });
+    for (size_t i = kept; i < before; ++i) kept_bytes -= slots_[entries_[i].slot].bytes;
   }
-  const Key first_dropped = kept < entries.size() ? entries[kept].key : kKeyMax;
-  for (size_t i = kept; i < entries.size(); ++i) FreeSlot(entries[i].slot);
-  entries.resize(kept);
-  Rebuild(std::move(entries));
+  const Key first_dropped = entries_[kept].key;
+  for (size_t i = kept; i < entries_.size(); ++i) {
+    set_aside_.push_back(FreeSlot(entries_[i].slot));
+  }
+  entries_.resize(kept);
+  Heapify();
   return first_dropped;
 }
 
 void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
-  std::vector<Entry> kept;
-  const auto dropped = [&](const Entry& entry) { return drop(*slots_[entry.slot].timer); };
-  if (set_aside_.empty() && std::all_of(entries_.begin(), entries_.end(), dropped)) {
-    set_aside_.swap(slots_);
+  const auto dropped = std::partition(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return !drop(*slots_[entry.slot].timer);
+  });
+  if (dropped == entries_.begin()) {
+    for (const Entry& entry : entries_) set_aside_.push_back(std::move(slots_[entry.slot].timer));
     entries_.clear();
+    slots_.clear();
     free_slots_.clear();
     slot_of_.clear();
     bytes_ = 0;
     return;
   }
-  for (const Entry& entry : entries_) {
-    if (dropped(entry)) {
-      FreeSlot(entry.slot);
-    } else {
-      kept.push_back(entry);
-    }
+  for (auto entry = dropped; entry != entries_.end(); ++entry) {
+    set_aside_.push_back(FreeSlot(entry->slot));
   }
-  std::sort(kept.begin(), kept.end(),
-            [](const Entry& a, const Entry& b) { return Before(a.key, b.key); });
-  Rebuild(std::move(kept));
+  entries_.erase(dropped, entries_.end());
+  Heapify();
 }
 
 bool TimerHeap::FreeSome() {
@@ -167,10 +171,11 @@ TimerPtr TimerHeap::TakeAt(uint32_t position) {
   return FreeSlot(slot);
 }
 
-// A sorted array is a valid heap, so nothing is sifted.
-void TimerHeap::Rebuild(std::vector<Entry> kept) {
-  entries_ = std::move(kept);
+void TimerHeap::Heapify() {
   for (uint32_t i = 0; i < entries_.size(); ++i) slots_[entries_[i].slot].position = i;
+  if (entries_.size() <= 1) return;
+  const auto last_parent = static_cast<uint32_t>((entries_.size() - 2) / kArity);
+  for (uint32_t i = last_parent + 1; i-- > 0;) SiftDown(i, entries_[i]);
 }
 
 TimerPtr TimerHeap::FreeSlot(uint32_t slot) {

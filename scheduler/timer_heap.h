@@ -33,11 +33,13 @@ class TimerHeap {
   // Borrowed until the next change; null when it is not here.
   [[nodiscard]] const Timer* Find(TimerId id) const;
 
+  // What is dropped is set aside, and its memory freed by FreeSome: hundreds of thousands must not
+  // hold up the loop.
+  //
   // Drops the latest timers until at most `keep_bytes` are held, but never the earliest one.
   // Returns the smallest key dropped, or kKeyMax when nothing was.
   Key DropLatest(size_t keep_bytes);
-  // Drops every timer for which `drop` says so. When that is all of them they are set aside, and
-  // their memory is freed by FreeSome: hundreds of thousands must not hold up the loop.
+  // Drops every timer for which `drop` says so.
   void DropIf(const std::function<bool(const Timer&)>& drop);
   // Frees some of what was set aside; false when nothing was left to free.
   bool FreeSome();
@@ -60,14 +62,14 @@ class TimerHeap {
   void SiftUp(uint32_t position, Entry entry);
   void SiftDown(uint32_t position, Entry entry);
   TimerPtr TakeAt(uint32_t position);
-  void Rebuild(std::vector<Entry> kept);
+  void Heapify();
   TimerPtr FreeSlot(uint32_t slot);
 
   std::vector<Entry> entries_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   absl::flat_hash_map<TimerId, uint32_t> slot_of_;
-  std::vector<Slot> set_aside_;
+  std::vector<TimerPtr> set_aside_;
   size_t bytes_ = 0;
 };
 

@@ -29,6 +29,9 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
       window_(options_.window_bytes, start.low),
       admission_(options_.max_in_flight, options_.per_target_in_flight) {
   for (const auto& [tenant, floor] : start.floors) floors_[tenant] = floor;
+  durable_floors_ = floors_;
+  // Down for long, or a clock that is wrong: what retention takes does not come back.
+  if (last_seen_.ms != 0 && now - last_seen_ >= kDayMs) HoldRetention(now);
 }
 
 // --- what came back ------------------------------------------------------------------------------
@@ -37,7 +40,7 @@ void Timers::Complete(std::vector<Completion> done, WallMs now) {
   now_ = now;
   if (failed_) return;
   for (Completion& completion : done) CompleteOne(std::move(completion));
-  window_.Trim(admission_.staged_bytes());
+  window_.Trim(OutsideBytes());
 }
 
 void Timers::CompleteOne(Completion done) {
@@ -59,6 +62,7 @@ void Timers::CompleteOne(Completion done) {
       FreeFlight(done.id);
       return Rearm(std::move(done.timer));
     case kOpKind<FloorOp>:
+      durable_floors_[done.tenant] = std::max(durable_floors_[done.tenant], done.floor);
       return Answer(done.token, AllGoneReply{});
     case kOpKind<LoadOp>:
       return window_.TakePage(std::move(done.page), [this](TimerPtr& t) { return Claims(t); });
@@ -77,6 +81,8 @@ void Timers::CompleteSet(Completion& done) {
   switch (done.result) {
     case OpResult::kMismatch:
       return Answer(done.token, Refusal::kIdempotencyMismatch);
+    case OpResult::kUnknown:
+      return Answer(done.token, Refusal::kNoSpace);
     case OpResult::kReplayed:
       return Answer(done.token, SetReply{done.first_id});
     default:
@@ -111,6 +117,8 @@ void Timers::FreeFlight(TimerId id) {
   const auto flight = flights_.find(id);
   CHECK(flight != flights_.end() && !flight->second.timer);
   admission_.Free(flight->second.target);
+  flight_bytes_ -= flight->second.bytes;
+  firing_ = nullptr;
   flights_.erase(flight);
 }
 
@@ -153,7 +161,9 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
     outcome.kind = OutcomeKind::kInterrupted;
   }
   ApplyOutcome(*timer, outcome, options_.retry, options_.jitter_seed, now);
-  if (outcome.kind == OutcomeKind::kLocalFault) starts_resume_ = now + kLocalFaultPauseMs;
+  if (outcome.kind == OutcomeKind::kLocalFault && outcome.fault_scope == FaultScope::kHost) {
+    starts_resume_ = now + kLocalFaultPauseMs;
+  }
   const WallMs least = std::min(flight.key.at, timer->next_attempt);
   const Unfinished::Entry entry{0, outcome.id, least, false, 0};
   if (Planted(Bug::kOutcomeNotDurable)) return FreeFlight(outcome.id);
@@ -179,6 +189,7 @@ void Timers::Tick(WallMs now) {
   if (failed_) return;
   freeing_ = window_.heap().FreeSome();
   if (now < last_tick_) Unstage(now);
+  if (now - last_tick_ >= kMinuteMs) HoldRetention(now);
   last_tick_ = now;
   if (!clock_sane_) clock_sane_ = Believable(now, last_seen_);
   if (MayFire(now)) {
@@ -199,7 +210,7 @@ bool Timers::MayFire(WallMs now) const {
 void Timers::StageDue(WallMs now) {
   TimerHeap& heap = window_.heap();
   for (size_t popped = 0; popped < kDuePerTickMax; ++popped) {
-    if (heap.empty() || heap.top().at > now || admission_.staged() >= kStagedMax) return;
+    if (heap.empty() || heap.top().at > now || !RoomToStage()) return;
     admission_.Stage(heap.Pop());
   }
 }
@@ -211,18 +222,33 @@ void Timers::Unstage(WallMs now) {
 }
 
 void Timers::StartStaged() {
-  while (TimerPtr timer = admission_.Next()) {
+  while (RoomToStart()) {
+    TimerPtr timer = admission_.Next();
+    if (!timer) return;
     const Timer* borrowed = timer.get();
+    const size_t bytes = MemoryBytes(*borrowed);
     const auto [flight, fresh] = flights_.try_emplace(
         borrowed->id, Flight{std::move(timer), std::string(TargetOf(*borrowed)), KeyOf(*borrowed),
-                             borrowed->tenant});
+                             borrowed->tenant, bytes});
     CHECK(fresh);
+    flight_bytes_ += bytes;
+    firing_ = nullptr;
     ready_.deliveries.push_back({borrowed, borrowed->attempts + 1});
   }
 }
 
+bool Timers::RoomToStage() const {
+  if (admission_.staged() == 0 || Planted(Bug::kStagedUncounted)) return true;
+  return admission_.staged() < kStagedMax &&
+         admission_.staged_bytes() < options_.window_bytes / kWindowShare;
+}
+
+bool Timers::RoomToStart() const {
+  return flights_.empty() || flight_bytes_ < options_.window_bytes / kWindowShare;
+}
+
 void Timers::QueueLoad(WallMs now) {
-  if (const auto load = window_.NextLoad(admission_.staged_bytes(), now)) {
+  if (const auto load = window_.NextLoad(OutsideBytes(), now)) {
     Enqueue({0, *load}, {});
   }
 }
@@ -243,12 +269,17 @@ void Timers::QueueUpkeep(WallMs now) {
     marked_low_ = low;
   }
   if (mark.low.ms != 0 || mark.last_seen.ms != 0) Enqueue({0, mark}, {});
-  if (now >= next_retain_ && !retain_outstanding_) {
+  // A clock that stepped back must not hold it off.
+  const bool retain_due = now >= next_retain_ || now + kRetentionHeldMs < next_retain_;
+  if (retain_due && !retain_outstanding_) {
     next_retain_ = now + kRetentionIntervalMs;
     retain_outstanding_ = true;
     Enqueue({0, RetainOp{now + -options_.retention_ms, now}}, {});
   }
 }
+
+// After a clock step forward: it may be the wrong one, and soon be set right.
+void Timers::HoldRetention(WallMs now) { next_retain_ = now + kRetentionHeldMs; }
 
 // No live timer, in memory, on disk or on its way there, has a smaller key time.
 WallMs Timers::LeastLive(WallMs now) const {
@@ -278,12 +309,12 @@ std::optional<WallMs> Timers::WakeAt() const {
   if (freeing_) return now_;
   if (stopping_ || failed_) return std::nullopt;
   std::optional<WallMs> wake;
-  if (!Planted(Bug::kWakeForgotten)) wake = window_.NextLoadAt(admission_.staged_bytes());
+  if (!Planted(Bug::kWakeForgotten)) wake = window_.NextLoadAt(OutsideBytes());
   if (!first_page_loaded() || !clock_sane_) return wake;
   const auto sooner = [&wake](WallMs at) { wake = wake ? std::min(*wake, at) : at; };
   const TimerHeap& heap = window_.heap();
-  if (admission_.CanStart()) sooner(std::max(now_, starts_resume_));
-  if (!heap.empty() && admission_.staged() < kStagedMax) {
+  if (admission_.CanStart() && RoomToStart()) sooner(std::max(now_, starts_resume_));
+  if (!heap.empty() && RoomToStage()) {
     sooner(std::max(heap.top().at, starts_resume_));
   }
   if (low_may_rise_) sooner(next_mark_);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -95,9 +96,8 @@ class Timers {
   [[nodiscard]] size_t in_flight() const { return flights_.size(); }
   // Queued or at the store.
   [[nodiscard]] size_t unfinished_ops() const { return unfinished_.size(); }
-  [[nodiscard]] size_t window_bytes() const {
-    return window_.heap().bytes() + admission_.staged_bytes();
-  }
+  // Of the timers in memory, those in flight until their outcome is durable included.
+  [[nodiscard]] size_t window_bytes() const { return window_.heap().bytes() + OutsideBytes(); }
   // Ticks that looked at the heap; the watchdog wants it to advance.
   [[nodiscard]] uint64_t due_scans() const { return due_scans_; }
 
@@ -110,8 +110,14 @@ class Timers {
     std::string target;
     Key key;
     TenantId tenant;
+    size_t bytes;
   };
 
+  [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
+  [[nodiscard]] bool RoomToStage() const;
+  [[nodiscard]] bool RoomToStart() const;
+  [[nodiscard]] std::shared_ptr<const std::vector<TimerId>> Firing();
+  [[nodiscard]] TimerId DurableFloor(TenantId tenant) const;
   [[nodiscard]] bool Exists(TenantId tenant, TimerId id) const;
   [[nodiscard]] const Timer* InMemory(TimerId id) const;
   [[nodiscard]] bool MayFire(WallMs now) const;
@@ -134,6 +140,7 @@ class Timers {
   void StartStaged();
   void QueueLoad(WallMs now);
   void QueueUpkeep(WallMs now);
+  void HoldRetention(WallMs now);
 
   TimersOptions options_;
   TimerId last_id_;
@@ -158,8 +165,11 @@ class Timers {
   Admission admission_;
   Unfinished unfinished_;
   absl::flat_hash_map<TimerId, Flight> flights_;
+  std::shared_ptr<const std::vector<TimerId>> firing_;  // the ids of flights_; null: not made yet
+  size_t flight_bytes_ = 0;
   absl::flat_hash_map<TimerId, TimerPtr> held_;
   absl::flat_hash_map<TenantId, TimerId> floors_;
+  absl::flat_hash_map<TenantId, TimerId> durable_floors_;
   absl::flat_hash_set<std::string> idempotency_in_progress_;
   std::deque<std::string> set_keys_;  // of the unfinished sets, in order; "" without a key
   Ready ready_;

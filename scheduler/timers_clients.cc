@@ -16,7 +16,10 @@ std::string InProgressKey(TenantId tenant, const std::string& idempotency_key) {
 void Timers::Set(ReplyToken token, TimerPtr timer, std::string idempotency_key,
                  std::string request_body, WallMs now) {
   const size_t bytes = MemoryBytes(*timer) + request_body.size();
-  if (const auto refusal = WhyNoSet(bytes)) return Answer(token, *refusal);
+  const auto refusal = WhyNoSet(bytes);
+  // A full disk must not keep a client from learning what its first request did.
+  const bool look_up_only = refusal == Refusal::kNoSpace && !idempotency_key.empty();
+  if (refusal && !look_up_only) return Answer(token, *refusal);
   std::string in_progress;
   if (!idempotency_key.empty()) {
     in_progress = InProgressKey(timer->tenant, idempotency_key);
@@ -24,12 +27,18 @@ void Timers::Set(ReplyToken token, TimerPtr timer, std::string idempotency_key,
       return Answer(token, Refusal::kIdempotencyInProgress);
     }
   }
+  timer->created_at = now;
+  set_keys_.push_back(std::move(in_progress));
+  if (look_up_only) {
+    const Unfinished::Entry entry{token, 0, kKeyMax.at, true, bytes};
+    return Enqueue(
+        {token, PutOp{std::move(timer), std::move(idempotency_key), std::move(request_body), true}},
+        entry);
+  }
   timer->id = ++last_id_;
   timer->state = TimerState::kPending;
-  timer->created_at = now;
   timer->due = std::max(timer->due, now);
   timer->next_attempt = timer->due;
-  set_keys_.push_back(std::move(in_progress));
 
   if (Planted(Bug::kArmBeforeCommit)) window_.Arm(std::make_unique<Timer>(*timer));
   if (Planted(Bug::kAnswerBeforeCommit)) {
@@ -43,9 +52,9 @@ void Timers::Set(ReplyToken token, TimerPtr timer, std::string idempotency_key,
 
 std::optional<Refusal> Timers::WhyNoSet(size_t bytes) const {
   if (failed_) return Refusal::kStopping;
-  if (no_space_) return Refusal::kNoSpace;
   if (unfinished_.sets() >= kSetsQueuedMax) return Refusal::kOverloaded;
   if (unfinished_.set_bytes() + bytes > kSetsQueuedBytesMax) return Refusal::kOverloaded;
+  if (no_space_) return Refusal::kNoSpace;
   return std::nullopt;
 }
 
@@ -81,6 +90,11 @@ void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs) {
 }
 
 void Timers::Find(ReplyToken token, const FindQuery& query) {
+  if (query.id > last_id_) return Answer(token, NotFoundReply{});
+  // While a floor is on its way to the disk, the store knows what holds.
+  if (!Exists(query.tenant, query.id) && query.id > DurableFloor(query.tenant)) {
+    return Ask(token, query);
+  }
   if (!Exists(query.tenant, query.id)) return Answer(token, NotFoundReply{});
   const auto flight = flights_.find(query.id);
   const bool firing = flight != flights_.end() && flight->second.timer;
@@ -98,12 +112,20 @@ void Timers::Count(ReplyToken token, const CountQuery& query) { Ask(token, query
 void Timers::Ask(ReplyToken token, decltype(Query::what) what) {
   if (queries_ >= kQueriesQueuedMax) return Answer(token, Refusal::kOverloaded);
   ++queries_;
-  Query query{token, std::move(what), {}};
-  if (!std::holds_alternative<FindQuery>(query.what)) {
-    for (const auto& [id, flight] : flights_) query.firing.push_back(id);
-    std::sort(query.firing.begin(), query.firing.end());
-  }
+  Query query{token, std::move(what), nullptr};
+  if (!std::holds_alternative<FindQuery>(query.what)) query.firing = Firing();
   ready_.queries.push_back(std::move(query));
+}
+
+// Made once for all who ask between two changes.
+std::shared_ptr<const std::vector<TimerId>> Timers::Firing() {
+  if (firing_ || flights_.empty()) return firing_;
+  auto ids = std::make_shared<std::vector<TimerId>>();
+  ids->reserve(flights_.size());
+  for (const auto& [id, flight] : flights_) ids->push_back(id);
+  std::sort(ids->begin(), ids->end());
+  firing_ = std::move(ids);
+  return firing_;
 }
 
 void Timers::QueryDone(QueryResult result) {
@@ -125,6 +147,11 @@ bool Timers::Exists(TenantId tenant, TimerId id) const {
   if (id == 0 || id > last_id_) return false;
   const auto floor = floors_.find(tenant);
   return floor == floors_.end() || id > floor->second;
+}
+
+TimerId Timers::DurableFloor(TenantId tenant) const {
+  const auto floor = durable_floors_.find(tenant);
+  return floor == durable_floors_.end() ? 0 : floor->second;
 }
 
 // A copy in memory that no unfinished op is about to change.

@@ -29,18 +29,18 @@ void Window::TakePage(LoadedPage page, const std::function<bool(TimerPtr&)>& cla
   load_below_ = bytes_max_ / 2;
 }
 
-void Window::Trim(size_t staged_bytes) {
-  if (heap_.bytes() + staged_bytes <= bytes_max_) return;
+void Window::Trim(size_t outside_bytes) {
+  if (heap_.bytes() + outside_bytes <= bytes_max_) return;
   const size_t keep = bytes_max_ - bytes_max_ / 4;
-  const Key dropped = heap_.DropLatest(keep > staged_bytes ? keep - staged_bytes : 0);
+  const Key dropped = heap_.DropLatest(keep > outside_bytes ? keep - outside_bytes : 0);
   if (dropped == kKeyMax) return;
   horizon_ = JustBelow(dropped);
   ++generation_;
-  load_below_ = std::min(load_below_, heap_.bytes() + staged_bytes);
+  load_below_ = std::min(load_below_, heap_.bytes());
 }
 
-std::optional<LoadOp> Window::NextLoad(size_t staged_bytes, WallMs now) {
-  if (!RunsLow(staged_bytes)) return std::nullopt;
+std::optional<LoadOp> Window::NextLoad(size_t outside_bytes, WallMs now) {
+  if (!RunsLow(outside_bytes)) return std::nullopt;
   const bool far = horizon_.at - now >= kHorizonNearMs;
   // A clock that stepped back must not hold the next Load off.
   const bool recent = last_load_ && now >= *last_load_ && now - *last_load_ < kLoadIntervalMs;
@@ -50,14 +50,17 @@ std::optional<LoadOp> Window::NextLoad(size_t staged_bytes, WallMs now) {
   return LoadOp{generation_, horizon_, kLoadRowsMax, std::min(kLoadBytesMax, bytes_max_ / 4)};
 }
 
-std::optional<WallMs> Window::NextLoadAt(size_t staged_bytes) const {
-  if (!RunsLow(staged_bytes) || !last_load_) return std::nullopt;
+std::optional<WallMs> Window::NextLoadAt(size_t outside_bytes) const {
+  if (!RunsLow(outside_bytes) || !last_load_) return std::nullopt;
   return *last_load_ + kLoadIntervalMs;
 }
 
-bool Window::RunsLow(size_t staged_bytes) const {
+bool Window::RunsLow(size_t outside_bytes) const {
   if (load_outstanding_ || horizon_ == kKeyMax) return false;
-  return heap_.bytes() + staged_bytes < load_below_;
+  // However much is outside, a quarter is for what comes next: a target that hangs must not keep
+  // the timers of others on disk.
+  const size_t low = bytes_max_ / 2 - std::min(outside_bytes, bytes_max_ / 4);
+  return heap_.bytes() < std::min(load_below_, low);
 }
 
 }  // namespace belfry

@@ -6,6 +6,9 @@
 // the horizon is on disk only; the horizon is kKeyMax when everything is in memory. (3) The heap is
 // pulled back below its bound at every Trim, but never loses the earliest timer. (4) At most one
 // Load is outstanding; an eviction makes it stale.
+//
+// `outside_bytes` are timers that left the heap and count against the same bound: those staged and
+// those in flight. Their owner keeps each of the two below a quarter of it.
 #pragma once
 
 #include <cstdint>
@@ -35,22 +38,22 @@ class Window {
   // before an eviction is thrown away.
   void TakePage(LoadedPage page, const std::function<bool(TimerPtr&)>& claims);
 
-  // Drops the latest timers when the heap and `staged_bytes` exceed the bound.
-  void Trim(size_t staged_bytes);
+  // Drops the latest timers when the heap and `outside_bytes` exceed the bound.
+  void Trim(size_t outside_bytes);
 
-  // The Load to queue now, if the window runs low. `staged_bytes` counts as held.
-  [[nodiscard]] std::optional<LoadOp> NextLoad(size_t staged_bytes, WallMs now);
+  // The Load to queue now, if the window runs low.
+  [[nodiscard]] std::optional<LoadOp> NextLoad(size_t outside_bytes, WallMs now);
 
   // When NextLoad may have one, though it had none now; nullopt: not before something changes.
-  [[nodiscard]] std::optional<WallMs> NextLoadAt(size_t staged_bytes) const;
+  [[nodiscard]] std::optional<WallMs> NextLoadAt(size_t outside_bytes) const;
 
  private:
-  [[nodiscard]] bool RunsLow(size_t staged_bytes) const;
+  [[nodiscard]] bool RunsLow(size_t outside_bytes) const;
 
   TimerHeap heap_;
   size_t bytes_max_;
-  size_t
-      load_below_;  // bytes held; an eviction lowers it, so that it does not page in again at once
+  // Bytes in the heap; an eviction lowers it, so that it does not page in again at once.
+  size_t load_below_;
   Key horizon_;
   uint64_t generation_ = 0;
   bool load_outstanding_ = false;

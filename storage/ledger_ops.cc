@@ -30,6 +30,11 @@ void Name(Completion* done, TenantId tenant, TimerId id) {
 Status Ledger::Do(PutOp& op, Completion* done) {
   const Timer& timer = *op.timer;
   Name(done, timer.tenant, timer.id);
+  if (op.look_up_only) {
+    bool answered = false;
+    done->result = OpResult::kUnknown;
+    return LookUpOnce(op, done, &answered);
+  }
   if (!IsAlive(timer.state)) return Invalid(TimerText(timer.id) + " has ended before it was set");
   if (timer.id <= books_.last_id())
     return Invalid(TimerText(timer.id) + ": id was given out before");
@@ -54,6 +59,7 @@ Status Ledger::LookUpOnce(const PutOp& op, Completion* done, bool* answered) {
   if (!entry.ok()) return Corruption("idempotency key: " + entry.status().message());
   const WallMs now = op.timer->created_at;
   if (now - entry->created >= kIdempotencyKeepMs) {
+    if (op.look_up_only) return {};
     batch_.Delete(Cf::kOnce, OnceTimeKey(entry->created, op.timer->tenant, op.idempotency_key));
     return {};
   }
@@ -92,7 +98,9 @@ Status Ledger::Do(SettleOp& op, Completion* done) {
     return {};
   }
   if (!IsAt(**entry, op.key)) return Misplaced(timer.id, op.key, **entry);
-  return End(**entry, timer);
+  if (Status s = End(**entry, timer); !s.ok()) return s;
+  done->ended = std::move(op.timer);
+  return {};
 }
 
 Status Ledger::Do(RetryOp& op, Completion* done) {
@@ -155,6 +163,7 @@ Status Ledger::Erase(const EraseByIdOp& op, Completion* done) {
 
 Status Ledger::Do(FloorOp& op, Completion* done) {
   done->tenant = op.tenant;
+  done->floor = op.last_id;
   if (op.last_id < books_.last_id()) {
     return Invalid("floor " + std::to_string(op.last_id) + " is below an id given out, " +
                    std::to_string(books_.last_id()));

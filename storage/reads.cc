@@ -23,7 +23,7 @@ Result<uint64_t> MetaU64(const KvView& view, std::string_view key) {
 }
 
 bool IsFiring(const Query& query, TimerId id) {
-  return std::binary_search(query.firing.begin(), query.firing.end(), id);
+  return query.firing && std::binary_search(query.firing->begin(), query.firing->end(), id);
 }
 
 TimerView ViewOf(const Query& query, TimerId id, const IdEntry& entry) {
@@ -185,7 +185,8 @@ Result<uint64_t> CountByScan(const KvView& view, const Query& query, const Count
 Result<uint64_t> CountFiring(const KvView& view, const Query& query, TenantId tenant,
                              std::optional<TimerState> stored) {
   uint64_t firing = 0;
-  for (const TimerId id : query.firing) {
+  if (!query.firing) return firing;
+  for (const TimerId id : *query.firing) {
     const Result<std::optional<IdEntry>> entry = ReadEntry(view, tenant, id);
     if (!entry.ok()) return entry.status();
     if (!*entry || !IsAlive((*entry)->state)) continue;

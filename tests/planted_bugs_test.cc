@@ -65,6 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"WakeForgotten", Bug::kWakeForgotten},
                     Planting{"WrongClockFires", Bug::kWrongClockFires},
                     Planting{"UpkeepDuringStop", Bug::kUpkeepDuringStop},
+                    Planting{"StagedUncounted", Bug::kStagedUncounted},
                     Planting{"AcknowledgeBeforeSync", Bug::kAcknowledgeBeforeSync},
                     Planting{"RetryAsTwoBatches", Bug::kRetryAsTwoBatches},
                     Planting{"WatermarkNotLowered", Bug::kWatermarkNotLowered},

@@ -46,11 +46,12 @@ TEST_P(StoreReads, AShortViewHasNoRecordAndAFullOneHasAll) {
 
 TEST_P(StoreReads, WhatIsInFlightIsFiring) {
   Fill();
-  QueryResult result = rig_.Run({1, FindQuery{kLocalTenant, 2, true}, {2, 3}});
+  const auto firing = std::make_shared<const std::vector<TimerId>>(std::vector<TimerId>{2, 3});
+  QueryResult result = rig_.Run({1, FindQuery{kLocalTenant, 2, true}, firing});
   auto& view = std::get<std::optional<TimerView>>(result.what);
   EXPECT_EQ(view->state, TimerState::kFiring);
   EXPECT_EQ(view->timer->state, TimerState::kRetrying);
-  result = rig_.Run({1, FindQuery{kLocalTenant, 3, false}, {2, 3}});
+  result = rig_.Run({1, FindQuery{kLocalTenant, 3, false}, firing});
   EXPECT_EQ(std::get<std::optional<TimerView>>(result.what)->state, TimerState::kDelivered);
 }
 

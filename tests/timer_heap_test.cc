@@ -86,6 +86,27 @@ TEST(TimerHeap, DroppingSomeKeepsTheRest) {
   EXPECT_EQ(heap.top().id, 99u);
 }
 
+TEST(TimerHeap, DroppingFindsTheLatestWhateverTheirSizes) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 200; ++round) {
+    TimerHeap heap;
+    std::map<Key, size_t> model;
+    for (TimerId id = 1; id <= 60; ++id) {
+      TimerPtr timer = Make(id, int64_t(random() % 40));
+      timer->body.assign(random() % 10 == 0 ? 5000 : random() % 50, 'b');
+      model[KeyOf(*timer)] = MemoryBytes(*timer);
+      heap.Insert(std::move(timer));
+    }
+    const size_t keep_bytes = heap.bytes() * (random() % 100) / 100;
+    const Key dropped = heap.DropLatest(keep_bytes);
+    heap.CheckInvariants();
+    EXPECT_TRUE(heap.bytes() <= keep_bytes || heap.size() == 1);
+    for (const auto& [key, bytes] : model) EXPECT_EQ(heap.Find(key.id) != nullptr, key < dropped);
+    while (heap.FreeSome()) {
+    }
+  }
+}
+
 TEST(TimerHeap, BehavesAsASortedMap) {
   std::mt19937_64 random(7);
   TimerHeap heap;

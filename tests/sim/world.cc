@@ -234,7 +234,8 @@ void World::DeliveryStep() {
   flying_.erase(flight);
   const Outcome outcome = OutcomeOf(id, target);
   Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status));
-  if (outcome.kind == OutcomeKind::kLocalFault) last_local_fault_ = now_;
+  const bool of_host = outcome.fault_scope == FaultScope::kHost;
+  if (outcome.kind == OutcomeKind::kLocalFault && of_host) last_local_fault_ = now_;
   oracle_.Ended(outcome);
   timers_->DeliveryDone(outcome, now_);
 }
@@ -264,6 +265,7 @@ Outcome World::OutcomeOf(TimerId id, Target target) {
       break;
     default:
       o.kind = OneIn(4) ? OutcomeKind::kInterrupted : OutcomeKind::kLocalFault;
+      o.fault_scope = OneIn(2) ? FaultScope::kTarget : FaultScope::kHost;
   }
   return o;
 }
@@ -451,6 +453,12 @@ void World::Check() {
   if (const auto wrong = TimersInspector(*timers_).Violation(oracle_.live())) oracle_.Fail(*wrong);
   if (timers_->in_flight() > options_.max_in_flight)
     oracle_.Fail("I5: more in flight than allowed");
+  // One timer each may overshoot: in the heap, staged, and in flight.
+  constexpr size_t kTimerBytesMax = 1500;
+  if (timers_->window_bytes() > options_.window_bytes + 3 * kTimerBytesMax) {
+    oracle_.Fail("I8: " + std::to_string(timers_->window_bytes()) + " bytes in a window of " +
+                 std::to_string(options_.window_bytes));
+  }
 }
 
 bool World::Quiet() const { return at_store_.empty() && completed_.empty() && queries_.empty(); }

@@ -146,6 +146,9 @@ void ScriptRig::DoOutcome(const Words& words) {
     o.kind = OutcomeKind::kForbidden;
   } else if (how == "local-fault") {
     o.kind = OutcomeKind::kLocalFault;
+    o.error = "local fault";
+    const bool target = Option(words, "scope", "host") == "target";
+    o.fault_scope = target ? FaultScope::kTarget : FaultScope::kHost;
   } else if (how == "interrupted") {
     o.kind = OutcomeKind::kInterrupted;
   } else {
@@ -220,6 +223,7 @@ std::string ScriptRig::At(WallMs t) const {
 
 std::string ScriptRig::Describe(const Op& op) const {
   if (const auto* put = std::get_if<PutOp>(&op.what)) {
+    if (put->look_up_only) return "op look up";
     return "op put " + N(put->timer->id) + " due=" + At(put->timer->due);
   }
   if (const auto* settle = std::get_if<SettleOp>(&op.what)) {

@@ -72,12 +72,13 @@ std::optional<TimerView> StoreRig::Find(TimerId id, bool full, TenantId tenant) 
 TimerPage StoreRig::List(ListQuery list, std::vector<TimerId> firing) {
   if (list.tenant == 0) list.tenant = kLocalTenant;
   if (list.limit == 0) list.limit = kPageDefault;
-  QueryResult result = Run({1, list, std::move(firing)});
+  QueryResult result = Run({1, list, std::make_shared<std::vector<TimerId>>(std::move(firing))});
   return std::move(std::get<TimerPage>(result.what));
 }
 
 uint64_t StoreRig::Count(TimerFilter filter, std::vector<TimerId> firing, TenantId tenant) {
-  QueryResult result = Run({1, CountQuery{tenant, filter}, std::move(firing)});
+  QueryResult result = Run(
+      {1, CountQuery{tenant, filter}, std::make_shared<std::vector<TimerId>>(std::move(firing))});
   return std::get<uint64_t>(result.what);
 }
 
