@@ -14,6 +14,8 @@ namespace {
 // After this the answers of a stop, or of a failed store, are no longer waited for.
 constexpr int64_t kFlushTimeoutMs = 5 * kSecondMs;
 constexpr int64_t kFailedFlushTimeoutMs = 50;
+// For the last commits and the files of the store.
+constexpr int64_t kCloseTimeoutMs = 30 * kSecondMs;
 
 template <typename Handle>
 uv_handle_t* Base(Handle& handle) {
@@ -27,13 +29,14 @@ Loop::Loop(const Parts& parts, int64_t shutdown_timeout_ms)
   uv_loop_t* uv = parts_.uv;
   uv_prepare_init(uv, &turn_);
   uv_timer_init(uv, &wake_);
-  uv_timer_init(uv, &second_);
+  uv_timer_init(uv, &beat_);
   uv_signal_init(uv, &terminate_);
   uv_signal_init(uv, &interrupt_);
+  uv_signal_init(uv, &hang_up_);
   uv_async_init(uv, &completions_,
                 [](uv_async_t* h) { static_cast<Loop*>(h->data)->TakeCompletions(); });
-  turn_.data = wake_.data = second_.data = completions_.data = terminate_.data = interrupt_.data =
-      this;
+  turn_.data = wake_.data = beat_.data = completions_.data = this;
+  terminate_.data = interrupt_.data = hang_up_.data = this;
 }
 
 Loop::~Loop() = default;
@@ -41,10 +44,13 @@ Loop::~Loop() = default;
 int Loop::Run() {
   uv_prepare_start(&turn_, [](uv_prepare_t* h) { static_cast<Loop*>(h->data)->Turn(); });
   uv_timer_start(
-      &second_, [](uv_timer_t* h) { static_cast<Loop*>(h->data)->EverySecond(); }, 0, kSecondMs);
+      &beat_, [](uv_timer_t* h) { static_cast<Loop*>(h->data)->Beat(); }, 0,
+      static_cast<uint64_t>(BeatIntervalMs(parts_.notify)));
   const auto on_signal = [](uv_signal_t* h, int n) { static_cast<Loop*>(h->data)->Signal(n); };
   uv_signal_start(&terminate_, on_signal, SIGTERM);
   uv_signal_start(&interrupt_, on_signal, SIGINT);
+  uv_signal_start(
+      &hang_up_, [](uv_signal_t* h, int) { static_cast<Loop*>(h->data)->Reload(); }, SIGHUP);
   uv_run(parts_.uv, UV_RUN_DEFAULT);
   return exit_code_;
 }
@@ -58,6 +64,7 @@ void Loop::Turn() {
   Ready ready = parts_.timers.TakeReady();
   const std::optional<WallMs> wake_at = ready.wake_at;
   HandOver(std::move(ready));
+  WatchCommits();
   parts_.server.FlushWrites();
   AnnounceReady();
   AdvanceStop();
@@ -65,7 +72,6 @@ void Loop::Turn() {
 }
 
 void Loop::HandOver(Ready ready) {
-  for (const Op& op : ready.ops) LogDead(op);
   if (!ready.ops.empty()) parts_.commits.Submit(&ready.ops);
   for (const Delivery& delivery : ready.deliveries) parts_.sender.Start(delivery);
   for (Query& query : ready.queries) parts_.reads.Run(std::move(query));
@@ -83,6 +89,7 @@ void Loop::SleepUntil(std::optional<WallMs> wake_at, WallMs now) {
 void Loop::TakeCompletions() {
   std::vector<Completion> done;
   const Status status = parts_.commits.Take(&done);
+  for (const Completion& completion : done) LogIfDead(completion.ended.get());
   parts_.timers.Complete(std::move(done), parts_.clock.Wall());
   if (!status.ok()) Failed(status);
 }
@@ -95,16 +102,25 @@ void Loop::DeliveryDone(Outcome outcome) {
   parts_.timers.DeliveryDone(std::move(outcome), parts_.clock.Wall());
 }
 
+// Commits stand still when ops wait and none completes.
+void Loop::WatchCommits() {
+  const bool waiting = parts_.timers.unfinished_ops() > 0;
+  const uint64_t commits = parts_.commits.commits();
+  if (!waiting || !commits_awaited_ || commits != commits_seen_) {
+    commits_moved_ = parts_.clock.Mono();
+  }
+  commits_awaited_ = waiting;
+  commits_seen_ = commits;
+}
+
 void Loop::ClockStepped() { parts_.log.Warn("clock_set"); }
 
-void Loop::LogDead(const Op& op) {
-  const auto* settle = std::get_if<SettleOp>(&op.what);
-  if (settle == nullptr || settle->timer->state != TimerState::kDead) return;
-  const Timer& timer = *settle->timer;
-  parts_.log.Warn("timer_dead", {{"id", timer.id},
-                                 {"reason", ReasonName(timer.reason)},
-                                 {"target", TargetOf(timer)},
-                                 {"attempts", timer.attempts}});
+void Loop::LogIfDead(const Timer* ended) {
+  if (ended == nullptr || ended->state != TimerState::kDead) return;
+  parts_.log.Warn("timer_dead", {{"id", ended->id},
+                                 {"reason", ReasonName(ended->reason)},
+                                 {"target", TargetOf(*ended)},
+                                 {"attempts", ended->attempts}});
 }
 
 // --- readiness and health ------------------------------------------------------------------------
@@ -117,6 +133,10 @@ std::optional<std::string> Loop::WhyNotReady() const {
     return "the clock is more than a day before, or 400 days after, the time last seen: nothing "
            "fires; set the clock, or start with --accept-clock";
   }
+  if (commits_awaited_ && parts_.clock.Mono() - commits_moved_ > kCommitStallMs) {
+    return "commits stand still: the disk does not answer";
+  }
+  if (parts_.commits.below_min_free()) return "the disk is nearly full: nothing new is stored";
   return std::nullopt;
 }
 
@@ -129,7 +149,7 @@ void Loop::AnnounceReady() {
   Told(parts_.notify.SayReady(why ? *why : "serving"));
 }
 
-void Loop::EverySecond() { FeedWatchdog(); }
+void Loop::Beat() { FeedWatchdog(); }
 
 // Only while commits and the due scan advance: a loop that merely turns is not alive.
 void Loop::FeedWatchdog() {
@@ -150,6 +170,9 @@ void Loop::Told(const Status& status) {
   if (!status.ok()) parts_.log.Warn("notify_failed", {{"why", status.message()}});
 }
 
+// Nothing that is read again exists yet; the signal must not end the process.
+void Loop::Reload() { parts_.log.Info("reload"); }
+
 // --- the end -------------------------------------------------------------------------------------
 
 void Loop::Signal(int number) {
@@ -159,6 +182,7 @@ void Loop::Signal(int number) {
   }
   parts_.log.Info("stopping", {{"signal", number}, {"in_flight", parts_.timers.in_flight()}});
   Told(parts_.notify.SayStopping());
+  Told(parts_.notify.ExtendTimeout(shutdown_timeout_ms_ + kFlushTimeoutMs + kCloseTimeoutMs));
   phase_ = Phase::kDraining;
   stop_deadline_ = parts_.clock.Mono() + shutdown_timeout_ms_;
   parts_.server.StopAccepting();
@@ -215,12 +239,12 @@ void Loop::Failed(const Status& why) {
   stop_deadline_ = parts_.clock.Mono() + kFailedFlushTimeoutMs;
   parts_.timers.StoreFailed();
   uv_timer_start(
-      &second_, [](uv_timer_t* h) { static_cast<Loop*>(h->data)->AdvanceStop(); }, 10, 10);
+      &beat_, [](uv_timer_t* h) { static_cast<Loop*>(h->data)->AdvanceStop(); }, 10, 10);
 }
 
 void Loop::CloseHandles() {
-  for (uv_handle_t* handle : {Base(turn_), Base(wake_), Base(second_), Base(completions_),
-                              Base(terminate_), Base(interrupt_)}) {
+  for (uv_handle_t* handle : {Base(turn_), Base(wake_), Base(beat_), Base(completions_),
+                              Base(terminate_), Base(interrupt_), Base(hang_up_)}) {
     if (!uv_is_closing(handle)) uv_close(handle, nullptr);
   }
 }

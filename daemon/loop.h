@@ -72,15 +72,17 @@ class Loop {
   void HandOver(Ready ready);
   void SleepUntil(std::optional<WallMs> wake_at, WallMs now);
   void TakeCompletions();
-  void EverySecond();
+  void Beat();
   void Signal(int number);
+  void Reload();
+  void WatchCommits();
   void AdvanceStop();
   void Close();
   void Failed(const Status& why);
   void AnnounceReady();
   void FeedWatchdog();
   void Told(const Status& status);
-  void LogDead(const Op& op);
+  void LogIfDead(const Timer* ended);
   void CloseHandles();
 
   Parts parts_;
@@ -92,13 +94,17 @@ class Loop {
   MonoMs next_feed_;
   uint64_t fed_due_scans_ = 0;
   uint64_t fed_commit_turns_ = 0;
+  bool commits_awaited_ = false;
+  uint64_t commits_seen_ = 0;
+  MonoMs commits_moved_;
 
   uv_prepare_t turn_;
   uv_timer_t wake_;
-  uv_timer_t second_;
+  uv_timer_t beat_;
   uv_async_t completions_;
   uv_signal_t terminate_;
   uv_signal_t interrupt_;
+  uv_signal_t hang_up_;
 };
 
 }  // namespace belfry

@@ -1,11 +1,29 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 
 #include "daemon/cli.h"
 #include "daemon/serve.h"
 
+namespace {
+
+// A descriptor that the caller left closed would be given to the first file that is opened, and
+// what is printed would go into the store.
+void OpenStandardStreams() {
+  for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+    if (fd <= STDERR_FILENO) continue;
+    close(fd);
+    return;
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using belfry::CommandLine;
+  OpenStandardStreams();
   // A client or receiver that went away must be an error value, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   CommandLine command = belfry::ParseCommandLine({argv + 1, argv + argc});

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/time.h"
+
 namespace belfry {
 namespace {
 
@@ -106,8 +108,6 @@ Status Notifier::SayReady(std::string_view status) {
 
 Status Notifier::SayStopping() { return Send("STOPPING=1\nSTATUS=stopping"); }
 
-Status Notifier::SayStatus(std::string_view status) { return Send("STATUS=" + OneLine(status)); }
-
 Status Notifier::FeedWatchdog() { return Send("WATCHDOG=1"); }
 
 Status Notifier::ExtendTimeout(int64_t at_most_ms) {
@@ -123,6 +123,12 @@ Status Notifier::Send(const std::string& message) {
     if (sent >= 0) return {};
     if (errno != EINTR) return IoError(std::string("notify: ") + std::strerror(errno));
   }
+}
+
+int64_t BeatIntervalMs(const Notifier& notifier) {
+  const auto interval_ms = notifier.watchdog_interval_ms();
+  if (!interval_ms) return kSecondMs;
+  return std::clamp<int64_t>(*interval_ms / 2, 1, kSecondMs);
 }
 
 }  // namespace belfry

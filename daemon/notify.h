@@ -42,9 +42,8 @@ class Notifier {
 
   Status SayReady(std::string_view status);  // READY=1 and STATUS=
   Status SayStopping();                      // STOPPING=1
-  Status SayStatus(std::string_view status);
   Status FeedWatchdog();                     // WATCHDOG=1
-  Status ExtendTimeout(int64_t at_most_ms);  // start or stop will take up to so long from now
+  Status ExtendTimeout(int64_t at_most_ms);  // the stop will take up to so long from now
 
   // How often to feed: half of what systemd allows. nullopt: nobody watches this process.
   [[nodiscard]] std::optional<int64_t> watchdog_interval_ms() const { return interval_ms_; }
@@ -57,5 +56,9 @@ class Notifier {
   socklen_t address_bytes_ = 0;
   std::optional<int64_t> interval_ms_;
 };
+
+// How often the loop and the commit thread show that they live: once a second, or oftener when the
+// watchdog is short.
+[[nodiscard]] int64_t BeatIntervalMs(const Notifier& notifier);
 
 }  // namespace belfry

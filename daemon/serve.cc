@@ -59,9 +59,10 @@ TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, si
   return options;
 }
 
-CommitThreadOptions CommitOptions(const Config& config, DataDir& data,
+CommitThreadOptions CommitOptions(const Config& config, DataDir& data, const Notifier& notifier,
                                   const std::atomic<Loop*>& loop) {
   CommitThreadOptions options;
+  options.interval_ms = BeatIntervalMs(notifier);
   options.wake = [&loop] {
     if (Loop* l = loop.load()) l->WakeFromCommits();
   };
@@ -119,7 +120,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   std::atomic<Loop*> loop = nullptr;
   Timers timers(SchedulerOptions(config, flags, files.deliveries, clock.Mono().ms),
                 {state.last_id, state.low, state.last_seen, state.floors}, clock.Wall());
-  CommitThread commits(&data.store(), &clock, CommitOptions(config, data, loop));
+  CommitThread commits(&data.store(), &clock, CommitOptions(config, data, notifier, loop));
   ReadPool reads(&uv.loop, data.store(),
                  [&timers](QueryResult result) { timers.QueryDone(std::move(result)); });
 

@@ -68,8 +68,8 @@ TEST_P(NotifySocket, CarriesEveryMessage) {
   EXPECT_EQ(manager.Next(), "READY=1\nSTATUS=serving");
   EXPECT_TRUE(notifier.FeedWatchdog().ok());
   EXPECT_EQ(manager.Next(), "WATCHDOG=1");
-  EXPECT_TRUE(notifier.SayStatus("two\nlines").ok());
-  EXPECT_EQ(manager.Next(), "STATUS=two lines");
+  EXPECT_TRUE(notifier.SayReady("two\nlines").ok());
+  EXPECT_EQ(manager.Next(), "READY=1\nSTATUS=two lines");
   EXPECT_TRUE(notifier.ExtendTimeout(30'000).ok());
   EXPECT_EQ(manager.Next(), "EXTEND_TIMEOUT_USEC=30000000");
   EXPECT_TRUE(notifier.SayStopping().ok());

@@ -21,6 +21,8 @@ class MinFree(Case):
     def test_below_it_sets_are_refused_and_all_else_goes_on(self):
         r = self.receiver()
         d = self.daemon(config=LOCAL + "storage: {min_free: 0B}\n").start()
+        keyed = {"hours": 2, "url": FAR}
+        first = d.request("POST", "/timers", keyed, headers=[("Idempotency-Key", "k1")])
         late, far = d.set(r.url(), delay="700ms"), d.set(FAR, hours=1)
         d.kill()
         d.config = LOCAL + "storage: {min_free: 1TiB}\n"
@@ -33,6 +35,13 @@ class MinFree(Case):
         for _ in range(20):
             self.assertEqual(d.request("POST", "/timers", {"hours": 1, "url": FAR}).status, 507)
         self.assertEqual(d.count(), count)
+        ready = d.get("/ready")
+        self.assertEqual(ready.status, 503)
+        self.assertIn("full", ready.body.decode())
+        repeat = d.request("POST", "/timers", keyed, headers=[("Idempotency-Key", "k1")])
+        self.assertEqual((repeat.status, repeat.body), (201, first.body))
+        new = d.request("POST", "/timers", keyed, headers=[("Idempotency-Key", "k2")])
+        self.assertTrue(is_no_space(new), new.body)
         self.assertEqual(d.request("DELETE", f"/timers/{far}").status, 200)
         d.wait_state(late, "delivered")
         self.assertEqual(d.request("DELETE", "/timers").body, b"{}")

@@ -192,6 +192,26 @@ class Surroundings(Case):
         process.terminate()
         self.assertEqual(process.wait(20), 0)
 
+    def test_closed_standard_streams_are_not_taken_by_the_store(self):
+        port, data = free_port(), self.root / "data"
+        process = subprocess.Popen(
+            ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', harness.BINARY, "serve", "--data",
+             str(data), "--listen", f"127.0.0.1:{port}"])
+        self.addCleanup(lambda: (process.kill(), process.wait()))
+        poll(lambda: (data / "LOCK").exists() and self.serves(port), "it serves")
+        self.assertEqual((data / "LOCK").read_text(), f"{process.pid}\n")
+        process.terminate()
+        self.assertEqual(process.wait(20), 0)
+        for name in ("LOCK", "DURABLE"):
+            self.assertNotIn(b"event=", (data / name).read_bytes())
+
+    def serves(self, port):
+        try:
+            with Client(("127.0.0.1", port)) as client:
+                return client.request("GET", "/ready").status == 200
+        except OSError:
+            return False
+
     def test_a_directory_that_cannot_be_used_is_told(self):
         (self.root / "file").write_text("x")
         for data in (self.root / "file", self.root / "file" / "below", "/proc/nope"):

@@ -105,6 +105,14 @@ class Stop(Case):
         self.assertEqual([a["error"] for a in view["attempts"]], ["interrupted", None])
         self.assertEqual([got.header("webhook-attempt") for got in r.snapshot()], ["1", "1"])
 
+    def test_a_hang_up_ends_nothing(self):
+        r = self.receiver()
+        d = self.daemon(config=LOCAL).start()
+        d.signal(signal.SIGHUP)
+        poll(lambda: "event=reload" in d.log(), "it was heard")
+        d.wait_state(d.set(r.url()), "delivered")
+        self.assertEqual(d.end(signal.SIGTERM), 0)
+
     def test_a_second_signal_ends_it_at_once(self):
         r = self.receiver(lambda got: Answer(hang=True))
         d = self.daemon(config=LOCAL + "shutdown_timeout: 10m\n").start()
@@ -158,7 +166,10 @@ class Systemd(Case):
             self.notes_within(d, 2)  # of progress made before
             self.assertEqual(self.notes_within(d, stuck_s - 5), 0)
             self.assertEqual(d.get("/health").status, 200)
+            poll(lambda: d.get("/ready").status == 503, "/ready says so")
+            self.assertIn("stand still", d.get("/ready").body.decode())
             self.assertEqual(client.response().status, 201)
+            poll(lambda: d.get("/ready").status == 200, "/ready again")
         d.wait_note("WATCHDOG=1")
 
     def notes_within(self, d, seconds):
