@@ -8,10 +8,12 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <map>
 
 #include "base/duration.h"
 #include "base/time.h"
 #include "bench/disk_sync.h"
+#include "bench/fill.h"
 #include "bench/fire.h"
 #include "bench/load.h"
 #include "bench/report.h"
@@ -210,6 +212,34 @@ void AddSync(CLI::App& app, std::function<int()>* chosen) {
   });
 }
 
+void AddFill(CLI::App& app, std::function<int()>* chosen) {
+  auto plan = std::make_shared<FillPlan>();
+  CLI::App* fill = app.add_subcommand("fill", "Makes a store that holds very many pending timers");
+  fill->add_option("--data", plan->data, "The data directory; it must hold no timer yet")
+      ->required();
+  fill->add_option("--count", plan->count, "Timers; 100M for a hundred million")
+      ->capture_default_str()
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, uint64_t>{{"k", 1000}, {"M", 1'000'000}, {"G", 1'000'000'000}},
+          CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->check(CLI::Range(uint64_t{1}, kFillCountMax));
+  AddDuration(fill, "--from", &plan->from_ms, "From now to the first due time");
+  AddDuration(fill, "--spread", &plan->spread_ms, "From the first due time to the last");
+  fill->add_option("--target", plan->target, "Their url; a made-up one when empty");
+  fill->callback([plan, chosen] {
+    *chosen = [plan] {
+      const Result<FillResult> result = Fill(*plan);
+      if (!result.ok()) return Fail(result.status());
+      std::printf("%-12s%llu timers in %.1f s, %.0f/s\n", "filled",
+                  static_cast<unsigned long long>(plan->count), result->seconds,
+                  static_cast<double>(plan->count) / result->seconds);
+      std::printf("%-12s%.1f bytes a timer\n", "tables",
+                  static_cast<double>(result->bytes) / static_cast<double>(plan->count));
+      return 0;
+    };
+  });
+}
+
 // As many descriptors as this user may have.
 void RaiseDescriptorLimit() {
   rlimit limit{};
@@ -230,6 +260,7 @@ int Main(int argc, char** argv) {
   AddFire(app, &chosen);
   AddSink(app, &chosen);
   AddSync(app, &chosen);
+  AddFill(app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -182,7 +182,7 @@ void Books::SetFloor(TenantId tenant, TimerId last_id) {
   }
 }
 
-Status Books::Count(TenantId tenant, TimerState state, int delta) {
+Status Books::Count(TenantId tenant, TimerState state, int64_t delta) {
   uint64_t& count = tenants_[tenant].counts[Slot(state)];
   if (delta < 0 && count < static_cast<uint64_t>(-delta)) {
     return Corruption("the count of " + std::string(StateName(state)) + " timers of tenant " +

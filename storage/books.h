@@ -60,7 +60,7 @@ class Books {
   // Raises the floor and zeroes the counts.
   void SetFloor(TenantId tenant, TimerId last_id);
   // kCorruption when a count would fall below zero.
-  [[nodiscard]] Status Count(TenantId tenant, TimerState state, int delta);
+  [[nodiscard]] Status Count(TenantId tenant, TimerState state, int64_t delta);
 
   [[nodiscard]] bool changed() const;
   // Adds what changed, and the next commit number. The batch is then committed or the store failed.

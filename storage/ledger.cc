@@ -100,4 +100,14 @@ Status Ledger::RaisePast(TimerId last_id, uint64_t commit_no) {
   return s;
 }
 
+Status Ledger::CountIn(TenantId tenant, uint64_t count, TimerId last_id) {
+  books_.RaiseLastId(last_id);
+  if (Status s = books_.Count(tenant, TimerState::kPending, static_cast<int64_t>(count)); !s.ok()) {
+    return s;
+  }
+  Status s = CommitBatch();
+  opened_ = books_.State();
+  return s;
+}
+
 }  // namespace belfry

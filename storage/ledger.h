@@ -37,6 +37,9 @@ class Ledger final : public Store {
   // Ids and commit numbers at or below these are never used again. Before the first Apply only.
   [[nodiscard]] Status RaisePast(TimerId last_id, uint64_t commit_no);
 
+  // The tables of `count` pending timers were moved in beside the ledger. Before the first Apply.
+  [[nodiscard]] Status CountIn(TenantId tenant, uint64_t count, TimerId last_id);
+
   // Of what was committed last.
   [[nodiscard]] uint64_t commit_no() const { return books_.commit_no(); }
   [[nodiscard]] TimerId last_id() const { return books_.last_id(); }
