@@ -63,6 +63,8 @@ Status MakeStore(const DataPaths& paths, const RocksOptions& rocks) {
   if (error) return IoError("cannot remove " + paths.db_new + ": " + error.message());
   Result<std::string> id = NewStoreId();
   if (!id.ok()) return id.status();
+  // RocksDB lists the directory before it makes it, and warns that it is not there.
+  if (Status s = MakeDirectories(paths.db_new); !s.ok()) return s;
   Result<std::unique_ptr<Kv>> kv = OpenRocks(paths.db_new, rocks, RocksMode::kCreate);
   if (!kv.ok()) return kv.status();
   Result<std::unique_ptr<Ledger>> ledger = Ledger::Open(std::move(*kv), *id);

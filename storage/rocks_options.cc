@@ -63,7 +63,9 @@ class SinkLogger final : public rocksdb::Logger {
     char line[1024];
     const int length = std::vsnprintf(line, sizeof line, format, arguments);
     if (!log_ || length <= 0) return;
-    log_({line, std::min(static_cast<size_t>(length), sizeof line - 1)});
+    std::string_view text(line, std::min(static_cast<size_t>(length), sizeof line - 1));
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    log_(text);
   }
 
  private:

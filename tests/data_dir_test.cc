@@ -80,6 +80,11 @@ TEST_F(DataDirTest, ANewStoreIsMadeWithAnIdOfItsOwn) {
   EXPECT_EQ(MustOpen()->store().opened().store_id, id);
 }
 
+TEST_F(DataDirTest, MakingAStoreGivesTheOperatorNothingToReadAbout) {
+  MustOpen();
+  EXPECT_EQ(log_, "");
+}
+
 TEST_F(DataDirTest, WhatWasCommittedIsThereAfterAKill) {
   MakeKilledStore();
   auto data = MustOpen();

@@ -139,6 +139,15 @@ TEST_F(RocksKvTest, OnlyAnEmptyDirectoryBecomesAStoreAndOnlyAStoreIsOpened) {
   EXPECT_FALSE(OpenRocks(path_, {}, RocksMode::kCreate).ok());
 }
 
+TEST_F(RocksKvTest, WordsForTheOperatorEndWithoutALineBreak) {
+  std::vector<std::string> lines;
+  RocksOptions options;
+  options.log = [&](std::string_view line) { lines.emplace_back(line); };
+  Open(RocksMode::kCreate, options);  // it complains that the directory is not there yet
+  EXPECT_FALSE(lines.empty());
+  for (const std::string& line : lines) EXPECT_FALSE(line.ends_with('\n')) << line;
+}
+
 TEST_F(RocksKvTest, FilesBelowABoundAreGivenBack) {
   auto kv = Open(RocksMode::kCreate);
   for (int i = 0; i < 100; ++i) {
