@@ -63,7 +63,7 @@ class Kv {
   // Not OK once anything failed behind the scenes (a flush, a compaction): stop and open again.
   [[nodiscard]] virtual Status Health() const = 0;
 
-  // After this nothing may be called.
+  // Not OK also when Health() was not. After this nothing may be called.
   [[nodiscard]] virtual Status Close() = 0;
 
   // What the engine may remove by itself. The ledger keeps it up to date.

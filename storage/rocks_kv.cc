@@ -182,13 +182,15 @@ class RocksKv final : public Kv {
 
   [[nodiscard]] Status Health() const override { return watcher_->Health(); }
 
-  // Flushing first leaves the next start no log to replay.
+  // Flushing first leaves the next start no log to replay. Asked for its health after that: what
+  // failed on another thread meanwhile must not pass for a stop in order.
   [[nodiscard]] Status Close() override {
-    rocksdb::Status s;
-    if (!read_only_ && Health().ok()) s = database_.db->Flush({}, database_.families);
+    Status s = Health();
+    if (s.ok() && !read_only_) s = StatusOf(database_.db->Flush({}, database_.families));
+    if (s.ok()) s = Health();
     database_.CloseFamilies();
-    const rocksdb::Status closed = database_.db->Close();
-    return StatusOf(s.ok() ? closed : s);
+    const Status closed = StatusOf(database_.db->Close());
+    return s.ok() ? closed : s;
   }
 
  private:

@@ -113,6 +113,24 @@ TEST_F(DataDirTest, ACleanStopLeavesNoLogToReplay) {
   EXPECT_EQ(LiveCount(*data), 3u);
 }
 
+TEST_F(DataDirTest, AStopAfterAFailureBehindTheScenesIsNotMarkedClean) {
+  rocks_.write_buffer_bytes = 64 << 10;
+  auto data = MustOpen();
+  fs::rename(At("db"), At("db.away"));  // the open log goes on, no table can be made
+  TimerId last = 0;
+  for (; data->store().Health().ok(); ++last) {
+    std::vector<Op> ops;
+    ops.push_back({0, Put(PendingTimer(last + 1, 1000))});
+    std::vector<Completion> done;
+    if (!data->store().Apply(std::move(ops), &done).ok()) break;
+  }
+  EXPECT_FALSE(data->CloseCleanly().ok());
+  data.reset();
+  EXPECT_FALSE(DurableFile::Open(At("DURABLE"))->proof().clean);
+  fs::rename(At("db.away"), At("db"));
+  EXPECT_GE(LiveCount(*MustOpen()), last);
+}
+
 TEST_F(DataDirTest, ASecondDaemonIsToldThePidOfTheFirst) {
   auto data = MustOpen();
   const auto second = Open();

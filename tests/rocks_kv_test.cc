@@ -86,6 +86,16 @@ TEST_F(RocksKvTest, AFailedWriteStopsTheEngineAndLosesNothingAcknowledged) {
   EXPECT_TRUE(PutOne(*kv, "later", "1").ok());
 }
 
+TEST_F(RocksKvTest, AFlushThatFailedBehindTheScenesIsToldByClose) {
+  RocksOptions options;
+  options.write_buffer_bytes = 64 << 10;
+  auto kv = Open(RocksMode::kCreate, options);
+  std::filesystem::rename(path_, path_ + ".away");  // the open log goes on, no table can be made
+  const std::string value(1000, 'v');
+  while (kv->Health().ok()) static_cast<void>(PutOne(*kv, "key", value));
+  EXPECT_FALSE(kv->Close().ok());
+}
+
 // RocksDB 7.8 as Debian builds it aborts when its own log file cannot be written twice; so it has
 // none, and a disk where no file can grow is an error like any other.
 TEST_F(RocksKvTest, ADiskFullForEveryFileIsAnErrorAndNotAnAbort) {
