@@ -83,6 +83,8 @@ constexpr size_t kRetentionRowsMax = 4096;     // rows removed by one step
 constexpr int64_t kRetentionHeldMs = kHourMs;  // after a clock step forward nothing is forgotten
 
 // The store.
+constexpr size_t kGroupOpsMax = 4096;               // applied together, then handed back
+constexpr size_t kGroupBytesMax = 4 * 1024 * 1024;  // of records in one group, and of one batch
 constexpr int64_t kDurableIntervalMs = kSecondMs;
 constexpr int64_t kCommitStallMs = 2 * kSecondMs;  // waiting longer than that is not ready
 constexpr uint64_t kAcceptLossIdJump = uint64_t{1} << 20;

@@ -18,6 +18,14 @@ void MoveTo(std::vector<T>* from, std::vector<T>* to) {
   from->clear();
 }
 
+// What the op brings along to be stored.
+size_t RecordBytes(const Op& op) {
+  if (const auto* put = std::get_if<PutOp>(&op.what)) return MemoryBytes(*put->timer);
+  if (const auto* settle = std::get_if<SettleOp>(&op.what)) return MemoryBytes(*settle->timer);
+  if (const auto* retry = std::get_if<RetryOp>(&op.what)) return MemoryBytes(*retry->timer);
+  return 0;
+}
+
 }  // namespace
 
 CommitThread::CommitThread(Store* store, const Clock* clock, CommitThreadOptions options)
@@ -64,8 +72,7 @@ void CommitThread::Run() {
   std::vector<Op> group;
   while (NextGroup(&group)) {
     ++turns_;
-    if (!failed_ && !group.empty()) ApplyGroup(std::exchange(group, {}));
-    group.clear();
+    if (!group.empty()) ApplyGroup(std::exchange(group, {}));
     if (clock_->Mono() - housekept_ >= options_.interval_ms) Housekeep();
   }
   if (failed_ || stopping_ == Stopping::kNow || !options_.close_cleanly) return;
@@ -74,16 +81,32 @@ void CommitThread::Run() {
 
 bool CommitThread::NextGroup(std::vector<Op>* group) {
   std::unique_lock lock(mutex_);
-  const auto interval = std::chrono::milliseconds(options_.interval_ms);
-  woken_.wait_for(lock, interval,
-                  [this] { return !waiting_.empty() || stopping_ != Stopping::kNo; });
+  if (taken_.empty()) {
+    const auto interval = std::chrono::milliseconds(options_.interval_ms);
+    woken_.wait_for(lock, interval,
+                    [this] { return !waiting_.empty() || stopping_ != Stopping::kNo; });
+    taken_.swap(waiting_);
+  }
   if (stopping_ == Stopping::kNow) return false;
-  if (stopping_ == Stopping::kDrain && waiting_.empty()) return false;
-  group->swap(waiting_);
+  if (stopping_ == Stopping::kDrain && taken_.empty()) return false;
+  lock.unlock();
+  CutGroup(group);
   return true;
 }
 
+void CommitThread::CutGroup(std::vector<Op>* group) {
+  size_t bytes = 0;
+  while (next_ < taken_.size() && group->size() < kGroupOpsMax && bytes < kGroupBytesMax) {
+    bytes += RecordBytes(taken_[next_]);
+    group->push_back(std::move(taken_[next_++]));
+  }
+  if (next_ < taken_.size()) return;
+  taken_.clear();
+  next_ = 0;
+}
+
 void CommitThread::ApplyGroup(std::vector<Op> group) {
+  if (failed_) return;
   std::vector<Completion> done;
   Status s = store_->Apply(std::move(group), &done);
   {

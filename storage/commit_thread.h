@@ -1,8 +1,10 @@
-// commit_thread.h - the one writer of the store: a FIFO of ops, one sync for all that waits.
+// commit_thread.h - the one writer of the store: a FIFO of ops, one sync for a group of them.
 //
 // Threads: Submit, Take, Stop and the destructor on the loop thread. The callbacks run on the
 // commit thread; so does everything of the Store but Run. Vectors change hands under a mutex that
-// is held only for a swap. While one group syncs the next one fills: nobody waits for a timer.
+// is held only for a swap. While one group syncs the next one fills: nobody waits for a timer. A
+// group is all that waits, cut at kGroupOpsMax and about kGroupBytesMax; it is handed back when it
+// is synced.
 //
 // After a failure nothing more is applied, ops that wait or come are dropped, and Take says why.
 #pragma once
@@ -64,6 +66,8 @@ class CommitThread {
   void Run();
   // Waits for ops, the end, or the interval. False: it is over.
   bool NextGroup(std::vector<Op>* group);
+  // Moves the ops that make a group from the front of taken_.
+  void CutGroup(std::vector<Op>* group);
   void ApplyGroup(std::vector<Op> group);
   void Housekeep();
   void LookAtSpace();
@@ -86,6 +90,8 @@ class CommitThread {
   std::atomic<bool> below_min_free_ = false;
 
   // Commit thread only.
+  std::vector<Op> taken_;  // no longer waiting_; those before next_ were cut off into groups
+  size_t next_ = 0;
   bool failed_ = false;
   MonoMs housekept_;
 

@@ -1,5 +1,6 @@
 #include "storage/ledger.h"
 
+#include "base/limits.h"
 #include "storage/reads.h"
 
 namespace belfry {
@@ -48,7 +49,8 @@ Status Ledger::ApplyAll(std::vector<Op>& ops, std::vector<Completion>* done) {
     Status s = std::visit([&](auto& what) { return Do(what, &completion); }, op.what);
     if (!s.ok()) return s;
     pending_.push_back(std::move(completion));
-    if (EndsRun(op)) {
+    // A cancel brings no record along but moves one, so the batch is looked at here as well.
+    if (EndsRun(op) || batch_.bytes() >= kGroupBytesMax) {
       if (s = EndRun(done); !s.ok()) return s;
     }
   }

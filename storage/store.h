@@ -35,8 +35,9 @@ class Store {
   // As it was when the store was opened.
   [[nodiscard]] virtual const StoreState& opened() const = 0;
 
-  // Applies `ops` in order with one sync for each run of ops between Loads, and appends one
-  // Completion an op to `done`. On error nothing of the failing run is in `done`.
+  // Applies `ops` in order with one sync for each run of ops between Loads (more when a run brings
+  // about more than kGroupBytesMax), and appends one Completion an op to `done`. On error nothing
+  // of the failing run is in `done`.
   [[nodiscard]] virtual Status Apply(std::vector<Op> ops, std::vector<Completion>* done) = 0;
 
   // Answers one read under one snapshot.

@@ -94,6 +94,48 @@ TEST_F(CommitThreadTest, StopAppliesWhatWaitsAndClosesInOrder) {
   EXPECT_EQ(closes_, 1);
 }
 
+TEST_F(CommitThreadTest, AFloodOfOpsIsAppliedInGroupsOfBoundedNumber) {
+  Start(Options());
+  constexpr size_t kOps = 3 * kGroupOpsMax;
+  Submit(1, kOps);
+  EXPECT_TRUE(thread_->Stop().ok());
+  std::vector<Completion> done;
+  EXPECT_TRUE(thread_->Take(&done).ok());
+  ASSERT_EQ(done.size(), kOps);
+  for (TimerId id = 1; id <= kOps; ++id) ASSERT_EQ(done[id - 1].token, id);
+  EXPECT_EQ(thread_->commits(), 3u);
+}
+
+TEST_F(CommitThreadTest, AFloodOfBytesIsAppliedInGroupsOfBoundedSize) {
+  Start(Options());
+  constexpr size_t kBody = 256 * 1024;
+  constexpr size_t kOps = 4 * kGroupBytesMax / kBody;
+  std::vector<Op> ops;
+  for (TimerId id = 1; id <= kOps; ++id) {
+    Timer timer = PendingTimer(id, 1000);
+    timer.body.assign(kBody, 'b');
+    ops.push_back({id, Put(std::move(timer))});
+  }
+  thread_->Submit(&ops);
+  EXPECT_TRUE(thread_->Stop().ok());
+  std::vector<Completion> done;
+  EXPECT_TRUE(thread_->Take(&done).ok());
+  ASSERT_EQ(done.size(), kOps);
+  for (TimerId id = 1; id <= kOps; ++id) ASSERT_EQ(done[id - 1].token, id);
+  EXPECT_EQ(thread_->commits(), 4u);
+}
+
+TEST_F(CommitThreadTest, WhatIsBehindAFailedGroupIsNotApplied) {
+  disk_->FailCommit(2, false);
+  Start(Options());
+  Submit(1, 3 * kGroupOpsMax);
+  std::vector<Completion> done;
+  EXPECT_FALSE(Await(3 * kGroupOpsMax, &done).ok());
+  EXPECT_FALSE(thread_->Stop().ok());
+  EXPECT_EQ(done.size(), kGroupOpsMax);
+  EXPECT_EQ(thread_->commits(), 1u);
+}
+
 TEST_F(CommitThreadTest, WithoutAStopNothingIsMarkedClean) {
   Start(Options());
   thread_.reset();

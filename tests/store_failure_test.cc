@@ -68,6 +68,24 @@ TEST_F(StoreFailure, TheRunBeforeALoadIsHandedOverWhenTheRunAfterItFails) {
   EXPECT_EQ(done.size(), 2u);
 }
 
+TEST_F(StoreFailure, ABatchOfCancelsIsBoundedThoughTheyBringNothingAlong) {
+  auto ledger = Open();
+  constexpr TimerId kCount = 4 * kGroupBytesMax / kBodyBytesMax;
+  std::vector<Completion> done;
+  std::vector<Op> cancels;
+  for (TimerId id = 1; id <= kCount; ++id) {
+    Timer timer = PendingTimer(id, 1000);
+    timer.body.assign(kBodyBytesMax, 'b');
+    ASSERT_TRUE(Apply(*ledger, &done, Put(std::move(timer))).ok());
+    cancels.push_back({id, Erase(id, 500)});
+  }
+  done.clear();
+  const uint64_t before = ledger->commit_no();
+  ASSERT_TRUE(ledger->Apply(std::move(cancels), &done).ok());
+  EXPECT_EQ(done.size(), kCount);
+  EXPECT_GE(ledger->commit_no() - before, 4u);
+}
+
 TEST_F(StoreFailure, AnOlderDaemonCannotWriteOnceTheStoreWasOpenedAgain) {
   auto old = Open();
   auto fresh = Open();
