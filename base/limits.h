@@ -58,6 +58,7 @@ constexpr int64_t kIdempotencyKeepMs = kDayMs;
 constexpr int kPageDefault = 100;
 constexpr int kPageMax = 1000;
 constexpr int kPageExaminedMax = 10'000;
+constexpr int kStopCheckRows = 1000;  // a scan asks this often whether it is still wanted
 constexpr size_t kPageBytesMax = 8 * 1024 * 1024;  // of records in memory; then the page ends early
 
 // The scheduler.

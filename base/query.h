@@ -2,6 +2,7 @@
 // overlays what is in flight.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -45,6 +46,9 @@ struct Query {
   // Sorted ids with an attempt under way when the query was asked: the overlay for states. Null:
   // none.
   std::shared_ptr<const std::vector<TimerId>> firing;
+  // Set on any thread: a long read ends with kUnavailable. Null: nobody stops it. Outlives the
+  // read.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // One timer as a read sees it. `timer` is null for the short view.

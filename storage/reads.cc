@@ -40,14 +40,23 @@ Result<std::optional<IdEntry>> EntryAt(std::string_view key, TimerId id, const F
   return std::optional<IdEntry>(*entry);
 }
 
-Result<std::optional<IdEntry>> ReadEntry(const KvView& view, TenantId tenant, TimerId id) {
-  const Result<uint64_t> floor = MetaU64(view, MetaKey(MetaKind::kFloor, tenant));
-  if (!floor.ok()) return floor.status();
-  if (id <= *floor) return std::optional<IdEntry>();
+Result<TimerId> ReadFloor(const KvView& view, TenantId tenant) {
+  return MetaU64(view, MetaKey(MetaKind::kFloor, tenant));
+}
+
+Result<std::optional<IdEntry>> ReadEntry(const KvView& view, TenantId tenant, TimerId id,
+                                         TimerId floor) {
+  if (id <= floor) return std::optional<IdEntry>();
   const ShortKey key = IdKey(tenant, id);
   const Result<Found> found = view.Get(Cf::kIds, key);
   if (!found.ok()) return found.status();
   return EntryAt(key, id, *found);
+}
+
+Result<std::optional<IdEntry>> ReadEntry(const KvView& view, TenantId tenant, TimerId id) {
+  const Result<TimerId> floor = ReadFloor(view, tenant);
+  if (!floor.ok()) return floor.status();
+  return ReadEntry(view, tenant, id, *floor);
 }
 
 // Null when the record is not where the entry says.
@@ -101,16 +110,21 @@ bool Matches(const TimerFilter& filter, const TimerView& view) {
   return !filter.due_before || view.due < *filter.due_before;
 }
 
-// Calls `each(id, entry)` for the tenant's ids after `after`, until it says false or they end.
+// Calls `each(id, entry)` for the tenant's ids after `after`, until it says false, they end, or the
+// query is to stop.
 template <typename Each>
-Status WalkIds(const KvView& view, TenantId tenant, TimerId after, bool keep_cached, Each each) {
-  const Result<uint64_t> floor = MetaU64(view, MetaKey(MetaKind::kFloor, tenant));
+Status WalkIds(const KvView& view, const Query& query, TenantId tenant, TimerId after,
+               bool keep_cached, Each each) {
+  const Result<TimerId> floor = ReadFloor(view, tenant);
   if (!floor.ok()) return floor.status();
   const TimerId from = std::max(after, *floor);
   if (from == std::numeric_limits<TimerId>::max()) return {};
   const ShortKey end = ShortKey().U32(tenant).U64(std::numeric_limits<TimerId>::max());
   const auto rows = view.Scan(Cf::kIds, IdKey(tenant, from + 1), end, keep_cached);
-  for (; rows->Valid(); rows->Next()) {
+  for (int row = 0; rows->Valid(); rows->Next(), ++row) {
+    if (row % kStopCheckRows == 0 && query.stop != nullptr && *query.stop) {
+      return {StatusCode::kUnavailable, "stopping"};
+    }
     const std::optional<TenantTimer> key = ParseIdKey(rows->key());
     if (!key) return Corruption("ids holds a key that does not parse");
     const Result<IdEntry> entry = DecodeIdEntry(rows->key(), rows->value());
@@ -165,7 +179,7 @@ Result<TimerPage> List(const Kv& kv, const Query& query, const ListQuery& list) 
     if (page.timers.size() > before) bytes += MemoryBytes(*page.timers.back().timer);
     return true;
   };
-  Status s = WalkIds(*view, list.tenant, list.after, true, each);
+  Status s = WalkIds(*view, query, list.tenant, list.after, true, each);
   if (!s.ok()) return s;
   return page;
 }
@@ -176,7 +190,7 @@ Result<uint64_t> CountByScan(const KvView& view, const Query& query, const Count
     if (Matches(count.filter, ViewOf(query, id, entry))) ++matching;
     return true;
   };
-  if (Status s = WalkIds(view, count.tenant, 0, false, each); !s.ok()) return s;
+  if (Status s = WalkIds(view, query, count.tenant, 0, false, each); !s.ok()) return s;
   return matching;
 }
 
@@ -184,10 +198,12 @@ Result<uint64_t> CountByScan(const KvView& view, const Query& query, const Count
 // alive).
 Result<uint64_t> CountFiring(const KvView& view, const Query& query, TenantId tenant,
                              std::optional<TimerState> stored) {
+  const Result<TimerId> floor = ReadFloor(view, tenant);
+  if (!floor.ok()) return floor.status();
   uint64_t firing = 0;
   if (!query.firing) return firing;
   for (const TimerId id : *query.firing) {
-    const Result<std::optional<IdEntry>> entry = ReadEntry(view, tenant, id);
+    const Result<std::optional<IdEntry>> entry = ReadEntry(view, tenant, id, *floor);
     if (!entry.ok()) return entry.status();
     if (!*entry || !IsAlive((*entry)->state)) continue;
     if (!stored || (*entry)->state == *stored) ++firing;

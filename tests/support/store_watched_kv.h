@@ -1,0 +1,92 @@
+// store_watched_kv.h - an engine in memory that tells what is read from it. For tests.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "storage/memory_kv.h"
+
+namespace belfry {
+
+class WatchedKv final : public Kv {
+ public:
+  // Empty ones are not called.
+  struct Watch {
+    std::function<void(Cf cf, std::string_view key)> get;
+    std::function<void(Cf cf, std::string_view lower)> scan;
+    std::function<void(Cf cf)> row;  // before each row of a scan
+  };
+
+  explicit WatchedKv(std::shared_ptr<MemoryDisk> disk) : inner_(std::move(disk)) {}
+
+  Watch watch;
+
+  [[nodiscard]] Status Commit(const Batch& batch) override { return inner_.Commit(batch); }
+  [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
+    return inner_.Get(cf, key);
+  }
+  [[nodiscard]] std::unique_ptr<KvView> View() const override {
+    return std::make_unique<WatchedView>(watch, inner_.View());
+  }
+  [[nodiscard]] Status DropFilesBelow(Cf cf, std::string_view lower,
+                                      std::string_view upper) override {
+    return inner_.DropFilesBelow(cf, lower, upper);
+  }
+  [[nodiscard]] Status Compact() override { return inner_.Compact(); }
+  [[nodiscard]] Status Health() const override { return inner_.Health(); }
+  [[nodiscard]] Status Close() override { return inner_.Close(); }
+
+ private:
+  class WatchedIterator final : public KvIterator {
+   public:
+    WatchedIterator(const Watch& watch, Cf cf, std::unique_ptr<KvIterator> rows)
+        : watch_(watch), cf_(cf), rows_(std::move(rows)) {
+      Tell();
+    }
+    [[nodiscard]] bool Valid() const override { return rows_->Valid(); }
+    void Next() override {
+      rows_->Next();
+      Tell();
+    }
+    [[nodiscard]] std::string_view key() const override { return rows_->key(); }
+    [[nodiscard]] std::string_view value() const override { return rows_->value(); }
+    [[nodiscard]] Status status() const override { return rows_->status(); }
+
+   private:
+    void Tell() {
+      if (watch_.row && rows_->Valid()) watch_.row(cf_);
+    }
+
+    const Watch& watch_;
+    const Cf cf_;
+    std::unique_ptr<KvIterator> rows_;
+  };
+
+  class WatchedView final : public KvView {
+   public:
+    WatchedView(const Watch& watch, std::unique_ptr<KvView> view)
+        : watch_(watch), view_(std::move(view)) {}
+    [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
+      if (watch_.get) watch_.get(cf, key);
+      return view_->Get(cf, key);
+    }
+    [[nodiscard]] std::unique_ptr<KvIterator> Scan(Cf cf, std::string_view lower,
+                                                   std::string_view upper,
+                                                   bool keep_cached) const override {
+      if (watch_.scan) watch_.scan(cf, lower);
+      return std::make_unique<WatchedIterator>(watch_, cf,
+                                               view_->Scan(cf, lower, upper, keep_cached));
+    }
+
+   private:
+    const Watch& watch_;
+    std::unique_ptr<KvView> view_;
+  };
+
+  MemoryKv inner_;
+};
+
+}  // namespace belfry
