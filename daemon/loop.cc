@@ -202,6 +202,8 @@ void Loop::AdvanceStop() {
     stop_deadline_ = parts_.clock.Mono() + kFlushTimeoutMs;
     parts_.sender.InterruptAll();
     parts_.server.StopReading();
+    // A count may scan everything; the time to stop does not depend on how much is stored.
+    parts_.reads.Stop();
   }
   const bool settled = parts_.sender.in_flight() == 0 && parts_.timers.unfinished_ops() == 0 &&
                        parts_.reads.outstanding() == 0;

@@ -5,8 +5,10 @@
 
 #include <uv.h>
 
+#include <atomic>
 #include <functional>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/query.h"
 #include "storage/store.h"
 
@@ -21,7 +23,12 @@ class ReadPool {
   ~ReadPool();
 
   void Run(Query query);
-  [[nodiscard]] size_t outstanding() const { return outstanding_; }
+
+  // Nobody waits for answers any more: reads that have not begun are dropped, those under way end
+  // soon, later ones end at once. Each still comes back through `done`, with kUnavailable.
+  void Stop();
+
+  [[nodiscard]] size_t outstanding() const { return works_.size(); }
 
  private:
   struct Work;
@@ -30,7 +37,8 @@ class ReadPool {
   uv_loop_t* loop_;
   const Store& store_;
   DoneFn done_;
-  size_t outstanding_ = 0;
+  absl::flat_hash_set<Work*> works_;  // owned until they come back
+  std::atomic<bool> stop_ = false;
 };
 
 }  // namespace belfry
