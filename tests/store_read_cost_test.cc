@@ -39,7 +39,9 @@ TEST_F(StoreReadCost, TheFloorIsReadOnceHoweverManyAreInFlight) {
     floors += cf == Cf::kMeta && key == MetaKey(MetaKind::kFloor, kLocalTenant);
   };
   Query query{1, CountQuery{kLocalTenant, {TimerState::kFiring, {}, {}}}, {}};
-  for (TimerId id = 1; id <= 100; ++id) query.firing.push_back(id);
+  std::vector<TimerId> firing;
+  for (TimerId id = 1; id <= 100; ++id) firing.push_back(id);
+  query.firing = std::make_shared<const std::vector<TimerId>>(std::move(firing));
   const QueryResult result = Answer(kv, query);
   ASSERT_TRUE(result.status.ok()) << result.status.message();
   EXPECT_EQ(std::get<uint64_t>(result.what), 100u);
