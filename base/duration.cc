@@ -36,15 +36,19 @@ std::optional<int64_t> TakeNumber(std::string_view& text) {
   return value;
 }
 
+bool StartsFraction(std::string_view text) {
+  return !text.empty() && (text[0] == '.' || text[0] == ',');
+}
+
 // Takes ".5" or ",250" off `text` as thousandths; finer than a millisecond is an error.
 std::optional<int64_t> TakeFraction(std::string_view& text) {
-  if (text.empty() || (text[0] != '.' && text[0] != ',')) return 0;
+  if (!StartsFraction(text)) return 0;
   text.remove_prefix(1);
   int64_t thousandths = 0;
   int64_t scale = 100;
   size_t digits = 0;
   while (digits < text.size() && IsDigit(text[digits])) {
-    if (digits == 3) return std::nullopt;
+    if (digits >= 3 && text[digits] != '0') return std::nullopt;
     thousandths += (text[digits] - '0') * scale;
     scale /= 10;
     ++digits;
@@ -78,18 +82,19 @@ std::optional<int64_t> ParseShort(std::string_view text) {
   return total;
 }
 
-// One half of the ISO form: `units` in order, each at most once; a fraction only on the last.
+// One half of the ISO form: `units` in order, each at most once; nothing follows a fraction.
 bool ParseIsoPart(std::string_view text, std::string_view letters, const int64_t* units_ms,
-                  int64_t& total) {
+                  int64_t& total, bool& fraction_seen) {
   size_t next = 0;
   while (!text.empty()) {
+    if (fraction_seen) return false;
     const auto count = TakeNumber(text);
+    fraction_seen = StartsFraction(text);
     const auto fraction = count ? TakeFraction(text) : std::nullopt;
     if (!fraction || text.empty()) return false;
     const size_t unit = letters.find(text[0], next);
     if (unit == std::string_view::npos) return false;
     text.remove_prefix(1);
-    if (*fraction != 0 && !text.empty()) return false;
     if (!Add(total, *count, units_ms[unit])) return false;
     total += *fraction * units_ms[unit] / 1000;
     next = unit + 1;
@@ -104,10 +109,12 @@ std::optional<int64_t> ParseIso(std::string_view text) {
   const size_t t = text.find('T');
   const std::string_view date = text.substr(0, t);
   int64_t total = 0;
-  if (!ParseIsoPart(date, "WD", kDateUnits.data(), total)) return std::nullopt;
+  bool fraction_seen = false;
+  if (!ParseIsoPart(date, "WD", kDateUnits.data(), total, fraction_seen)) return std::nullopt;
   if (t == std::string_view::npos) return date.empty() ? std::nullopt : std::optional(total);
   const std::string_view time = text.substr(t + 1);
-  if (time.empty() || !ParseIsoPart(time, "HMS", kTimeUnits.data(), total)) return std::nullopt;
+  if (time.empty()) return std::nullopt;
+  if (!ParseIsoPart(time, "HMS", kTimeUnits.data(), total, fraction_seen)) return std::nullopt;
   return total;
 }
 

@@ -1,5 +1,6 @@
-// duration.h - durations as clients and operators write them: ISO 8601 (`PT4H1S`, fractions to the
-// millisecond, no years or months) or short form (`4h1s`, `1d12h`, `250ms`). Any thread.
+// duration.h - durations as clients and operators write them: ISO 8601 (`PT4H1S`, a fraction to the
+// millisecond on the last unit, no years or months) or short form (`4h1s`, `1d12h`, `250ms`). Any
+// thread.
 #pragma once
 
 #include <cstdint>

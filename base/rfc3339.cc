@@ -29,18 +29,22 @@ std::optional<int> ParseOffset(std::string_view text) {
   return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
 }
 
-// Reads ".123456" at `at` and moves `at` behind it; milliseconds, or -1.
+// Reads ".123456" at `at` and moves `at` behind it; milliseconds, 1000 included, or -1.
 int ParseFraction(std::string_view text, size_t& at) {
   if (at >= text.size() || text[at] != '.') return 0;
   int ms = 0;
   int scale = 100;
+  bool finer = false;
   const size_t first = ++at;
   while (at < text.size() && text[at] >= '0' && text[at] <= '9') {
     ms += (text[at] - '0') * scale;
+    finer = finer || (scale == 0 && text[at] != '0');
     scale /= 10;
     ++at;
   }
-  return at == first ? -1 : ms;
+  if (at == first) return -1;
+  // Up: a timer must not fire before the instant that was asked for.
+  return finer ? ms + 1 : ms;
 }
 
 }  // namespace
@@ -66,7 +70,7 @@ std::optional<WallMs> ParseRfc3339(std::string_view text) {
   if (text[10] != 'T' && text[10] != 't') return std::nullopt;
   const int hour = Digits(text, 11, 2);
   const int minute = Digits(text, 14, 2);
-  int second = Digits(text, 17, 2);
+  const int second = Digits(text, 17, 2);
   const int y = Digits(text, 0, 4);
   const int m = Digits(text, 5, 2);
   const int d = Digits(text, 8, 2);
@@ -76,17 +80,16 @@ std::optional<WallMs> ParseRfc3339(std::string_view text) {
     return std::nullopt;
   }
   size_t at = 19;
-  int ms = ParseFraction(text, at);
+  const int ms = ParseFraction(text, at);
   if (ms < 0) return std::nullopt;
   const auto offset = ParseOffset(text.substr(at));
   if (!offset) return std::nullopt;
-  if (second == 60) {
-    second = 59;
-    ms = 999;
-  }
+  // Leap seconds are put in at the end of a day, UTC.
+  const int64_t minutes = int64_t{hour} * 60 + minute - *offset;
+  constexpr int64_t kDayMinutes = kDayMs / kMinuteMs;
+  if (second == 60 && (minutes + kDayMinutes) % kDayMinutes != kDayMinutes - 1) return std::nullopt;
   const int64_t days_ms = sys_days{date}.time_since_epoch().count() * kDayMs;
-  return WallMs{days_ms + hour * kHourMs + (minute - *offset) * kMinuteMs + second * kSecondMs +
-                ms};
+  return WallMs{days_ms + minutes * kMinuteMs + second * kSecondMs + ms};
 }
 
 }  // namespace belfry

@@ -12,8 +12,8 @@ namespace belfry {
 // UTC with milliseconds: `2026-11-21T08:00:00.000Z`. `t` within the years 0000..9999.
 [[nodiscard]] std::string FormatRfc3339(WallMs t);
 
-// Needs an offset (`Z` or `+hh:mm`). Fractions beyond the millisecond are cut off; a leap second
-// (:60) is read as the last millisecond before it. nullopt for anything else.
+// Needs an offset (`Z` or `+hh:mm`). Fractions beyond the millisecond are rounded up; a leap second
+// (23:59:60 UTC) is read as the second after it. nullopt for anything else.
 [[nodiscard]] std::optional<WallMs> ParseRfc3339(std::string_view text);
 
 }  // namespace belfry

@@ -24,6 +24,18 @@ TEST(Duration, IsoFormAddsItsUnits) {
   EXPECT_EQ(ParseDuration("P2W"), 14 * kDayMs);
 }
 
+TEST(Duration, AFractionIsOnTheLastUnitAndMayEndInZeros) {
+  EXPECT_EQ(ParseDuration("PT1H0.5M"), kHourMs + 30 * kSecondMs);
+  EXPECT_EQ(ParseDuration("P0.5D"), 12 * kHourMs);
+  EXPECT_EQ(ParseDuration("PT1.0H"), kHourMs);
+  EXPECT_EQ(ParseDuration("PT1.0000S"), kSecondMs);
+  EXPECT_EQ(ParseDuration("PT0.250000000000000000000000S"), 250);
+  for (const char* text : {"PT1.0H30M", "P0.5DT1H", "P0.0DT1H", "P1.0WT1S", "PT0,0H1S", "PT1.S",
+                           "PT1.0000001S", "PT1.5.5S"}) {
+    EXPECT_EQ(ParseDuration(text), std::nullopt) << text;
+  }
+}
+
 TEST(Duration, AnythingElseIsRefused) {
   for (const char* text : {"",
                            "P",
