@@ -33,7 +33,7 @@ Status CheckHeader(std::string_view name, std::string_view value) {
   std::transform(lower.begin(), lower.end(), lower.begin(), Lower);
   if (lower.starts_with("webhook-") || lower.starts_with("proxy-") ||
       std::find(kReserved.begin(), kReserved.end(), lower) != kReserved.end()) {
-    return Invalid("the header " + lower + " is set by Belfry itself");
+    return Invalid("the header is set by Belfry itself");
   }
   return {};
 }

@@ -37,6 +37,7 @@ constexpr int64_t kIdleTimeoutMs = 60 * kSecondMs;
 constexpr int64_t kCrowdedIdleTimeoutMs = kSecondMs;  // when there is no room for another client
 constexpr int64_t kCorsMaxAgeSeconds = 600;
 constexpr size_t kFieldErrorsMax = 16;         // named in one answer
+constexpr size_t kEchoedBytesMax = 100;        // of a name that a client sent, in an answer
 constexpr size_t kListBytesMax = 1024 * 1024;  // of one page; a longer one ends early
 
 // One timer.

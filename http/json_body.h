@@ -1,9 +1,9 @@
 // json_body.h - the body of a request as a JSON object, read strictly. Loop thread only.
 //
 // Refused as no JSON at all: trailing bytes, invalid UTF-8, a byte order mark, lone surrogates,
-// more than kJsonDepthMax levels, numbers that neither 64 bits nor a double hold. Refused with a
-// pointer: a key repeated in its object, at any depth. Only files that read bodies include this
-// one.
+// more than kJsonDepthMax levels. Refused with a pointer: a key repeated in its object, at any
+// depth. A number that neither 64 bits nor a double hold is given as the greatest that they do.
+// Only files that read bodies include this one.
 #pragma once
 
 #include <simdjson.h>
@@ -31,7 +31,7 @@ class JsonBody {
   simdjson::ondemand::parser raw_parser_;
 };
 
-// `parent` and one more reference token (RFC 6901).
+// `parent` and one more reference token (RFC 6901), of a long key only the beginning.
 [[nodiscard]] std::string PointerTo(std::string_view parent, std::string_view key);
 
 }  // namespace belfry

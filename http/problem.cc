@@ -1,6 +1,7 @@
 #include "http/problem.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "http/json_writer.h"
 
 namespace belfry {
@@ -46,6 +47,14 @@ const Kind& KindOf(ProblemKind kind) {
 }
 
 }  // namespace
+
+std::string Shortened(std::string_view text) {
+  if (text.size() <= kEchoedBytesMax) return std::string(text);
+  size_t end = kEchoedBytesMax;
+  const auto continues = [&](size_t at) { return (text[at] & 0xc0) == 0x80; };
+  while (end > kEchoedBytesMax - 3 && continues(end)) --end;
+  return std::string(text.substr(0, end)) + "...";
+}
 
 int ProblemStatus(ProblemKind kind) { return KindOf(kind).status; }
 

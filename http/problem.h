@@ -51,6 +51,10 @@ struct BodyError {
   std::vector<FieldError> errors;
 };
 
+// What a client sent, when it is told again: its first kEchoedBytesMax bytes and `...`, no
+// character cut in two.
+[[nodiscard]] std::string Shortened(std::string_view text);
+
 // `members` are further members of the object, as JSON text: `"id":1,"result":"fired"`.
 [[nodiscard]] Response Problem(ProblemKind kind, std::string_view detail,
                                const std::vector<FieldError>& errors = {},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/ascii.h"
+#include "http/problem.h"
 
 namespace belfry {
 
@@ -55,7 +56,7 @@ Result<QueryParams> QueryParams::Parse(std::string_view query,
     auto value = PercentDecode(pair.substr(equals + 1));
     if (!name || !value) return Invalid("the query has a `%` without two hexadecimal digits");
     if (std::find(allowed.begin(), allowed.end(), *name) == allowed.end()) {
-      return Invalid("there is no query parameter `" + std::string(pair.substr(0, equals)) +
+      return Invalid("there is no query parameter `" + Shortened(pair.substr(0, equals)) +
                      "` here");
     }
     if (params.Get(*name)) return Invalid("the query parameter `" + *name + "` is repeated");

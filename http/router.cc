@@ -172,7 +172,8 @@ void Router::CallEndpoint(const Endpoint& endpoint, const Request& request,
       return;
     }
     if (!endpoint.takes_body && !IsEmptyObject(request.body)) {
-      Respond(to, Problem(ProblemKind::kInvalidBody, "no body is taken here"));
+      Respond(to, Problem(ProblemKind::kInvalidBody, "no body is taken here",
+                          {{"", "must be absent or `{}`"}}));
       return;
     }
   }

@@ -2,10 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "base/limits.h"
 #include "base/rfc3339.h"
+
+// Counted, because how much is copied says more than how long it took.
+static size_t allocated_bytes = 0;
+[[gnu::noinline]] void* operator new(size_t size) {
+  allocated_bytes += size;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace belfry {
 namespace {
@@ -108,7 +120,8 @@ TEST_F(TimerJson, ExactlyOneWayToSayWhen) {
 TEST_F(TimerJson, TimesThatAreNegativeTooLargeOrNoIntegers) {
   for (const std::string bad :
        {"-1", "1.5", "1.0", "1e3", "\"1\"", "true", "null", "[1]", "{}", "9223372036854775807",
-        "18446744073709551615", "253402300800", "-9223372036854775808"}) {
+        "18446744073709551615", "253402300800", "-9223372036854775808", "99999999999999999999",
+        "-99999999999999999999", "1e309", "-1e309", "123456789012345678901234567890"}) {
     EXPECT_EQ(Pointers("{\"url\":\"http://a\",\"seconds\":" + bad + "}"), "[/seconds]") << bad;
     EXPECT_EQ(Pointers("{\"url\":\"http://a\",\"hours\":" + bad + "}"), "[/hours]") << bad;
     EXPECT_EQ(Pointers("{\"url\":\"http://a\",\"minutes\":" + bad + "}"), "[/minutes]") << bad;
@@ -168,7 +181,8 @@ TEST_F(TimerJson, JsonIsKeptAsItWasWritten) {
   };
   for (const std::string json :
        {"{\"b\": 1.50, \"a\" : [1e2,-0, \"\\u00e4\\n\"]}", "[]", "{}", "[ 1 , 2 ]", "\"text\"",
-        "true", "null", "12.5000", "-7", "18446744073709551615"}) {
+        "true", "null", "12.5000", "-7", "18446744073709551615", "18446744073709551616", "-1e400",
+        "[123456789012345678901234567890, {\"\\\"1e400\": 2.5E+99999}, -9223372036854775809]"}) {
     EXPECT_EQ(body_of(json), json);
   }
   EXPECT_EQ(Good(R"({"\u006ason":[1],"seconds":1,"url":"http://a"})")->body, "[1]");
@@ -256,6 +270,8 @@ TEST_F(TimerJson, Retry) {
                                                         {R"("jitter":1.1)", "/jitter"},
                                                         {R"("jitter":-0.1)", "/jitter"},
                                                         {R"("jitter":"0.1")", "/jitter"},
+                                                        {R"("factor":1e400)", "/factor"},
+                                                        {R"("jitter":-1e400)", "/jitter"},
                                                         {R"("attempts":1)", "/attempts"}}) {
     EXPECT_EQ(PointersWith("\"retry\":{" + members + "}"), "[/retry" + pointer + "]") << members;
   }
@@ -287,6 +303,33 @@ TEST_F(TimerJson, RepeatedKeysAreErrors) {
   EXPECT_EQ(PointersWith(R"("headers":{"a":"1","a":"1"})"), "[/headers/a]");
 }
 
+TEST_F(TimerJson, ALongKeyIsNotCopiedForEachContainerBelowIt) {
+  std::string deep;
+  for (int i = 0; i < 40'000; ++i) deep += "[],";
+  const std::string key(130'000, 'k');
+  const size_t before = allocated_bytes;
+  const TimerPtr timer = With("\"json\":{\"" + key + "\":[" + deep + "[]]}");
+  EXPECT_LT(allocated_bytes - before, 100 * kRequestBodyBytesMax);
+  EXPECT_EQ(timer->body.size(), key.size() + deep.size() + 9);
+  EXPECT_EQ(PointersWith("\"json\":{\"" + key + "\":[" + deep + "{\"a\":1,\"a\":2}]}"),
+            "[/json/" + std::string(kEchoedBytesMax, 'k') + ".../40000/a]");
+}
+
+TEST_F(TimerJson, WhatIsToldAgainOfALongKeyIsShort) {
+  const std::string start(kEchoedBytesMax - 1, 'k');
+  EXPECT_EQ(PointersWith("\"" + start + "k\":1"), "[/" + start + "k]");
+  EXPECT_EQ(PointersWith("\"" + start + "kk\":1"), "[/" + start + "k...]");
+  EXPECT_EQ(PointersWith("\"" + start + "\xc3\xa4\":1"), "[/" + start + "...]");
+  EXPECT_EQ(PointersWith("\"" + start + "\xf0\x9f\x98\x80\":1"), "[/" + start + "...]");
+  EXPECT_EQ(PointersWith("\"headers\":{\"" + start + " and more\":\"x\"}"),
+            "[/headers/" + start + " ...]");
+  const BodyError error = Bad("{\"" + std::string(100'000, '~') + "\":1}");
+  EXPECT_LT(error.detail.size(), 3 * kEchoedBytesMax);
+  const BodyError reserved =
+      Bad("{\"headers\":{\"webhook-" + std::string(100'000, 'x') + "\":\"\"}}");
+  EXPECT_LT(reserved.detail.size(), 3 * kEchoedBytesMax);
+}
+
 TEST_F(TimerJson, WhatIsNotJsonIsInvalidAsAWhole) {
   const std::string good = R"({"seconds":1,"url":"http://a"})";
   using std::string_literals::operator""s;
@@ -302,10 +345,14 @@ TEST_F(TimerJson, WhatIsNotJsonIsInvalidAsAWhole) {
                                  "{'seconds':1}"s,
                                  R"({"seconds":1,})"s,
                                  R"({"seconds":01})"s,
-                                 R"({"seconds":1e400})"s,
                                  R"({"seconds":NaN})"s,
                                  R"({"seconds":+1})"s,
-                                 R"({"seconds":123456789012345678901234567890})"s,
+                                 R"({"seconds":0123456789012345678901234567890})"s,
+                                 R"({"seconds":01e400})"s,
+                                 R"({"seconds":1.e400})"s,
+                                 R"({"seconds":1e400e})"s,
+                                 R"({"seconds":1e400)"s,
+                                 R"({"seconds":1e400,"x":1.})"s,
                                  R"({"url":"\ud800"})"s,
                                  "{\"url\":\"\xff\"}"s,
                                  "{\"url\":\"\xc0\xaf\"}"s,
@@ -323,6 +370,7 @@ TEST_F(TimerJson, WhatIsNotJsonIsInvalidAsAWhole) {
   }
   for (const std::string bad : {"[]", "1", "\"x\"", "null", "true", "[{}]"}) {
     EXPECT_EQ(Bad(bad).kind, ProblemKind::kInvalidBody) << bad;
+    EXPECT_EQ(Pointers(bad), "[]") << bad;
   }
   EXPECT_EQ(Pointers(""), "[][/url]");
 }
