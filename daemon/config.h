@@ -36,7 +36,8 @@ struct Config {
     uint64_t max_body = kRequestBodyBytesMax;  // 1KiB..256KiB
     uint64_t max_connections = 10'000;         // 1..1000000; fewer when descriptors are short
     int64_t head_timeout_ms = kHeadTimeoutMs;  // to send line and headers; 100ms..10m
-    int64_t body_timeout_ms = kBodyTimeoutMs;  // between two pieces of a body; 100ms..10m
+    // To send a body, and a second more for every 500 bytes that came; 100ms..10m.
+    int64_t body_timeout_ms = kBodyTimeoutMs;
     int64_t write_timeout_ms = kWriteStallTimeoutMs;  // client reads nothing; 100ms..10m
     int64_t idle_timeout_ms = kIdleTimeoutMs;         // between requests; 100ms..1h
     // Web pages that may call the API: scheme://host[:port], exactly as browsers send it; at most

@@ -37,6 +37,9 @@ class ConnectionOwner {
   [[nodiscard]] virtual std::string_view Date() = 0;
   [[nodiscard]] virtual std::string NewRequestId() = 0;
   [[nodiscard]] virtual bool stopping() const = 0;
+  // Header lines that every answer to `request` carries, each with its CRLF. Its body is not looked
+  // at.
+  [[nodiscard]] virtual std::string CommonHeaders(const Request& request) = 0;
   virtual void HandleRequest(HttpConnection& from, const Request& request, uint64_t sequence) = 0;
   // Bytes held of half-read requests and unsent answers changed; false: there is no room for them.
   [[nodiscard]] virtual bool HoldBytes(int64_t change) = 0;

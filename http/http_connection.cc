@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+size_t BytesOf(const Response& response) { return response.headers.size() + response.body.size(); }
+
 HttpConnection& From(void* data) { return *static_cast<HttpConnection*>(data); }
 
 // Empties `bytes` and gives a long buffer back.
@@ -98,7 +100,8 @@ bool HttpConnection::MustPause() const {
   // Nothing is taken behind a slot that holds, so it can only be the last.
   if (!slots_.empty() && slots_.back().holds_further) return true;
   const size_t queued = writing_ ? stream_queue_bytes() : 0;
-  return slots_.size() >= kPipelinedRequestsMax || out_.size() + queued > kUnsentBytesMax;
+  const size_t unsent = waiting_bytes_ + out_.size() + queued;
+  return slots_.size() >= kPipelinedRequestsMax || unsent > kUnsentBytesMax;
 }
 
 void HttpConnection::Take(std::string_view input) {
@@ -137,12 +140,12 @@ void HttpConnection::Resume() {
 }
 
 void HttpConnection::AccountHeld() {
-  const size_t unsent = writing_ ? in_write_.size() + out_.size() : 0;
+  const size_t unsent = waiting_bytes_ + in_write_.size() + out_.size();
   const auto held = static_cast<int64_t>(parser_.held_bytes() + parked_.size() + unsent);
   if (held == held_bytes_) return;
   if (owner_.HoldBytes(held - held_bytes_)) {
     held_bytes_ = held;
-  } else if (writing_) {
+  } else if (unsent > 0) {
     Close();
   } else if (taking_) {
     TakeError(ProblemKind::kOverloaded, "too many requests are half sent");
@@ -150,35 +153,38 @@ void HttpConnection::AccountHeld() {
   }
 }
 
-void HttpConnection::TakeRequest() {
-  const Request& request = parser_.request();
+HttpConnection::Slot HttpConnection::SlotFor(const Request& request) {
   Slot slot;
   slot.head_only = request.verb == Verb::kHead;
   slot.http_1_1 = request.http_1_1;
   slot.close = !request.keep_alive;
   const HeaderHit id = FindHeader(request, "x-request-id");
   if (id.count == 1 && IsValidRequestId(id.value)) slot.request_id = id.value;
+  slot.headers = owner_.CommonHeaders(request);
+  return slot;
+}
+
+void HttpConnection::TakeRequest() {
+  const Request& request = parser_.request();
   if (!request.keep_alive) taking_ = false;
-  slots_.push_back(std::move(slot));
+  slots_.push_back(SlotFor(request));
   owner_.HandleRequest(*this, request, first_sequence_ + slots_.size() - 1);
+  parser_.Release();
 }
 
 void HttpConnection::TakeError(ProblemKind kind, std::string_view detail) {
   taking_ = false;
   Release(parked_);
   Slot slot;
+  if (const Request* head = parser_.head()) slot = SlotFor(*head);
   slot.close = true;
-  slot.response = Problem(kind, detail);
   slots_.push_back(std::move(slot));
+  Keep(slots_.back(), Problem(kind, detail));
+  parser_.Release();
   RenderReady();
 }
 
 // --- answering -----------------------------------------------------------------------------------
-
-void HttpConnection::AddHeaders(uint64_t sequence, std::string_view lines) {
-  const uint64_t index = sequence - first_sequence_;
-  if (index < slots_.size()) slots_[index].headers.append(lines);
-}
 
 void HttpConnection::HoldFurther(uint64_t sequence) {
   const uint64_t index = sequence - first_sequence_;
@@ -188,11 +194,16 @@ void HttpConnection::HoldFurther(uint64_t sequence) {
 void HttpConnection::Respond(uint64_t sequence, Response response) {
   const uint64_t index = sequence - first_sequence_;
   if (closing_ || index >= slots_.size()) return;
-  CHECK(!slots_[index].response);
-  slots_[index].response = std::move(response);
-  if (index != 0) return;
-  RenderReady();
+  Keep(slots_[index], std::move(response));
+  if (index == 0) RenderReady();
+  // An answer that waits for its turn has to be accounted for, too.
   if (!busy_) owner_.FlushSoon(*this);
+}
+
+void HttpConnection::Keep(Slot& slot, Response response) {
+  CHECK(!slot.response);
+  waiting_bytes_ += BytesOf(response);
+  slot.response = std::move(response);
 }
 
 void HttpConnection::RenderReady() {
@@ -208,12 +219,14 @@ void HttpConnection::RenderReady() {
                     .http_1_1 = slot.http_1_1,
                     .close = close,
                     .head_only = slot.head_only});
+    waiting_bytes_ -= BytesOf(*slot.response);
     slots_.pop_front();
     ++first_sequence_;
     if (!close) continue;
     last_rendered_ = true;
     taking_ = false;
     slots_.clear();
+    waiting_bytes_ = 0;
     Release(parked_);
   }
 }
@@ -317,6 +330,7 @@ void HttpConnection::Close() {
   closing_ = true;
   reading_ = false;
   slots_.clear();
+  waiting_bytes_ = 0;
   Release(out_);
   Release(parked_);
   if (held_bytes_ != 0) (void)owner_.HoldBytes(-held_bytes_);
@@ -364,14 +378,21 @@ void HttpConnection::ArmDeadline() {
   unsent_seen_ = unsent;
 }
 
+// Each byte of a body gives time for more, so that a slow client that goes on may finish.
+MonoMs HttpConnection::Deadline() const {
+  if (wait_ != Wait::kBody) return deadline_;
+  return deadline_ +
+         static_cast<int64_t>(parser_.body_bytes()) * kSecondMs / kBodyBytesPerSecondMin;
+}
+
 void HttpConnection::Tick(bool crowded) {
   if (closing_) return;
   ArmDeadline();
   const MonoMs now = owner_.Now();
   const int64_t idle_spared_ms = owner_.limits().idle_timeout_ms - kCrowdedIdleTimeoutMs;
-  const bool evicted = crowded && wait_ == Wait::kIdle && now + idle_spared_ms >= deadline_;
+  const bool evicted = crowded && wait_ == Wait::kIdle && now + idle_spared_ms >= Deadline();
   const bool stalled = unsent_seen_ != 0 && now >= write_deadline_;
-  const bool late = wait_ != Wait::kNothing && now >= deadline_;
+  const bool late = wait_ != Wait::kNothing && now >= Deadline();
   if (late && (wait_ == Wait::kHead || wait_ == Wait::kBody)) {
     TakeError(ProblemKind::kRequestTimeout, "the request did not arrive in time");
     Write();

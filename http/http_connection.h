@@ -37,7 +37,6 @@ class HttpConnection {
   [[nodiscard]] bool Open(uv_loop_t* loop, int fd);
 
   void Respond(uint64_t sequence, Response response);
-  void AddHeaders(uint64_t sequence, std::string_view lines);
   void HoldFurther(uint64_t sequence);
   void Flush();             // writes what is rendered
   void Resume();            // goes on with requests that were set aside
@@ -61,7 +60,7 @@ class HttpConnection {
     bool close = false;
     bool holds_further = false;
     std::string request_id;  // "": ours is made when it is needed
-    std::string headers;
+    std::string headers;     // what every answer to this request carries
     std::optional<Response> response;
   };
   enum class Wait : uint8_t { kNothing, kIdle, kHead, kBody, kDrain };
@@ -75,6 +74,8 @@ class HttpConnection {
   void Take(std::string_view input);
   void TakeRequest();
   void TakeError(ProblemKind kind, std::string_view detail);
+  [[nodiscard]] Slot SlotFor(const Request& request);
+  void Keep(Slot& slot, Response response);
   void SendContinue();
   void SetAside(std::string_view input);
   void AccountHeld();
@@ -87,6 +88,7 @@ class HttpConnection {
   void BeginDrain();
   void Settle();  // after any event: resume, drain or close, and set the deadline
   void ArmDeadline();
+  [[nodiscard]] MonoMs Deadline() const;
 
   ConnectionOwner& owner_;
   const uint64_t id_;
@@ -105,6 +107,7 @@ class HttpConnection {
   std::string parked_;           // read, not yet parsed
   std::string out_;              // rendered, not yet handed to libuv
   std::string in_write_;         // handed to uv_write
+  size_t waiting_bytes_ = 0;     // of answers that wait for their turn
   int64_t held_bytes_ = 0;       // as told to the owner
 
   bool reading_ = false;
@@ -119,8 +122,8 @@ class HttpConnection {
 
   Wait wait_ = Wait::kNothing;
   uint64_t wait_message_ = 0;  // which message the deadline belongs to
-  MonoMs deadline_;
-  size_t unsent_seen_ = 0;  // what was unsent when the write deadline was set; 0: no deadline
+  MonoMs deadline_;            // of a body: without what its bytes add
+  size_t unsent_seen_ = 0;     // what was unsent when the write deadline was set; 0: no deadline
   MonoMs write_deadline_;
 };
 

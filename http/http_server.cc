@@ -149,11 +149,6 @@ void HttpServer::Respond(const ReplyTo& to, Response response) {
   if (connection != nullptr) connection->Respond(to.sequence, std::move(response));
 }
 
-void HttpServer::AddHeaders(const ReplyTo& to, std::string_view lines) {
-  HttpConnection* connection = Find(to.connection);
-  if (connection != nullptr) connection->AddHeaders(to.sequence, lines);
-}
-
 void HttpServer::HoldFurther(const ReplyTo& to) {
   HttpConnection* connection = Find(to.connection);
   if (connection != nullptr) connection->HoldFurther(to.sequence);

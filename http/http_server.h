@@ -45,7 +45,6 @@ class HttpServer final : public Responder, private ConnectionOwner {
   [[nodiscard]] Status ListenUnix(const std::string& path);
 
   void Respond(const ReplyTo& to, Response response) override;
-  void AddHeaders(const ReplyTo& to, std::string_view lines) override;
   void HoldFurther(const ReplyTo& to) override;
 
   void FlushWrites();    // writes what was answered so far
@@ -73,6 +72,9 @@ class HttpServer final : public Responder, private ConnectionOwner {
   [[nodiscard]] std::string_view Date() override { return date_; }
   [[nodiscard]] std::string NewRequestId() override;
   [[nodiscard]] bool stopping() const override { return stopping_; }
+  [[nodiscard]] std::string CommonHeaders(const Request& request) override {
+    return handler_.CommonHeaders(request);
+  }
   void HandleRequest(HttpConnection& from, const Request& request, uint64_t sequence) override;
   [[nodiscard]] bool HoldBytes(int64_t change) override;
   void FlushSoon(HttpConnection& connection) override;

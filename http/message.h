@@ -67,8 +67,6 @@ class Responder {
  public:
   virtual ~Responder() = default;
   virtual void Respond(const ReplyTo& to, Response response) = 0;
-  // Header lines that the response will carry whoever makes it, each with its CRLF. Before Respond.
-  virtual void AddHeaders(const ReplyTo& to, std::string_view lines) = 0;
   // The answer may be long: no further request of its connection is taken before it is given.
   virtual void HoldFurther(const ReplyTo& to) = 0;
 };
@@ -82,6 +80,9 @@ class RequestHandler {
   virtual ~RequestHandler() = default;
   // May respond before it returns, or any time later on the loop thread.
   virtual void Handle(const Request& request, const ReplyTo& to) = 0;
+  // Header lines that every answer to `request` carries whoever makes it, each with its CRLF. Asked
+  // before Handle; also for a request that is refused once its head is known, then it has no body.
+  [[nodiscard]] virtual std::string CommonHeaders(const Request&) { return {}; }
 };
 
 }  // namespace belfry

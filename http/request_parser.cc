@@ -30,12 +30,14 @@ Verb VerbOf(uint8_t method) {
   }
 }
 
-// A long head or body gives its memory back, so that an idle connection holds little.
-void Release(std::string& bytes) {
-  constexpr size_t kKeptBytesMax = 1024;
-  if (bytes.capacity() > kKeptBytesMax) std::string().swap(bytes);
-  bytes.clear();
+// What is long gives its memory back, so that an idle connection holds little.
+template <typename Row>
+void Empty(Row& row, size_t kept_max) {
+  if (row.capacity() > kept_max) Row().swap(row);
+  row.clear();
 }
+constexpr size_t kKeptBytesMax = 1024;
+constexpr size_t kKeptHeadersMax = 2 * kRequestHeadersReserved;
 
 }  // namespace
 
@@ -63,13 +65,14 @@ const llhttp_settings_t& RequestParser::Settings() {
     };
     s.on_chunk_header = [](llhttp_t* p) {
       // The line after the last chunk begins a block that the scanner has to see first.
-      return p->content_length == 0 ? static_cast<int>(HPE_PAUSED) : 0;
+      if (p->content_length == 0) return static_cast<int>(HPE_PAUSED);
+      auto& self = *static_cast<RequestParser*>(p->data);
+      self.too_large_ = p->content_length > self.limits_.body_bytes_max - self.body_.size();
+      return self.too_large_ ? static_cast<int>(HPE_USER) : 0;
     };
     s.on_body = [](llhttp_t* p, const char* at, size_t length) {
       auto& self = *static_cast<RequestParser*>(p->data);
-      if (length > self.limits_.body_bytes_max - self.body_.size()) {
-        return static_cast<int>(HPE_USER);
-      }
+      CHECK(length <= self.limits_.body_bytes_max - self.body_.size());
       self.body_.append(at, length);
       return 0;
     };
@@ -111,13 +114,20 @@ void RequestParser::StartMessage() {
   lines_.Reset();
   stage_ = Stage::kIdle;
   placed_head_ = {};
-  Release(head_);
-  Release(body_);
-  request_.headers.clear();
+  Empty(head_, kKeptBytesMax);
+  Empty(body_, kKeptBytesMax);
+  Empty(request_.headers, kKeptHeadersMax);
   request_.body = {};
   content_length_ = 0;
   chunk_wire_bytes_ = 0;
-  headers_done_ = message_done_ = expects_continue_ = absolute_form_ = false;
+  head_split_ = headers_done_ = message_done_ = false;
+  expects_continue_ = absolute_form_ = too_large_ = false;
+}
+
+void RequestParser::Release() {
+  const bool failed = stage_ == Stage::kFailed;
+  StartMessage();
+  if (failed) stage_ = Stage::kFailed;
 }
 
 RequestParser::Event RequestParser::Next(std::string_view& input) {
@@ -245,6 +255,7 @@ bool RequestParser::SplitHead(std::string_view head) {
     }
     request_.headers.push_back({line.substr(0, colon), TrimBlanks(line.substr(colon + 1))});
   }
+  head_split_ = true;
   return true;
 }
 
@@ -398,7 +409,7 @@ void RequestParser::TakeSizedBody(std::string_view& input) {
 bool RequestParser::TakeChunks(std::string_view& input) {
   if (input.empty()) return true;
   const llhttp_errno_t error = llhttp_execute(&llhttp_, input.data(), input.size());
-  if (error == HPE_USER) {
+  if (too_large_) {
     Fail(ProblemKind::kBodyTooLarge, "the body is too large");
     return false;
   }

@@ -50,14 +50,21 @@ class RequestParser {
 
   // After kRequest; its views hold until the next call, and while the bytes of `input` do.
   [[nodiscard]] const Request& request() const { return request_; }
+  // The same without its body, after an error too; nullptr when no head was understood so far.
+  [[nodiscard]] const Request* head() const { return head_split_ ? &request_ : nullptr; }
+  // The views are done with: gives back what the request took. After an error no other call
+  // follows.
+  void Release();
   [[nodiscard]] const ParseError& error() const { return error_; }
   [[nodiscard]] Phase phase() const;
   // Requests begun so far.
   [[nodiscard]] uint64_t messages() const { return messages_; }
   // The client waits for `100 Continue` before it sends the body.
   [[nodiscard]] bool WantsContinue() const;
-  // Bytes held of a request that is not complete.
+  // Bytes held; 0 after Release.
   [[nodiscard]] size_t held_bytes() const { return head_.size() + body_.size(); }
+  // Bytes of the body that came so far, without what chunks add.
+  [[nodiscard]] size_t body_bytes() const { return body_.size(); }
 
  private:
   enum class Stage { kIdle, kHead, kSizedBody, kChunks, kTrailer, kDone, kFailed };
@@ -97,10 +104,12 @@ class RequestParser {
   size_t trailer_bytes_ = 0;
   uint64_t messages_ = 0;
   int empty_lines_ = 0;
+  bool head_split_ = false;    // `request_` tells the whole head
   bool headers_done_ = false;  // llhttp says so
   bool message_done_ = false;  // llhttp says so
   bool expects_continue_ = false;
   bool absolute_form_ = false;
+  bool too_large_ = false;  // a chunk was announced that is
 };
 
 }  // namespace belfry

@@ -19,6 +19,11 @@ std::string_view TakeSegment(std::string_view& path) {
   return segment;
 }
 
+bool IsId(std::string_view segment) {
+  return !segment.empty() && segment[0] != '0' &&
+         std::all_of(segment.begin(), segment.end(), IsAsciiDigit);
+}
+
 bool Matches(std::string_view pattern, std::string_view path,
              std::array<std::string_view, 2>& params) {
   size_t count = 0;
@@ -28,8 +33,8 @@ bool Matches(std::string_view pattern, std::string_view path,
     path.remove_prefix(1);
     const std::string_view wanted = TakeSegment(pattern);
     const std::string_view segment = TakeSegment(path);
-    if (wanted == "{}") {
-      if (segment.empty()) return false;
+    if (wanted == "{id}") {
+      if (!IsId(segment)) return false;
       params[count++] = segment;
     } else if (wanted != segment) {
       return false;
@@ -94,6 +99,9 @@ const Router::Route* Router::Match(std::string_view path,
 bool Router::HostAllowed(const Request& request, const Route* route) const {
   if (!options_.require_local_host || !request.over_tcp) return true;
   if (route != nullptr && route->endpoints[0].any_host) return true;
+  // A target in absolute form does not excuse the header that goes with it.
+  const HeaderHit header = FindHeader(request, "host");
+  if (header.count > 0 && ClassifyHost(header.value) != HostKind::kLocal) return false;
   return ClassifyHost(request.host) == HostKind::kLocal;
 }
 
@@ -106,6 +114,16 @@ const std::string* Router::AllowedOrigin(const Request& request) const {
   return found == options_.cors_origins.end() ? nullptr : &*found;
 }
 
+std::string Router::CommonHeaders(const Request& request) {
+  if (options_.cors_origins.empty()) return {};
+  std::string lines = "Vary: Origin\r\n";
+  if (const std::string* origin = AllowedOrigin(request)) {
+    lines += "Access-Control-Allow-Origin: " + *origin +
+             "\r\nAccess-Control-Expose-Headers: Link, Location, Retry-After, X-Request-Id\r\n";
+  }
+  return lines;
+}
+
 void Router::Handle(const Request& request, const ReplyTo& to) {
   std::array<std::string_view, 2> params;
   const Route* route = Match(request.path, params);
@@ -113,15 +131,6 @@ void Router::Handle(const Request& request, const ReplyTo& to) {
     Respond(to, Problem(ProblemKind::kMisdirectedRequest,
                         "without tokens the Host must be an IP address or localhost"));
     return;
-  }
-  if (!options_.cors_origins.empty()) {
-    to.responder->AddHeaders(to, "Vary: Origin\r\n");
-    if (const std::string* origin = AllowedOrigin(request)) {
-      to.responder->AddHeaders(
-          to,
-          "Access-Control-Allow-Origin: " + *origin +
-              "\r\nAccess-Control-Expose-Headers: Link, Location, Retry-After, X-Request-Id\r\n");
-    }
   }
   if (route == nullptr) {
     Respond(to, Problem(ProblemKind::kNotFound, "there is nothing at this path"));

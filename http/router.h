@@ -26,7 +26,7 @@ struct RouterOptions {
 // What a handler gets; valid only while it runs, but for `to`.
 struct Call {
   const Request& request;
-  std::array<std::string_view, 2> path_params;  // what stood for `{}`, not decoded
+  std::array<std::string_view, 2> path_params;  // what stood for `{id}`
   const QueryParams& query;
   ReplyTo to;
 };
@@ -44,11 +44,12 @@ class Router final : public RequestHandler {
  public:
   explicit Router(RouterOptions options) : options_(std::move(options)) {}
 
-  // `pattern` is a path in which a segment `{}` stands for any one that is not empty. Patterns are
-  // tried in the order in which they were first added.
+  // `pattern` is a path in which a segment `{id}` stands for any positive number, written without
+  // leading zeros. Patterns are tried in the order in which they were first added.
   void Add(std::string_view pattern, Endpoint endpoint);
 
   void Handle(const Request& request, const ReplyTo& to) override;
+  [[nodiscard]] std::string CommonHeaders(const Request& request) override;  // those of CORS
 
  private:
   struct Route {

@@ -134,9 +134,9 @@ void TimerRoutes::Register(Router& router) {
   router.Add("/timers/count", {.verb = Verb::kGet,
                                .handler = to(&TimerRoutes::Count),
                                .query = {"state", "due_after", "due_before"}});
-  router.Add("/timers/{}",
+  router.Add("/timers/{id}",
              {.verb = Verb::kGet, .handler = to(&TimerRoutes::Find), .query = {"view"}});
-  router.Add("/timers/{}", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::Cancel)});
+  router.Add("/timers/{id}", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::Cancel)});
 }
 
 // --- requests ------------------------------------------------------------------------------------
@@ -181,6 +181,8 @@ void TimerRoutes::Count(const Call& call) {
     Respond(call.to, Problem(ProblemKind::kInvalidQuery, filter.status().message()));
     return;
   }
+  // It may look at every timer; without this, one connection could ask for many such at once.
+  if (filter->NeedsScan()) call.to.responder->HoldFurther(call.to);
   timers_.Count(NewToken(call.to), {kLocalTenant, *filter});
 }
 

@@ -234,11 +234,15 @@ TEST(HttpApi, PathsAndMethods) {
     return rig.Ask(std::string(method) + " " + std::string(path) +
                    " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   };
-  for (const std::string path : {"/", "/timer", "/timers/", "/timers/1/fire", "//timers",
-                                 "/timers/1/", "/TIMERS", "/api/stopwatch", "/metrics"}) {
-    const std::string response = ask("GET", path);
-    EXPECT_EQ(StatusLine(response), "HTTP/1.1 404 Not Found") << path;
-    EXPECT_NE(BodyOf(response).find("/problems/not-found"), std::string::npos);
+  for (const std::string path :
+       {"/", "/timer", "/timers/", "/timers/1/fire", "//timers", "/timers/1/", "/TIMERS",
+        "/api/stopwatch", "/metrics", "/timers/bulk", "/timers/retry", "/timers/0", "/timers/01",
+        "/timers/1x", "/timers/-1", "/timers/%31"}) {
+    for (const std::string method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+      const std::string response = ask(method, path);
+      EXPECT_EQ(StatusLine(response), "HTTP/1.1 404 Not Found") << method << " " << path;
+      EXPECT_NE(BodyOf(response).find("/problems/not-found"), std::string::npos);
+    }
   }
   const auto allow = [&](std::string_view method, std::string_view path) {
     const std::string response = ask(method, path);
@@ -328,6 +332,29 @@ TEST(HttpApi, BodiesNeedAContentTypeAndAnObject) {
   EXPECT_EQ(delete_with(" { }\n"), "HTTP/1.1 200 OK");
   EXPECT_EQ(delete_with(R"({"force":true})"), "HTTP/1.1 400 Bad Request");
   EXPECT_EQ(delete_with("[]"), "HTTP/1.1 400 Bad Request");
+}
+
+TEST(HttpApi, ABodyThatIsRefusedAsAWholeNamesTheWhole) {
+  HttpApiRig rig;
+  for (const std::string body : {"[]", "null"}) {
+    EXPECT_NE(BodyOf(rig.Ask(PostJson("/timers", body)))
+                  .find(R"("errors":[{"pointer":"","detail":"must be a JSON object"}])"),
+              std::string::npos);
+  }
+  const std::string get = rig.Ask(
+      "GET /timers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "Content-Length: 7\r\n\r\n{\"a\":1}");
+  EXPECT_EQ(StatusLine(get), "HTTP/1.1 400 Bad Request");
+  EXPECT_NE(BodyOf(get).find(R"("errors":[{"pointer":"","detail":"must be absent or `{}`"}])"),
+            std::string::npos);
+}
+
+TEST(HttpApi, ALongParameterNameIsToldAgainInShort) {
+  HttpApiRig rig;
+  const std::string response = rig.Ask(Get("/timers?" + std::string(5000, 'q') + "=1"));
+  EXPECT_NE(BodyOf(response).find(" `" + std::string(kEchoedBytesMax, 'q') + "...` here\""),
+            std::string::npos)
+      << response;
 }
 
 TEST(HttpApi, AnInvalidBodyNamesItsMembers) {
@@ -425,6 +452,10 @@ TEST(HttpApi, OnlyLocalHostsWithoutTokens) {
   EXPECT_EQ(
       StatusLine(rig.Ask("GET http://evil.example/timers HTTP/1.1\r\nHost: localhost\r\n\r\n")),
       "HTTP/1.1 421 Misdirected Request");
+  EXPECT_EQ(StatusLine(rig.Ask("GET http://127.0.0.1/timers HTTP/1.1\r\nHost: evil.com\r\n\r\n")),
+            "HTTP/1.1 421 Misdirected Request");
+  EXPECT_EQ(StatusLine(rig.Ask("GET http://127.0.0.1/timers HTTP/1.1\r\nHost: localhost\r\n\r\n")),
+            "HTTP/1.1 200 OK");
   HttpClient old(*rig.http);
   old.Send("GET /timers HTTP/1.0\r\n\r\n");
   EXPECT_EQ(StatusLine(old.UntilEnd()), "HTTP/1.1 421 Misdirected Request");
@@ -462,6 +493,21 @@ TEST(HttpApi, CorsOnlyForConfiguredOrigins) {
   const std::string set = rig.Ask(
       PostJson("/timers", R"({"seconds":1,"url":"http://a"})", "Origin: https://app.example\r\n"));
   EXPECT_TRUE(HasLine(set, "Access-Control-Allow-Origin: https://app.example"));
+}
+
+TEST(HttpApi, EarlyErrorsCanBeReadByThePagesOfConfiguredOrigins) {
+  HttpApiRig rig({.require_local_host = true, .cors_origins = {"https://app.example"}});
+  const std::string origin = "Origin: https://app.example\r\n";
+  const std::string too_large = rig.Ask("POST /timers HTTP/1.1\r\nHost: localhost\r\n" + origin +
+                                        "Content-Length: 300000\r\n\r\n");
+  EXPECT_EQ(StatusLine(too_large), "HTTP/1.1 413 Content Too Large");
+  const std::string misdirected =
+      rig.Ask("GET /timers HTTP/1.1\r\nHost: evil.example\r\n" + origin + "\r\n");
+  EXPECT_EQ(StatusLine(misdirected), "HTTP/1.1 421 Misdirected Request");
+  for (const std::string& response : {too_large, misdirected}) {
+    EXPECT_TRUE(HasLine(response, "Vary: Origin")) << response;
+    EXPECT_TRUE(HasLine(response, "Access-Control-Allow-Origin: https://app.example")) << response;
+  }
 }
 
 TEST(HttpApi, RefusalsOfTheSchedulerAreTold) {

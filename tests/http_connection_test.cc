@@ -348,5 +348,118 @@ TEST(HttpConnection, NothingIsTakenBehindARequestThatHolds) {
   EXPECT_EQ(BodyOf(client.Responses(3)[2]), "2");
 }
 
+TEST(HttpConnection, AnAnsweredRequestHoldsNothing) {
+  EchoHandler handler;
+  ServerOptions options;
+  options.buffered_bytes_max = 100'000;
+  HttpRig rig(handler, options);
+  std::vector<std::unique_ptr<HttpClient>> idle;
+  for (int i = 0; i < 4; ++i) {
+    idle.push_back(std::make_unique<HttpClient>(rig));
+    EXPECT_EQ(StatusLine(idle.back()->Ask(PostJson("/p", std::string(90'000, 'x')))),
+              "HTTP/1.1 200 OK");
+  }
+  // Nor does one that was handed on and waits for its answer.
+  handler.answer_at_once = false;
+  for (const auto& client : idle) client->Send(PostJson("/p", std::string(90'000, 'x')));
+  rig.RunUntil([&] { return handler.open.size() == idle.size(); });
+  EXPECT_EQ(rig.server->connections(), idle.size());
+}
+
+// Answers all but the first request at once, with a long body.
+class FirstWaits final : public RequestHandler {
+ public:
+  explicit FirstWaits(size_t bytes) : bytes_(bytes) {}
+  void Handle(const Request&, const ReplyTo& to) override {
+    if (seen++ == 0) {
+      first = to;
+    } else {
+      Answer(to);
+    }
+  }
+  void Answer(const ReplyTo& to) const {
+    Response response;
+    response.body = std::string(bytes_, 'x');
+    Respond(to, std::move(response));
+  }
+
+  size_t seen = 0;
+  ReplyTo first;
+
+ private:
+  const size_t bytes_;
+};
+
+TEST(HttpConnection, AnswersThatWaitForTheirTurnAreBounded) {
+  FirstWaits handler(kUnsentBytesMax / 2);
+  HttpRig rig(handler);
+  HttpClient client(rig);
+  std::string requests;
+  for (int i = 0; i < 20; ++i) requests += Get("/");
+  client.Send(requests);
+  rig.RunTurns(50);
+  EXPECT_EQ(handler.seen, 4u) << "one waits, two fill the bound, one goes beyond it";
+  handler.Answer(handler.first);
+  EXPECT_EQ(client.Responses(20).size(), 20u);
+  EXPECT_EQ(handler.seen, 20u);
+}
+
+TEST(HttpConnection, AnswersThatWaitForTheirTurnCountForAll) {
+  FirstWaits handler(200'000);
+  ServerOptions options;
+  options.buffered_bytes_max = 150'000;
+  HttpRig rig(handler, options);
+  HttpClient client(rig);
+  client.Send(Get("/a") + Get("/b"));
+  rig.RunUntil([&] { return handler.seen == 2; });
+  rig.RunUntil([&] { return rig.server->connections() == 0; });
+}
+
+TEST(HttpConnection, EarlyErrorsTellTheClientsRequestIdOnceTheHeadIsKnown) {
+  EchoHandler handler;
+  HttpRig rig(handler);
+  const std::string id = "X-Request-Id: mine-1\r\n";
+  const auto post = [&](std::string_view headers, std::string_view body = "") {
+    return "POST / HTTP/1.1\r\nHost: a\r\n" + id + std::string(headers) + "\r\n" +
+           std::string(body);
+  };
+  const std::pair<std::string, std::string> cases[] = {
+      {post("Content-Length: 300000\r\n"), "413"},
+      {post("Content-Length: 3\r\nExpect: a-miracle\r\n"), "417"},
+      {post("Host: b\r\n"), "400"},
+      {post("Transfer-Encoding: chunked\r\n", "zz\r\n"), "400"},
+      {post("Transfer-Encoding: chunked\r\n", "fffff\r\n"), "413"},
+  };
+  for (const auto& [request, status] : cases) {
+    for (const size_t cut : {request.size(), request.size() - 3, size_t{20}}) {
+      HttpClient client(rig);
+      client.Send(request.substr(0, cut));
+      rig.RunTurns();
+      client.Send(request.substr(cut));
+      const std::string response = client.UntilEnd();
+      EXPECT_EQ(StatusLine(response).substr(9, 3), status) << request;
+      EXPECT_TRUE(HasLine(response, "X-Request-Id: mine-1")) << request << cut << response;
+    }
+  }
+  HttpClient slow(rig);
+  slow.Send(post("Content-Length: 3\r\n", "a"));
+  rig.RunTurns();
+  rig.Advance(2 * kBodyTimeoutMs);
+  const std::string late = slow.UntilEnd();
+  EXPECT_EQ(StatusLine(late), "HTTP/1.1 408 Request Timeout");
+  EXPECT_TRUE(HasLine(late, "X-Request-Id: mine-1"));
+}
+
+TEST(HttpConnection, AnEarlyErrorToHeadHasNoBody) {
+  EchoHandler handler;
+  HttpRig rig(handler);
+  HttpClient client(rig);
+  client.Send("HEAD / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n");
+  const std::string response = client.UntilEnd();
+  EXPECT_EQ(StatusLine(response), "HTTP/1.1 417 Expectation Failed");
+  EXPECT_FALSE(HasLine(response, "Content-Length: 0"));
+  EXPECT_EQ(BodyOf(response), "");
+}
+
 }  // namespace
 }  // namespace belfry

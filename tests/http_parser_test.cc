@@ -294,6 +294,11 @@ TEST(RequestParser, TooLongIsSaidAsSoonAsItIsKnown) {
   EXPECT_EQ(Parse(Post("Content-Length: 101\r\n", ""), limits).error_status, 413);
   EXPECT_EQ(Parse(Chunked("65\r\n" + std::string(0x65, 'x')), limits).error_status, 413);
   EXPECT_EQ(Parse(Chunked("ffffffff\r\n" + std::string(101, 'x')), limits).error_status, 413);
+  // At the announcement, before a byte of it came.
+  EXPECT_EQ(Parse(Chunked("64\r\n"), limits).error_status, 0);
+  EXPECT_EQ(Parse(Chunked("65\r\n"), limits).error_status, 413);
+  EXPECT_EQ(Parse(Chunked("5\r\nhello\r\n5f\r\n"), limits).error_status, 0);
+  EXPECT_EQ(Parse(Chunked("5\r\nhello\r\n60\r\n"), limits).error_status, 413);
   std::string many = "GET / HTTP/1.1\r\nHost: a\r\n";
   for (int i = 0; i < 300; ++i) many += "a:\r\n";
   EXPECT_EQ(Parse(many + "\r\n").error_status, 431);
@@ -349,6 +354,29 @@ TEST(RequestParser, ARequestInOnePieceIsNotCopied) {
   ASSERT_EQ(parser.Next(input), RequestParser::Event::kRequest);
   EXPECT_EQ(parser.request().body.data(), bytes.data() + bytes.size() - kBodyPaddingBytes - 2);
   EXPECT_EQ(parser.held_bytes(), 0u);
+}
+
+TEST(RequestParser, ReleaseGivesBackWhatTheRequestTook) {
+  std::string many;
+  for (size_t i = 1; i < kRequestHeadersMax; ++i) many += "X: " + std::to_string(i) + "\r\n";
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n" + many + "\r\n";
+  const auto memory = std::make_unique<char[]>(request.size() + kBodyPaddingBytes);
+  std::memcpy(memory.get(), request.data(), request.size());
+  RequestParser parser({});
+  std::string_view start(memory.get(), 100);
+  ASSERT_EQ(parser.Next(start), RequestParser::Event::kNeedMore);
+  EXPECT_EQ(parser.held_bytes(), 100u);
+  EXPECT_EQ(parser.head(), nullptr);
+  std::string_view rest(memory.get() + 100, request.size() - 100);
+  ASSERT_EQ(parser.Next(rest), RequestParser::Event::kRequest);
+  EXPECT_EQ(parser.head(), &parser.request());
+  EXPECT_EQ(parser.request().headers.size(), kRequestHeadersMax);
+  parser.Release();
+  EXPECT_EQ(parser.held_bytes(), 0u);
+  EXPECT_EQ(parser.head(), nullptr);
+  EXPECT_LE(parser.request().headers.capacity(), 2 * kRequestHeadersReserved);
+  std::string_view again(memory.get(), request.size());
+  EXPECT_EQ(parser.Next(again), RequestParser::Event::kRequest);
 }
 
 }  // namespace

@@ -38,19 +38,58 @@ TEST(HttpTimeout, ASlowHeadGets408HoweverItTrickles) {
   EXPECT_TRUE(handler.seen.empty());
 }
 
-TEST(HttpTimeout, ASlowBodyGets408) {
+// Sends `body` at this pace until the time is up or an answer comes; what came.
+std::string SendSlowly(HttpRig& rig, HttpClient& client, std::string_view body, size_t bytes,
+                       int64_t every_ms, int64_t for_ms) {
+  for (int64_t at = 0; at < for_ms && !body.empty() && !client.ended; at += every_ms) {
+    const std::string_view piece = body.substr(0, bytes);
+    client.Send(piece);
+    body.remove_prefix(piece.size());
+    rig.RunTurns();
+    if (!client.Received().empty()) break;
+    rig.Advance(every_ms);
+  }
+  return client.Received();
+}
+
+TEST(HttpTimeout, ASlowBodyGets408HoweverItTrickles) {
+  EchoHandler handler;
+  HttpRig rig(handler);
+  HttpClient client(rig);
+  const std::string body(1000, 'x');
+  const std::string request = PostJson("/a", body);
+  client.Send(request.substr(0, request.size() - body.size()));
+  rig.RunTurns();
+  // Ten bytes a second win ten times two milliseconds a second, and no more.
+  EXPECT_EQ(SendSlowly(rig, client, body, 1, 100, kBodyTimeoutMs), "");
+  SendSlowly(rig, client, body, 1, 100, 500);
+  EXPECT_EQ(StatusLine(client.UntilEnd()), "HTTP/1.1 408 Request Timeout");
+  EXPECT_TRUE(handler.seen.empty());
+}
+
+TEST(HttpTimeout, AStalledBodyGets408) {
   EchoHandler handler;
   HttpRig rig(handler);
   HttpClient client(rig);
   const std::string request = PostJson("/a", std::string(1000, 'x'));
-  client.Send(request.substr(0, request.size() - 900));
-  for (int64_t at = 0; at < kBodyTimeoutMs; at += 1000) {
-    rig.RunTurns();
-    EXPECT_EQ(client.Received(), "");
-    client.Send("x");
-    rig.Advance(1000);
-  }
+  client.Send(request.substr(0, request.size() - 500));
+  rig.RunTurns();
+  rig.Advance(kBodyTimeoutMs + 500 * kSecondMs / kBodyBytesPerSecondMin - 1);
+  EXPECT_EQ(client.Received(), "");
+  rig.Advance(1);
   EXPECT_EQ(StatusLine(client.UntilEnd()), "HTTP/1.1 408 Request Timeout");
+}
+
+TEST(HttpTimeout, ASlowBodyThatGoesOnIsTaken) {
+  EchoHandler handler;
+  HttpRig rig(handler);
+  HttpClient client(rig);
+  const std::string body(60 * kBodyBytesPerSecondMin, 'x');
+  const std::string request = PostJson("/a", body);
+  client.Send(request.substr(0, request.size() - body.size()));
+  rig.RunTurns();
+  SendSlowly(rig, client, body, kBodyBytesPerSecondMin, 1000, 120 * kSecondMs);
+  EXPECT_EQ(StatusLine(client.Responses(1)[0]), "HTTP/1.1 200 OK");
 }
 
 TEST(HttpTimeout, AWaitingClientIsNotIdle) {

@@ -82,18 +82,25 @@ class BadClients(Case):
 
     def test_one_byte_now_and_then_is_no_way_round(self):
         d = self.daemon(config=self.TIMES).start()
-        with d.client() as client:
-            start = time.monotonic()
-            try:
-                for byte in b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + b"y" * 1000:
-                    client.send(bytes([byte]))
-                    time.sleep(0.02)
-                    if client.socket in select.select([client.socket], [], [], 0)[0]:
-                        break
-            except OSError:
-                pass
-            self.assertLess(time.monotonic() - start, 10)
-            self.assertEqual(client.response().status, 408)
+        head = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+        post = (b"POST /timers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 1000\r\n\r\n")
+        for name, at_once, slowly in (("head", b"", head + b"y" * 1000),
+                                      ("body", post, b" " * 1000)):
+            with self.subTest(name), d.client() as client:
+                client.send(at_once)
+                start = time.monotonic()
+                try:
+                    for byte in slowly:
+                        client.send(bytes([byte]))
+                        time.sleep(0.02)
+                        if client.socket in select.select([client.socket], [], [], 0)[0]:
+                            break
+                except OSError:
+                    pass
+                self.assertLess(time.monotonic() - start, 10)
+                self.assertEqual(client.response().status, 408)
+        self.assertEqual(d.count(), 0)
 
     def test_one_that_never_reads_does_not_hold_up_the_others(self):
         d = self.daemon().start()
