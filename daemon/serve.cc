@@ -88,7 +88,7 @@ ServerOptions HttpOptions(const Config& config, size_t connections) {
 Status Listen(HttpServer& server, const ListenAddress& address, LogSink& log) {
   if (address.kind == ListenAddress::Kind::kUnix) {
     if (Status s = server.ListenUnix(address.path); !s.ok()) return s;
-    log.Info("listening", {{"address", FormatListenAddress(address)}});
+    log.Info("listening", {{"address", FormatListenAddress(address)}, {"pid", getpid()}});
     return {};
   }
   const auto port = server.ListenTcp(address.host, address.port);
@@ -157,8 +157,6 @@ int Serve(const ServeFlags& flags) {
   const NotifyEnvironment environment = TakeNotifyEnvironment();
   const auto config = ConfigFor(flags);
   if (!config.ok()) return Refuse(config.status());
-  auto notifier = Notifier::Open(environment);
-  if (!notifier.ok()) return Refuse(notifier.status());
   const auto limit = RaiseFileLimit();
   if (!limit.ok()) return Refuse(limit.status());
   const auto files =
@@ -170,9 +168,15 @@ int Serve(const ServeFlags& flags) {
                         {"data", config->data},
                         {"connections_max", files->connections},
                         {"deliveries_max", files->deliveries}});
+  Notifier notifier;
+  if (auto opened = Notifier::Open(environment); opened.ok()) {
+    notifier = std::move(*opened);
+  } else {
+    log.Warn("notify_failed", {{"why", opened.status().message()}});
+  }
   auto data = DataDir::Open(StoreOptions(*config, flags, log));
   if (!data.ok()) return Refuse(data.status());
-  return ServeStore(*config, flags, *files, **data, *notifier, log);
+  return ServeStore(*config, flags, *files, **data, notifier, log);
 }
 
 }  // namespace belfry

@@ -77,7 +77,7 @@ Status RemoveStaleSocket(const Address& address, const std::string& path) {
   const bool refused =
       connect(probe, Pointer(address), address.length) != 0 && errno == ECONNREFUSED;
   close(probe);
-  if (!refused) return Status(StatusCode::kInUse, address.name + " is in use");
+  if (!refused) return IoError("cannot listen on " + address.name + ": it is in use");
   return unlink(path.c_str()) == 0 ? Status() : Failed(address, "unlink");
 }
 

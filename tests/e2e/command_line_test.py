@@ -1,5 +1,6 @@
 """The program as an operator calls it: commands, exit codes, configuration, what it refuses."""
 
+import os
 import subprocess
 
 import harness
@@ -82,6 +83,42 @@ class CommandLine(Case):
         self.assertEqual(code, 1, said)
         self.assertIn(str(first.port), said)
 
+    def test_a_unix_socket_in_use_is_one_too(self):
+        path = self.root / "api.sock"
+        first = self.daemon(listen=f"unix:{path}").start()
+        self.assertRegex(first.log(), rf"event=listening address=\S+ pid={first.pid}\n")
+        code, said = self.belfry("serve", "--data", str(self.root / "x"), "--listen",
+                                 f"unix:{path}")
+        self.assertEqual(code, 1, said)
+        self.assertIn(str(path), said)
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        path = self.root / "c.yaml"
+        path.write_text(DEFAULTS)
+        for args in (["check-config", str(path)], ["version"], ["--help"]):
+            with self.subTest(args), open("/dev/full", "wb") as full:
+                done = subprocess.run([harness.BINARY, *args], stdout=full, timeout=30, check=False)
+                self.assertEqual(done.returncode, 1)
+
+    def serves(self, port):
+        try:
+            with harness.Client(("127.0.0.1", port)) as client:
+                return client.request("GET", "/health").status == 200
+        except OSError:
+            return False
+
+    def test_a_manager_that_cannot_be_told_is_a_warning(self):
+        port = free_port()
+        log = self.root / "log"
+        with open(log, "wb") as out:
+            process = subprocess.Popen(
+                [harness.BINARY, "serve", "--data", str(self.root / "data"),
+                 "--listen", f"127.0.0.1:{port}"], stdin=subprocess.DEVNULL, stderr=out,
+                env={**os.environ, "NOTIFY_SOCKET": "vsock:2:1234"})
+        self.addCleanup(lambda: (process.kill(), process.wait()))
+        harness.poll(lambda: self.serves(port), "it serves all the same")
+        self.assertRegex(log.read_text(), r'level=warn event=notify_failed why="?NOTIFY_SOCKET=')
+
     def test_the_configuration_may_be_a_pipe_and_flags_win(self):
         port = free_port()
         process = subprocess.Popen(
@@ -89,14 +126,7 @@ class CommandLine(Case):
              harness.BINARY, "listen: 127.0.0.1:1\ndata: /nowhere\n", f"127.0.0.1:{port}",
              str(self.root / "data")], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(lambda: (process.kill(), process.wait()))
-
-        def answers():
-            try:
-                with harness.Client(("127.0.0.1", port)) as client:
-                    return client.request("GET", "/health").status == 200
-            except OSError:
-                return False
-        harness.poll(answers, "it serves where the flag says")
+        harness.poll(lambda: self.serves(port), "it serves where the flag says")
         self.assertTrue((self.root / "data" / "FORMAT").exists())
 
     def test_the_log_is_one_line_an_event(self):
