@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "delivery/address_policy.h"
+#include "http/host.h"
 
 namespace belfry {
 namespace {
@@ -79,10 +80,14 @@ Status CheckOrigin(const std::string& text) {
   } else {
     return wrong;
   }
-  if (rest.empty() || rest.size() > 300 || rest.front() == ':') return wrong;
-  if (rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != rest.npos) {
+  if (rest.size() > 300 || ClassifyHost(rest) == HostKind::kInvalid) return wrong;
+  if (rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") != rest.npos ||
+      rest.front() == '.' || rest.find("..") != rest.npos) {
     return wrong;
   }
+  const size_t colon = rest.rfind(':');
+  const bool has_port = colon != rest.npos && rest.back() != ']';
+  if (has_port && (colon + 1 == rest.size() || rest[colon + 1] == '0')) return wrong;
   return {};
 }
 

@@ -101,7 +101,8 @@ TEST(Config, WhatIsPrintedReadsBackTheSame) {
 listen: "[::1]:0"
 data: "./with space: and \"quotes\" # and more"
 http: {max_head: 4KiB, max_body: 2000B, idle_timeout: 1m30s,
-       cors_origins: ["https://app.example.com", "http://localhost:3000"]}
+       cors_origins: ["https://app.example.com", "http://localhost:3000", "http://[::1]:3000",
+                      "http://10.0.0.1:65535", "https://[fe80::1]"]}
 delivery:
   targets: {allow: [public, 10.0.0.0/8], deny: [10.1.2.3, "fd00::/8"]}
   retry: {max_attempts: 3, schedule: [PT1.5S, 2s], jitter: 0.125}
@@ -234,6 +235,18 @@ TEST(Config, WrongTypesAreRefusedByName) {
       {"http: {max_body: 257KiB}", "http.max_body"},
       {"http: {cors_origins: ['*']}", "http.cors_origins"},
       {"http: {cors_origins: ['https://a.example/path']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://a:b']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://a:']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://a:0']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://a:65536']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://a:1:2']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://:80']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://[[']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://[::1']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://[a.example]']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://a..example']}", "http.cors_origins"},
+      {"http: {cors_origins: ['https://A.example']}", "http.cors_origins"},
       {"shutdown_timeout: 11m", "shutdown_timeout"},
       {"log: {level: verbose}", "log.level"},
   };
