@@ -3,13 +3,23 @@
 #include <memory>
 
 #include "base/check.h"
+#include "base/limits.h"
 
 namespace belfry {
+namespace {
+
+bool IsScan(const Query& query) {
+  const auto* count = std::get_if<CountQuery>(&query.what);
+  return count != nullptr && count->filter.NeedsScan();
+}
+
+}  // namespace
 
 struct ReadPool::Work {
   uv_work_t request{};
   ReadPool* pool = nullptr;
   Query query;
+  bool started = false;
   // Until it was run.
   QueryResult result{0, {StatusCode::kUnavailable, "stopping"}, {}};
 };
@@ -26,6 +36,18 @@ void ReadPool::Run(Query query) {
   work->query.stop = &stop_;
   work->request.data = work;
   works_.insert(work);
+  if (IsScan(work->query)) {
+    if (scans_ == kCountScansMax) {
+      waiting_.push_back(work);
+      return;
+    }
+    ++scans_;
+  }
+  Start(work);
+}
+
+void ReadPool::Start(Work* work) {
+  work->started = true;
   const auto run = [](uv_work_t* request) {
     auto* w = static_cast<Work*>(request->data);
     if (!w->pool->stop_) w->result = w->pool->store_.Run(w->query);
@@ -40,13 +62,23 @@ void ReadPool::Run(Query query) {
 void ReadPool::Stop() {
   stop_ = true;
   // One that a thread has taken already cannot be cancelled; it sees the flag.
-  for (Work* work : works_) uv_cancel(reinterpret_cast<uv_req_t*>(&work->request));
+  for (Work* work : works_) {
+    if (work->started) uv_cancel(reinterpret_cast<uv_req_t*>(&work->request));
+  }
 }
 
 void ReadPool::Finish(Work* work) {
   const std::unique_ptr<Work> owned(work);
   works_.erase(work);
   owned->result.token = owned->query.token;
+  if (IsScan(owned->query)) {
+    if (waiting_.empty()) {
+      --scans_;
+    } else {
+      Start(waiting_.front());
+      waiting_.pop_front();
+    }
+  }
   done_(std::move(owned->result));
 }
 

@@ -1,11 +1,15 @@
 // read_pool.h - runs reads of the store on libuv's thread pool and brings the answers back.
 //
 // Loop thread only, but for the reads themselves. Destroy only when outstanding() is 0.
+//
+// A count that has to look at every timer may take seconds: at most kCountScansMax run at once, the
+// others wait for their turn, so that other reads find a thread.
 #pragma once
 
 #include <uv.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
 
 #include "absl/container/flat_hash_set.h"
@@ -32,6 +36,7 @@ class ReadPool {
 
  private:
   struct Work;
+  void Start(Work* work);
   void Finish(Work* work);
 
   uv_loop_t* loop_;
@@ -39,6 +44,8 @@ class ReadPool {
   DoneFn done_;
   absl::flat_hash_set<Work*> works_;  // owned until they come back
   std::atomic<bool> stop_ = false;
+  int scans_ = 0;              // counts that run
+  std::deque<Work*> waiting_;  // counts that wait for one of them
 };
 
 }  // namespace belfry
