@@ -13,7 +13,7 @@ namespace belfry {
 struct Framing {
   std::string_view request_id;
   std::string_view date;     // as HttpDate gives it
-  std::string_view headers;  // lines added by AddHeaders
+  std::string_view headers;  // RequestHandler::CommonHeaders
   bool http_1_1 = true;
   bool close = false;      // the connection ends behind this response
   bool head_only = false;  // answers HEAD: the length is told, the body is not sent
