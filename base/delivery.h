@@ -26,16 +26,17 @@ enum class OutcomeKind {
   kInterrupted,  // cut off by our own stop: no attempt is charged
 };
 
-// What a local fault is about, and so what waits for it to pass.
+// Of a local fault: whom it keeps from starting.
 enum class FaultScope {
-  kTarget,  // this destination: its ports are used up, its name cannot be asked for now
-  kHost,    // all of them: no descriptors, no memory, no certificates
+  kHost,    // everybody: no file descriptors, no memory, no usable CA bundle
+  kTarget,  // attempts like this one: its destination has no local port left, its name cannot be
+            // asked for now
 };
 
 struct Outcome {
   TimerId id = 0;
   OutcomeKind kind = OutcomeKind::kFailed;
-  FaultScope fault_scope = FaultScope::kHost;  // of kLocalFault
+  FaultScope fault_scope = FaultScope::kHost;  // means something for kLocalFault only
   int32_t status = 0;
   std::string error;  // short word, "" for kAnswered; never a resolved address
   WallMs started;

@@ -8,7 +8,7 @@ namespace {
 constexpr long kFirstFinalStatus = 200;
 
 Meaning Failed(std::string_view error) { return {OutcomeKind::kFailed, error}; }
-Meaning LocalFault() { return {OutcomeKind::kLocalFault, "local fault"}; }
+Meaning LocalFault(FaultScope scope) { return {OutcomeKind::kLocalFault, "local fault", scope}; }
 
 Meaning JudgeConnect(const AttemptFacts& facts) {
   switch (facts.os_errno) {
@@ -24,12 +24,12 @@ Meaning JudgeConnect(const AttemptFacts& facts) {
     case EADDRNOTAVAIL:
       // Out of ports; but also what a host without IPv6 says to every IPv6 address, which is no
       // reason to hold back everybody else.
-      return facts.connected_by_v4 ? LocalFault() : Failed("unreachable");
+      return facts.connected_by_v4 ? LocalFault(FaultScope::kTarget) : Failed("unreachable");
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-      return LocalFault();
+      return LocalFault(FaultScope::kHost);
     default:
       return Failed("connect");
   }
@@ -41,7 +41,7 @@ Meaning Judge(const AttemptFacts& facts) {
   if (facts.status >= kFirstFinalStatus) return {OutcomeKind::kAnswered, ""};
   if (facts.address_denied) return {OutcomeKind::kForbidden, "policy"};
   if (facts.resend_stopped) return Failed("connection lost");
-  if (facts.no_socket && facts.sockets_opened == 0) return LocalFault();
+  if (facts.no_socket && facts.sockets_opened == 0) return LocalFault(FaultScope::kHost);
   switch (facts.result) {
     case CURLE_OPERATION_TIMEDOUT:
       return {OutcomeKind::kTimeout, "timeout"};
@@ -71,7 +71,7 @@ Meaning Judge(const AttemptFacts& facts) {
       return Failed("protocol");
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
-      return LocalFault();
+      return LocalFault(FaultScope::kHost);
     case CURLE_URL_MALFORMAT:
       return {OutcomeKind::kForbidden, "url"};
     default:

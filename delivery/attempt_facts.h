@@ -23,6 +23,7 @@ struct AttemptFacts {
 struct Meaning {
   OutcomeKind kind = OutcomeKind::kFailed;
   std::string_view error;  // one of the words below; "" for kAnswered
+  FaultScope fault_scope = FaultScope::kHost;
 };
 
 // Words: "policy" "url" (kForbidden), "timeout" (kTimeout), "local fault" (kLocalFault), and for

@@ -135,8 +135,11 @@ void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
         return FinishWith(transfer, OutcomeKind::kFailed, "dns");
       }
       return FinishWith(transfer, OutcomeKind::kTimeout, "timeout");
-    case LookupResult::kBusy:
-      return FinishWith(transfer, OutcomeKind::kLocalFault, "local fault");
+    case LookupResult::kBusy: {
+      Outcome outcome = transfer->ConcludeWith(OutcomeKind::kLocalFault, "local fault");
+      outcome.fault_scope = FaultScope::kTarget;
+      return Finish(transfer, std::move(outcome));
+    }
   }
   std::vector<IpAddress> allowed;
   std::copy_if(answer.addresses.begin(), answer.addresses.end(), std::back_inserter(allowed),

@@ -220,6 +220,7 @@ Outcome Transfer::Conclude(CURLcode result) {
   facts_.result = result;
   const Meaning meaning = Judge(facts_);
   Outcome outcome = ConcludeWith(meaning.kind, meaning.error);
+  outcome.fault_scope = meaning.fault_scope;
   if (meaning.kind == OutcomeKind::kAnswered) {
     outcome.status = static_cast<int32_t>(facts_.status);
     outcome.retry_after_ms = retry_after_ms_;

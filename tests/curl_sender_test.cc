@@ -328,6 +328,7 @@ TEST(CurlSender, WithoutFileDescriptorsItIsALocalFault) {
   const Outcome outcome = rig.Send(receiver.url("/"));
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(outcome.kind, OutcomeKind::kLocalFault);
+  EXPECT_EQ(outcome.fault_scope, FaultScope::kHost);
   EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
 }
 

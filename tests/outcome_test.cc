@@ -65,15 +65,24 @@ TEST(AttemptFacts, CurlSuccessWithoutAStatusIsAFailure) {
   ExpectMeaning(With(CURLE_OK), OutcomeKind::kFailed, "protocol");
 }
 
+void ExpectLocalFault(const AttemptFacts& facts, FaultScope scope) {
+  ExpectMeaning(facts, OutcomeKind::kLocalFault, "local fault");
+  EXPECT_EQ(Judge(facts).fault_scope, scope) << facts.result;
+}
+
 TEST(AttemptFacts, OurOwnShortagesAreNotTheTargetsFault) {
-  for (const int os_errno : {EADDRNOTAVAIL, EMFILE, ENFILE, ENOMEM, ENOBUFS}) {
-    ExpectMeaning(With(CURLE_COULDNT_CONNECT, os_errno), OutcomeKind::kLocalFault, "local fault");
+  for (const int os_errno : {EMFILE, ENFILE, ENOMEM, ENOBUFS}) {
+    ExpectLocalFault(With(CURLE_COULDNT_CONNECT, os_errno), FaultScope::kHost);
   }
-  ExpectMeaning(With(CURLE_OUT_OF_MEMORY), OutcomeKind::kLocalFault, "local fault");
+  ExpectLocalFault(With(CURLE_OUT_OF_MEMORY), FaultScope::kHost);
   AttemptFacts facts = With(CURLE_COULDNT_CONNECT);
   facts.no_socket = true;
   facts.sockets_opened = 0;
-  ExpectMeaning(facts, OutcomeKind::kLocalFault, "local fault");
+  ExpectLocalFault(facts, FaultScope::kHost);
+}
+
+TEST(AttemptFacts, OneDestinationWithoutPortsHoldsBackNobodyElse) {
+  ExpectLocalFault(With(CURLE_COULDNT_CONNECT, EADDRNOTAVAIL), FaultScope::kTarget);
 }
 
 TEST(AttemptFacts, AHostWithoutIpv6IsNotOutOfPorts) {

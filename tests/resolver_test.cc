@@ -276,6 +276,21 @@ TEST(SenderNames, TheNextAddressIsTriedWhenOneRefuses) {
   EXPECT_EQ(named.rig.Send(named.url("two.test")).status, 200);
 }
 
+TEST(SenderNames, ANameThatCannotBeAskedForHoldsBackOnlyItsTarget) {
+  NamedRig named;
+  for (size_t i = 0; i < kDnsQueriesMax; ++i) {
+    const std::string silent = "silent" + std::to_string(i) + ".test";
+    named.dns.StaySilent(silent);
+    named.rig.Start(named.url(silent));
+  }
+  const Timer& one_more = named.rig.Start(named.url("one-more.test"));
+  ASSERT_TRUE(named.rig.loop.RunUntil([&] { return !named.rig.outcomes.empty(); }));
+  const Outcome& outcome = named.rig.outcomes[0];
+  EXPECT_EQ(outcome.id, one_more.id);
+  EXPECT_EQ(outcome.kind, OutcomeKind::kLocalFault);
+  EXPECT_EQ(outcome.fault_scope, FaultScope::kTarget);
+}
+
 TEST(SenderNames, InterruptingALookupEndsIt) {
   NamedRig named;
   named.dns.StaySilent("silent.test");
