@@ -11,20 +11,18 @@ Meaning Failed(std::string_view error) { return {OutcomeKind::kFailed, error}; }
 Meaning LocalFault(FaultScope scope) { return {OutcomeKind::kLocalFault, "local fault", scope}; }
 
 Meaning JudgeConnect(const AttemptFacts& facts) {
+  if (facts.no_port) return LocalFault(FaultScope::kTarget);
   switch (facts.os_errno) {
     case ECONNREFUSED:
       return Failed("refused");
     case ECONNRESET:
       return Failed("reset");
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-      return Failed("unreachable");
     case ETIMEDOUT:
       return {OutcomeKind::kTimeout, "timeout"};
-    case EADDRNOTAVAIL:
-      // Out of ports; but also what a host without IPv6 says to every IPv6 address, which is no
-      // reason to hold back everybody else.
-      return facts.connected_by_v4 ? LocalFault(FaultScope::kTarget) : Failed("unreachable");
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case EADDRNOTAVAIL:  // a host without IPv6 says so to every IPv6 address, always
+      return Failed("unreachable");
     case EMFILE:
     case ENFILE:
     case ENOBUFS:

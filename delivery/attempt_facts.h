@@ -12,12 +12,12 @@ namespace belfry {
 struct AttemptFacts {
   CURLcode result = CURLE_OK;
   long status = 0;   // of the last status line read; 0: none
-  int os_errno = 0;  // of the last failed connect
+  int os_errno = 0;  // of the last failed connect that says something about the target
   int sockets_opened = 0;
-  bool connected_by_v4 = false;  // an IPv4 address was tried
-  bool address_denied = false;   // before a socket was opened, or before the request was written
-  bool no_socket = false;        // the system gave none
-  bool resend_stopped = false;   // curl was about to send the request a second time
+  bool no_port = false;         // an IPv4 address could not be tried: no local port was free
+  bool address_denied = false;  // before a socket was opened, or before the request was written
+  bool no_socket = false;       // the system gave none
+  bool resend_stopped = false;  // curl was about to send the request a second time
 };
 
 struct Meaning {

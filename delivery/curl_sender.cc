@@ -194,9 +194,8 @@ void CurlSender::Finish(Transfer* transfer, Outcome outcome) {
 void CurlSender::ReportFinished() {
   std::vector<Finished> finished = std::exchange(finished_, {});
   for (Finished& one : finished) {
-    if (one.transfer != nullptr && idle_.size() < kIdleTransfersMax) {
-      idle_.push_back(std::move(one.transfer));
-    }
+    if (one.transfer == nullptr || !one.transfer->reusable()) continue;
+    if (idle_.size() < kIdleTransfersMax) idle_.push_back(std::move(one.transfer));
   }
   for (Finished& one : finished) {
     --in_flight_;

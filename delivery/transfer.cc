@@ -1,9 +1,8 @@
 #include "delivery/transfer.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/limits.h"
 #include "delivery/retry_after.h"
@@ -92,6 +91,7 @@ Status Transfer::Begin(const Delivery& delivery) {
   started_ = clock_.Wall();
   started_mono_ = clock_.Mono();
   facts_ = AttemptFacts{};
+  last_family_ = AF_UNSPEC;
   requests_ = 0;
   head_bytes_ = 0;
   body_bytes_ = 0;
@@ -161,6 +161,7 @@ curl_socket_t Transfer::OpenSocket(void* self, curlsocktype /*purpose*/, curl_so
     transfer->facts_.address_denied = transfer->facts_.sockets_opened == 0;
     return CURL_SOCKET_BAD;
   }
+  transfer->TakeConnectError();
   const int fd =
       socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
   if (fd < 0) {
@@ -170,8 +171,22 @@ curl_socket_t Transfer::OpenSocket(void* self, curlsocktype /*purpose*/, curl_so
   }
   ++transfer->facts_.sockets_opened;
   transfer->facts_.address_denied = false;
-  transfer->facts_.connected_by_v4 |= address->family == AF_INET;
+  transfer->last_family_ = address->family;
   return fd;
+}
+
+void Transfer::TakeConnectError() {
+  long now = 0;
+  curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &now);
+  const int before = std::exchange(curl_errno_, static_cast<int>(now));
+  // This error comes at once, so it is the last socket's; for an IPv6 address it means that there
+  // is no IPv6 here. The same error as before may be that of a socket before.
+  if (curl_errno_ != EADDRNOTAVAIL) {
+    facts_.os_errno = curl_errno_;
+  } else if (before != EADDRNOTAVAIL) {
+    facts_.no_port |= last_family_ == AF_INET;
+    if (facts_.os_errno == 0) facts_.os_errno = EADDRNOTAVAIL;
+  }
 }
 
 int Transfer::BeforeRequest(void* self, char* peer_ip, char* /*local_ip*/, int /*peer_port*/,
@@ -213,10 +228,8 @@ size_t Transfer::OnBody(char* /*bytes*/, size_t size, size_t count, void* self) 
 }
 
 Outcome Transfer::Conclude(CURLcode result) {
-  long os_errno = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &facts_.status);
-  curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_errno);
-  facts_.os_errno = static_cast<int>(os_errno);
+  TakeConnectError();
   facts_.result = result;
   const Meaning meaning = Judge(facts_);
   Outcome outcome = ConcludeWith(meaning.kind, meaning.error);

@@ -6,9 +6,13 @@
 // One request = one recorded attempt: curl sends a POST again by itself when a reused connection
 // dies. Its prereq callback runs before each sending, so the second run of one attempt aborts it;
 // so does a socket opened after the first run.
+//
+// curl keeps only the error of the last connect that failed, and keeps it for good. So it is read
+// before each further socket is opened, and a transfer that has one is not used again.
 #pragma once
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <memory>
 #include <optional>
@@ -53,6 +57,9 @@ class Transfer {
   // For an attempt that ends without curl.
   [[nodiscard]] Outcome ConcludeWith(OutcomeKind kind, std::string_view error) const;
 
+  // May be given another attempt.
+  [[nodiscard]] bool reusable() const { return curl_errno_ == 0; }
+
   [[nodiscard]] CURL* easy() const { return easy_; }
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] CurlMultiLoop* multi() const { return multi_; }
@@ -75,6 +82,7 @@ class Transfer {
   void SetCallbacks();
   [[nodiscard]] bool SetMethod();
   void TakeHeader(std::string_view line);
+  void TakeConnectError();
 
   CURL* easy_;
   const SenderOptions& options_;
@@ -89,6 +97,8 @@ class Transfer {
   WallMs started_;
   MonoMs started_mono_;
   AttemptFacts facts_;
+  int last_family_ = AF_UNSPEC;  // of the sockets opened
+  int curl_errno_ = 0;           // as read last
   int requests_ = 0;
   size_t head_bytes_ = 0;
   size_t body_bytes_ = 0;

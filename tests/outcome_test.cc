@@ -40,7 +40,6 @@ AttemptFacts With(CURLcode result, int os_errno = 0) {
   facts.result = result;
   facts.os_errno = os_errno;
   facts.sockets_opened = 1;
-  facts.connected_by_v4 = true;
   return facts;
 }
 
@@ -82,13 +81,13 @@ TEST(AttemptFacts, OurOwnShortagesAreNotTheTargetsFault) {
 }
 
 TEST(AttemptFacts, OneDestinationWithoutPortsHoldsBackNobodyElse) {
-  ExpectLocalFault(With(CURLE_COULDNT_CONNECT, EADDRNOTAVAIL), FaultScope::kTarget);
+  AttemptFacts facts = With(CURLE_COULDNT_CONNECT, ECONNREFUSED);  // by its IPv6 address
+  facts.no_port = true;
+  ExpectLocalFault(facts, FaultScope::kTarget);
 }
 
 TEST(AttemptFacts, AHostWithoutIpv6IsNotOutOfPorts) {
-  AttemptFacts facts = With(CURLE_COULDNT_CONNECT, EADDRNOTAVAIL);
-  facts.connected_by_v4 = false;
-  ExpectMeaning(facts, OutcomeKind::kFailed, "unreachable");
+  ExpectMeaning(With(CURLE_COULDNT_CONNECT, EADDRNOTAVAIL), OutcomeKind::kFailed, "unreachable");
 }
 
 TEST(AttemptFacts, EveryFailureHasAWord) {
