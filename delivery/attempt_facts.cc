@@ -64,8 +64,13 @@ Meaning Judge(const AttemptFacts& facts) {
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_WRITE_ERROR:  // a head beyond kResponseHeadBytesMax
+#if LIBCURL_VERSION_NUM >= 0x080600
+    case CURLE_TOO_LARGE:
+#endif
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_OK:  // and no status: whatever came was no answer
+      // Older versions of curl say this of a header line that is too long for them.
+      return facts.request_sent ? Failed("protocol") : LocalFault(FaultScope::kHost);
       return Failed("protocol");
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:

@@ -17,6 +17,7 @@ struct AttemptFacts {
   bool no_port = false;         // an IPv4 address could not be tried: no local port was free
   bool address_denied = false;  // before a socket was opened, or before the request was written
   bool no_socket = false;       // the system gave none
+  bool request_sent = false;    // or was about to be: from here on the receiver has a say
   bool resend_stopped = false;  // curl was about to send the request a second time
 };
 

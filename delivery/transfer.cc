@@ -201,6 +201,7 @@ int Transfer::BeforeRequest(void* self, char* peer_ip, char* /*local_ip*/, int /
     transfer->facts_.address_denied = true;
     return CURL_PREREQFUNC_ABORT;
   }
+  transfer->facts_.request_sent = true;
   return CURL_PREREQFUNC_OK;
 }
 

@@ -181,6 +181,20 @@ TEST(CurlSender, AnEndlessHeadIsNoAnswer) {
   }
 }
 
+// curl takes lines of 100 KiB at most and reports longer ones as lack of memory.
+TEST(CurlSender, AnEndlessHeaderLineIsNoAnswer) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  const std::string filler(200 * 1024, 'a');
+  for (const char* start : {"HTTP/1.1 200 ", "HTTP/1.1 100 ", "HTTP/1.1 100 Continue\r\nX: ",
+                            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ", "HTTP/1.1 "}) {
+    receiver.OnRequest([&](const Received&) { return Answer{start + filler, Then::kKeep}; });
+    const Outcome outcome = rig.Send(receiver.url("/"));
+    EXPECT_EQ(outcome.kind, OutcomeKind::kFailed) << start;
+    EXPECT_EQ(outcome.error, "protocol") << start;
+  }
+}
+
 TEST(CurlSender, WhatIsNoHttpIsAFailedAttempt) {
   SenderRig rig;
   Receiver receiver(rig.loop);

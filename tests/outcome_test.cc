@@ -83,6 +83,12 @@ TEST(AttemptFacts, OurOwnShortagesAreNotTheTargetsFault) {
 TEST(AttemptFacts, OneDestinationWithoutPortsHoldsBackNobodyElse) {
   AttemptFacts facts = With(CURLE_COULDNT_CONNECT, ECONNREFUSED);  // by its IPv6 address
   facts.no_port = true;
+TEST(AttemptFacts, WhatAReceiverSaidIsNoShortageOfOurs) {
+  AttemptFacts facts = With(CURLE_OUT_OF_MEMORY);
+  facts.request_sent = true;
+  ExpectMeaning(facts, OutcomeKind::kFailed, "protocol");
+}
+
   ExpectLocalFault(facts, FaultScope::kTarget);
 }
 
