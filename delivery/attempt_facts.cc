@@ -51,9 +51,7 @@ Meaning Judge(const AttemptFacts& facts) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_CRL_BADFILE:
     case CURLE_SSL_INVALIDCERTSTATUS:
       return Failed("tls");
     case CURLE_SEND_ERROR:
@@ -64,16 +62,18 @@ Meaning Judge(const AttemptFacts& facts) {
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_WRITE_ERROR:  // a head beyond kResponseHeadBytesMax
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_OK:  // and no status: whatever came was no answer
 #if LIBCURL_VERSION_NUM >= 0x080600
     case CURLE_TOO_LARGE:
 #endif
-    case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_OK:  // and no status: whatever came was no answer
-      // Older versions of curl say this of a header line that is too long for them.
-      return facts.request_sent ? Failed("protocol") : LocalFault(FaultScope::kHost);
       return Failed("protocol");
     case CURLE_OUT_OF_MEMORY:
+      // Older versions of curl say this of a header line that is too long for them.
+      return facts.request_sent ? Failed("protocol") : LocalFault(FaultScope::kHost);
     case CURLE_FAILED_INIT:
+    case CURLE_SSL_CACERT_BADFILE:  // our own file, not the receiver's
+    case CURLE_SSL_CRL_BADFILE:
       return LocalFault(FaultScope::kHost);
     case CURLE_URL_MALFORMAT:
       return {OutcomeKind::kForbidden, "url"};

@@ -36,6 +36,17 @@ TEST(CurlTls, AnUnknownIssuerFails) {
   ExpectTlsFailure(receiver, "");
 }
 
+TEST(CurlTls, WithoutAUsableFileOfIssuersItIsALocalFault) {
+  const TlsReceiver receiver;
+  SenderRig rig(Trusting("/dev/null"));
+  for (int i = 0; i < 2; ++i) {
+    const Outcome outcome = rig.Send(receiver.url());
+    EXPECT_EQ(outcome.kind, OutcomeKind::kLocalFault);
+    EXPECT_EQ(outcome.fault_scope, FaultScope::kHost);
+  }
+  EXPECT_EQ(receiver.requests(), 0);
+}
+
 TEST(CurlTls, AnotherHostsCertificateFails) {
   CertificateOptions options;
   options.subject_alt_name = "DNS:other.test,IP:127.0.0.2";

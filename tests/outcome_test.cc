@@ -73,22 +73,25 @@ TEST(AttemptFacts, OurOwnShortagesAreNotTheTargetsFault) {
   for (const int os_errno : {EMFILE, ENFILE, ENOMEM, ENOBUFS}) {
     ExpectLocalFault(With(CURLE_COULDNT_CONNECT, os_errno), FaultScope::kHost);
   }
-  ExpectLocalFault(With(CURLE_OUT_OF_MEMORY), FaultScope::kHost);
+  for (const CURLcode result :
+       {CURLE_OUT_OF_MEMORY, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CRL_BADFILE}) {
+    ExpectLocalFault(With(result), FaultScope::kHost);
+  }
   AttemptFacts facts = With(CURLE_COULDNT_CONNECT);
   facts.no_socket = true;
   facts.sockets_opened = 0;
   ExpectLocalFault(facts, FaultScope::kHost);
 }
 
-TEST(AttemptFacts, OneDestinationWithoutPortsHoldsBackNobodyElse) {
-  AttemptFacts facts = With(CURLE_COULDNT_CONNECT, ECONNREFUSED);  // by its IPv6 address
-  facts.no_port = true;
 TEST(AttemptFacts, WhatAReceiverSaidIsNoShortageOfOurs) {
   AttemptFacts facts = With(CURLE_OUT_OF_MEMORY);
   facts.request_sent = true;
   ExpectMeaning(facts, OutcomeKind::kFailed, "protocol");
 }
 
+TEST(AttemptFacts, OneDestinationWithoutPortsHoldsBackNobodyElse) {
+  AttemptFacts facts = With(CURLE_COULDNT_CONNECT, ECONNREFUSED);  // by its IPv6 address
+  facts.no_port = true;
   ExpectLocalFault(facts, FaultScope::kTarget);
 }
 
