@@ -42,11 +42,16 @@ struct CurlMultiLoop::Poll {
       CHECK(uv_poll_start(&handle, wanted, OnPoll) == 0);
     }
   }
+
+  void ShutDown() {
+    Watch(0);
+    ShutDownIdle(fd);
+  }
 };
 
 CurlMultiLoop::CurlMultiLoop(uv_loop_t* loop, size_t connections_max, DoneFn done)
     : loop_(loop),
-      multi_(curl_multi_init()),
+      connections_max_(static_cast<long>(std::max<size_t>(connections_max, 1))),
       done_(std::move(done)),
       timer_(
           loop,
@@ -57,20 +62,44 @@ CurlMultiLoop::CurlMultiLoop(uv_loop_t* loop, size_t connections_max, DoneFn don
           this),
       immediate_(
           loop, [](void* self) { static_cast<CurlMultiLoop*>(self)->RunNow(); }, this) {
+  OpenMulti();
+}
+
+CurlMultiLoop::~CurlMultiLoop() { CloseMulti(); }
+
+void CurlMultiLoop::OpenMulti() {
+  multi_ = curl_multi_init();
   CHECK(multi_ != nullptr);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &OnSocket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &OnTimer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS,
-                    static_cast<long>(std::max<size_t>(connections_max, 1)));
+  // Beyond this an idle connection is closed for a new one; only if there is none, the new one
+  // waits.
+  curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max_);
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections_max_);
 }
 
-CurlMultiLoop::~CurlMultiLoop() {
+void CurlMultiLoop::CloseMulti() {
   closing_ = true;
   curl_multi_cleanup(multi_);
   while (!polls_.empty()) ClosePoll(polls_.begin()->first);
+  timer_.Stop();
+  timed_out_ = false;
+  closing_ = false;
+}
+
+void CurlMultiLoop::DropIdle() {
+  if (in_flight_ == 0) {
+    CloseMulti();
+    OpenMulti();
+    return;
+  }
+  // curl has no call for this. It closes what is dead when it next looks for a connection.
+  for (const auto& [fd, poll] : polls_) {
+    if (poll->idle) poll->ShutDown();
+  }
 }
 
 bool CurlMultiLoop::Add(CURL* easy) {
@@ -147,8 +176,7 @@ int CurlMultiLoop::CloseSocket(void* self, curl_socket_t fd) {
 void CurlMultiLoop::OnPoll(uv_poll_t* handle, int status, int events) {
   auto* poll = static_cast<Poll*>(handle->data);
   if (poll->idle) {
-    poll->Watch(0);
-    ShutDownIdle(poll->fd);
+    poll->ShutDown();
     return;
   }
   CurlMultiLoop* self = poll->owner;

@@ -30,6 +30,7 @@ class CurlMultiLoop {
   // Not called from within Add or Remove. It may call both.
   using DoneFn = std::function<void(CURL* easy, CURLcode result)>;
 
+  // `connections_max`: open at once, idle ones included; beyond, attempts wait for one another.
   CurlMultiLoop(uv_loop_t* loop, size_t connections_max, DoneFn done);
   // Drops what is under way without calling DoneFn. Not from within DoneFn.
   ~CurlMultiLoop();
@@ -41,6 +42,9 @@ class CurlMultiLoop {
   [[nodiscard]] bool Add(CURL* easy);
   // Cuts it off; DoneFn will not be called for it. It is under way.
   void Remove(CURL* easy);
+  // Ends the connections that wait for another request, so that their files are free: at once when
+  // nothing is under way, else with the next attempt that is started. Not from within DoneFn.
+  void DropIdle();
 
   [[nodiscard]] size_t in_flight() const { return in_flight_; }
 
@@ -61,8 +65,12 @@ class CurlMultiLoop {
   void Drain();
   void FailBroken();
 
+  void OpenMulti();
+  void CloseMulti();
+
   uv_loop_t* loop_;
-  CURLM* multi_;
+  const long connections_max_;
+  CURLM* multi_ = nullptr;
   DoneFn done_;
   UvTimer timer_;
   Immediate immediate_;

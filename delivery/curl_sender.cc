@@ -58,9 +58,11 @@ CurlSender::CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions option
       watchdog_(
           loop, [](void* self) { static_cast<CurlSender*>(self)->CutOverdue(); }, this) {
   const size_t multis = MultisFor(options_.max_in_flight);
+  transfers_per_multi_ = (options_.max_in_flight + multis - 1) / multis;
+  const size_t connections = (options_.max_in_flight + options_.idle_connections_max) / multis;
   for (size_t i = 0; i < multis; ++i) {
     multis_.push_back(std::make_unique<CurlMultiLoop>(
-        loop, options_.idle_connections_max / multis,
+        loop, std::max(transfers_per_multi_, connections),
         [this](CURL* easy, CURLcode result) { CurlDone(easy, result); }));
   }
 }
@@ -162,7 +164,7 @@ CurlMultiLoop& CurlSender::PickMulti(std::string_view url) {
   const size_t first = std::hash<std::string_view>{}(TargetOfUrl(url).host) % multis_.size();
   for (size_t i = 0; i < multis_.size(); ++i) {
     CurlMultiLoop& multi = *multis_[(first + i) % multis_.size()];
-    if (multi.in_flight() < kTransfersPerMulti) return multi;
+    if (multi.in_flight() < transfers_per_multi_) return multi;
   }
   return *multis_[first];
 }
@@ -171,6 +173,7 @@ void CurlSender::CurlDone(CURL* easy, CURLcode result) {
   char* self = nullptr;
   CHECK(curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self) == CURLE_OK);
   auto* transfer = reinterpret_cast<Transfer*>(self);
+  drop_idle_ |= transfer->lacked_socket();
   Finish(transfer, transfer->Conclude(result));
 }
 
@@ -192,6 +195,9 @@ void CurlSender::Finish(Transfer* transfer, Outcome outcome) {
 }
 
 void CurlSender::ReportFinished() {
+  if (std::exchange(drop_idle_, false)) {
+    for (const auto& multi : multis_) multi->DropIdle();
+  }
   std::vector<Finished> finished = std::exchange(finished_, {});
   for (Finished& one : finished) {
     if (one.transfer == nullptr || !one.transfer->reusable()) continue;

@@ -5,8 +5,8 @@
 // (2) Every address is judged by the policy before it is connected to, and the peer again before
 //     the request is written, on reused connections too.
 // (3) DoneFn runs from the loop, never from within Start or InterruptAll; it may call both.
-// (4) Targets keep to their multi handle, so that connections are reused, until it holds
-//     kTransfersPerMulti; then they spill over to the next.
+// (4) Targets keep to their multi handle, so that connections are reused, until it holds its share
+//     of max_in_flight; then they spill over to the next.
 #pragma once
 
 #include <uv.h>
@@ -76,6 +76,8 @@ class CurlSender final : public Sender {
   std::vector<Finished> finished_;
   absl::flat_hash_map<Resolver::Ticket, Transfer*> lookups_;
   size_t in_flight_ = 0;
+  size_t transfers_per_multi_ = 0;
+  bool drop_idle_ = false;  // there were no files for an attempt
 };
 
 }  // namespace belfry

@@ -18,10 +18,12 @@ struct SenderOptions {
                                         // without their own
   int64_t connect_timeout_ms = kConnectTimeoutMs;  // TCP and TLS together
   int64_t resolve_timeout_ms = kResolveTimeoutMs;
-  size_t max_in_flight = 1000;                        // for sizing only: who starts, counts
-  size_t idle_connections_max = kIdleConnectionsMax;  // at least one is kept per multi handle
-  std::string ca_file;                                // "": the system's
-  std::string dns_servers;                            // "": /etc/resolv.conf; else "ip:port,..."
+  size_t max_in_flight = 1000;  // for sizing only: who starts, counts
+  // Kept open for reuse. With attempts under way there are never more connections than
+  // max_in_flight and this together.
+  size_t idle_connections_max = kIdleConnectionsMax;
+  std::string ca_file;      // "": the system's
+  std::string dns_servers;  // "": /etc/resolv.conf; else "ip:port,..."
 };
 
 }  // namespace belfry

@@ -57,6 +57,8 @@ class Transfer {
   // For an attempt that ends without curl.
   [[nodiscard]] Outcome ConcludeWith(OutcomeKind kind, std::string_view error) const;
 
+  // The system gave no socket for this attempt, or not for all of its addresses.
+  [[nodiscard]] bool lacked_socket() const { return facts_.no_socket; }
   // May be given another attempt.
   [[nodiscard]] bool reusable() const { return curl_errno_ == 0; }
 

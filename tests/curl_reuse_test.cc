@@ -1,5 +1,9 @@
 // Connections that are used again: one request on the wire is one recorded attempt.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "delivery/curl_sender.h"
 #include "tests/support/receiver_http.h"
@@ -145,16 +149,112 @@ TEST(CurlReuse, ThePolicyIsJudgedWhenTheSocketIsOpened) {
   EXPECT_EQ(receiver.connections(), 0);
 }
 
+// A sender with two attempts at most and two idle connections beside them, and the connections that
+// it has to each of many receivers.
+class FewConnections {
+ public:
+  FewConnections() : rig(Options()) {
+    for (int i = 0; i < 10; ++i) receivers.push_back(std::make_unique<Receiver>(rig.loop));
+  }
+  static SenderOptions Options() {
+    SenderOptions options = SenderRig::LoopbackOptions();
+    options.max_in_flight = 2;
+    options.idle_connections_max = 2;
+    return options;
+  }
+  [[nodiscard]] int open_connections() const {
+    int open = 0;
+    for (const auto& receiver : receivers) open += receiver->open_connections();
+    return open;
+  }
+  // Attempts to the first `count` receivers, one after the other, each answered.
+  void SendToEach(size_t count) {
+    for (size_t i = 0; i < count; ++i) EXPECT_EQ(rig.Send(receivers[i]->url("/")).status, 200);
+  }
+
+  SenderRig rig;
+  std::vector<std::unique_ptr<Receiver>> receivers;
+};
+
 TEST(CurlReuse, IdleConnectionsAreBounded) {
-  SenderOptions options = SenderRig::LoopbackOptions();
-  options.max_in_flight = 100;
-  options.idle_connections_max = 10;
-  SenderRig rig(options);
-  Receiver receiver(rig.loop);
-  for (int i = 0; i < 100; ++i) rig.Start(receiver.url("/"));
-  ASSERT_TRUE(rig.Settle());
-  EXPECT_EQ(receiver.requests().size(), 100u);
-  EXPECT_TRUE(rig.loop.RunUntil([&] { return receiver.open_connections() <= 10; }));
+  FewConnections few;
+  few.SendToEach(few.receivers.size());
+  EXPECT_TRUE(few.rig.loop.RunUntil([&] { return few.open_connections() <= 4; }));
+  few.rig.loop.RunTurns(3);
+  EXPECT_EQ(few.open_connections(), 4);  // and used up to the bound
+}
+
+TEST(CurlReuse, ConnectionsInUseAndIdleOnesAreBoundedTogether) {
+  FewConnections few;
+  for (const auto& receiver : few.receivers) {
+    receiver->OnRequest([](const Received&) { return Answer{"", Then::kKeep}; });
+  }
+  few.receivers[0]->OnRequest([](const Received&) { return AnswerWith(200); });
+  few.receivers[1]->OnRequest([](const Received&) { return AnswerWith(200); });
+  few.SendToEach(2);
+  for (size_t i = 2; i < few.receivers.size(); ++i) few.rig.Start(few.receivers[i]->url("/"));
+  ASSERT_TRUE(few.rig.loop.RunUntil([&] {
+    return few.open_connections() == 4 && few.receivers[0]->open_connections() == 0 &&
+           few.receivers[1]->open_connections() == 0;
+  }));
+  few.rig.loop.RunTurns(3);
+  EXPECT_EQ(few.open_connections(), 4);
+  for (size_t i = 2; i < few.receivers.size(); ++i) few.receivers[i]->CloseAll();
+  ASSERT_TRUE(few.rig.loop.RunUntil([&] { return few.rig.outcomes.size() >= 2 + 4; }));
+}
+
+// No file can be opened while this lives.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    const int next = dup(0);
+    close(next);
+    CHECK(getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const rlimit limit{static_cast<rlim_t>(next), before_.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  }
+  ~NoMoreFiles() { CHECK(setrlimit(RLIMIT_NOFILE, &before_) == 0); }
+
+ private:
+  rlimit before_;
+};
+
+size_t OpenFiles() {
+  return static_cast<size_t>(
+      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+TEST(CurlReuse, IdleConnectionsGiveWayWhenThereAreNoFiles) {
+  FewConnections few;
+  few.SendToEach(3);
+  ASSERT_EQ(few.open_connections(), 3);
+  const size_t before = OpenFiles();
+  {
+    const NoMoreFiles none;
+    EXPECT_EQ(few.rig.Send(few.receivers[3]->url("/")).kind, OutcomeKind::kLocalFault);
+    ASSERT_TRUE(few.rig.loop.RunUntil([&] { return few.open_connections() == 0; }));
+  }
+  EXPECT_EQ(OpenFiles(), before - 2 * 3);  // both ends of each
+  few.SendToEach(5);
+}
+
+TEST(CurlReuse, IdleConnectionsGiveWayBesideAnAttemptUnderWay) {
+  FewConnections few;
+  few.SendToEach(2);
+  few.receivers[2]->OnRequest([](const Received&) { return Answer{"", Then::kKeep}; });
+  const Timer& hangs = few.rig.Start(few.receivers[2]->url("/"));
+  ASSERT_TRUE(few.rig.loop.RunUntil([&] { return few.receivers[2]->requests().size() == 1; }));
+  {
+    const NoMoreFiles none;
+    few.rig.Start(few.receivers[3]->url("/"));
+    ASSERT_TRUE(few.rig.loop.RunUntil([&] { return few.rig.outcomes.size() == 3; }));
+    EXPECT_EQ(few.rig.outcomes.back().kind, OutcomeKind::kLocalFault);
+    ASSERT_TRUE(few.rig.loop.RunUntil([&] { return few.open_connections() == 1; }));
+  }
+  few.receivers[2]->Say(AnswerWith(200).bytes);
+  ASSERT_TRUE(few.rig.Settle());
+  EXPECT_EQ(few.rig.outcomes.back().id, hangs.id);
+  EXPECT_EQ(few.rig.outcomes.back().status, 200);
 }
 
 }  // namespace
