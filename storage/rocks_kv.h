@@ -24,7 +24,11 @@ using LogFn = std::function<void(std::string_view)>;
 struct RocksOptions {
   size_t block_cache_bytes = size_t{64} << 20;   // blocks, indexes and filters together
   size_t write_buffer_bytes = size_t{64} << 20;  // all column families together
-  LogFn log;                                     // RocksDB's warnings and errors; may be empty
+  // Tables kept open, -1: all. With a bound, opening the store looks at the size of every table but
+  // only into some; the others are verified when they are first read, and each time they are
+  // opened.
+  int open_tables_max = -1;
+  LogFn log;  // RocksDB's warnings and errors; may be empty
 };
 
 enum class RocksMode {

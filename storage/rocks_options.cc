@@ -102,6 +102,13 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   return family;
 }
 
+void BoundOpenTables(int open_tables_max, rocksdb::DBOptions* db) {
+  constexpr int kTakenOff = 10;  // by RocksDB, for files that are no tables
+  db->max_open_files = open_tables_max < 0 ? -1 : open_tables_max + kTakenOff;
+  // Each shard of this cache would round its part of the bound up.
+  if (open_tables_max >= 0) db->table_cache_numshardbits = 0;
+}
+
 }  // namespace
 
 rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
@@ -128,7 +135,7 @@ rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
   db.verify_sst_unique_id_in_manifest = true;
   db.best_efforts_recovery = false;
   db.max_bgerror_resume_count = 0;
-  db.max_open_files = -1;  // every file is opened and checked at open
+  BoundOpenTables(options.open_tables_max, &db);
 
   db.db_write_buffer_size = options.write_buffer_bytes;
   db.max_background_jobs = 2;

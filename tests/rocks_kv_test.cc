@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 
@@ -47,6 +48,44 @@ class RocksKvTest : public testing::Test {
   TempDir dir_;
   const std::string path_ = dir_.path() + "/db";
 };
+
+size_t OpenTables() {
+  size_t open = 0;
+  for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto path = std::filesystem::read_symlink(file.path(), gone);
+    if (!gone && path.extension() == ".sst") ++open;
+  }
+  return open;
+}
+
+TEST_F(RocksKvTest, TablesBeyondTheBoundAreClosedAndOpenedAgain) {
+  constexpr std::array kFamilies{Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead, Cf::kOnce};
+  for (int round = 0; round < 3; ++round) {  // an opening makes tables of the log before it
+    auto kv = Open(round == 0 ? RocksMode::kCreate : RocksMode::kExisting);
+    Batch batch;
+    for (const Cf cf : kFamilies) batch.Put(cf, "key" + std::to_string(round), "value");
+    ASSERT_TRUE(kv->Commit(batch).ok());
+  }
+  Open(RocksMode::kExisting);
+  for (const int bound : {-1, 10}) {
+    RocksOptions options;
+    options.open_tables_max = bound;
+    const auto kv = Open(RocksMode::kReadOnly, options);
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      for (int round = 0; round < 3; ++round) {
+        for (const Cf cf : kFamilies) {
+          EXPECT_EQ(*kv->Get(cf, "key" + std::to_string(round)).value(), "value");
+        }
+      }
+    }
+    if (bound < 0) {
+      EXPECT_GT(OpenTables(), 10u);
+    } else {
+      EXPECT_LE(OpenTables(), 10u);
+    }
+  }
+}
 
 TEST_F(RocksKvTest, AViewStaysAsItWasWhileCommitsGoOn) {
   auto kv = Open(RocksMode::kCreate);
