@@ -15,13 +15,14 @@ namespace belfry {
 
 enum class StatusCode {
   kOk,
-  kInvalid,     // what the caller gave is wrong
-  kNotFound,    // it does not exist
-  kIoError,     // the disk or the network failed; the outcome may be unknown
-  kNoSpace,     // the disk is full; nothing was stored
-  kCorruption,  // stored bytes are not what was written
-  kRefused,     // the store or the configuration may not be used (exit 78)
-  kInUse,       // another process has the data directory (exit 75)
+  kInvalid,      // what the caller gave is wrong
+  kNotFound,     // it does not exist
+  kIoError,      // the disk or the network failed; the outcome may be unknown
+  kNoSpace,      // the disk is full; nothing was stored
+  kCorruption,   // stored bytes are not what was written
+  kRefused,      // the store or the configuration may not be used (exit 78)
+  kInUse,        // another process has the data directory (exit 75)
+  kUnavailable,  // it was not done: the process is stopping
 };
 
 class [[nodiscard]] Status {

@@ -6,10 +6,27 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/limits.h"
+
 namespace belfry {
 namespace {
 
 constexpr uint64_t kFilesPerDelivery = 2;
+
+uint64_t IdleBeside(uint64_t deliveries) {
+  return std::min<uint64_t>(deliveries, kIdleConnectionsMax);
+}
+
+uint64_t FilesOf(uint64_t deliveries) {
+  return deliveries * kFilesPerDelivery + IdleBeside(deliveries);
+}
+
+// The most of them with FilesOf(them) <= files.
+uint64_t DeliveriesWith(uint64_t files) {
+  const uint64_t all_with_idle = files / (kFilesPerDelivery + 1);
+  if (all_with_idle <= kIdleConnectionsMax) return all_with_idle;
+  return (files - kIdleConnectionsMax) / kFilesPerDelivery;
+}
 
 }  // namespace
 
@@ -33,12 +50,15 @@ Result<FileShares> ShareFiles(uint64_t limit, uint64_t connections, uint64_t del
                    std::to_string(kFilesMin) + " (LimitNOFILE= or ulimit -n)");
   }
   FileShares shares;
-  shares.store = std::min(kFilesForStoreMax, limit / 2);
+  shares.store = std::max(limit / 4, std::min(kFilesForStore, limit / 2));
+  if (limit < kFilesAmple) {
+    shares.store_tables = static_cast<int>(shares.store - kFilesBesideTables);
+  }
   const uint64_t left = limit - shares.store - kFilesForOurselves;
   const uint64_t left_by_clients = left - std::min(left, connections);
-  const uint64_t for_deliveries = std::max(left / 2, left_by_clients) / kFilesPerDelivery;
-  shares.deliveries = std::min(deliveries, for_deliveries);
-  shares.connections = std::min(connections, left - shares.deliveries * kFilesPerDelivery);
+  shares.deliveries = std::min(deliveries, DeliveriesWith(std::max(left / 2, left_by_clients)));
+  shares.idle_targets = IdleBeside(shares.deliveries);
+  shares.connections = std::min(connections, left - FilesOf(shares.deliveries));
   return shares;
 }
 

@@ -35,13 +35,15 @@ int Refuse(const Status& status) {
 
 // What is not the window is shared out: half for blocks read, a quarter for writes on their way to
 // tables, the rest for requests, deliveries and the libraries themselves.
-DataDirOptions StoreOptions(const Config& config, const ServeFlags& flags, LogSink& log) {
+DataDirOptions StoreOptions(const Config& config, const ServeFlags& flags, const FileShares& files,
+                            LogSink& log) {
   const uint64_t rest = config.memory.budget - config.memory.window;
   DataDirOptions options;
   options.path = config.data;
   options.accept_data_loss = flags.accept_data_loss;
   options.rocks.block_cache_bytes = rest / 2;
   options.rocks.write_buffer_bytes = rest / 4;
+  options.rocks.open_tables_max = files.store_tables;
   options.log = [&log](std::string_view text) { log.Warn("store", {{"says", text}}); };
   return options;
 }
@@ -130,6 +132,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   sending.policy = std::move(*policy);
   sending.timeout_ms = config.delivery.timeout_ms;
   sending.max_in_flight = files.deliveries;
+  sending.idle_connections_max = files.idle_targets;
   auto sender = CurlSender::Open(&uv.loop, clock, sending, [&loop](Outcome outcome) {
     loop.load()->DeliveryDone(std::move(outcome));
   });
@@ -174,7 +177,7 @@ int Serve(const ServeFlags& flags) {
   } else {
     log.Warn("notify_failed", {{"why", opened.status().message()}});
   }
-  auto data = DataDir::Open(StoreOptions(*config, flags, log));
+  auto data = DataDir::Open(StoreOptions(*config, flags, *files, log));
   if (!data.ok()) return Refuse(data.status());
   return ServeStore(*config, flags, *files, **data, notifier, log);
 }

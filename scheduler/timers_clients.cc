@@ -130,7 +130,10 @@ std::shared_ptr<const std::vector<TimerId>> Timers::Firing() {
 
 void Timers::QueryDone(QueryResult result) {
   --queries_;
-  if (!result.status.ok()) return Answer(result.token, Refusal::kReadFailed);
+  if (!result.status.ok()) {
+    const bool stopping = result.status.code() == StatusCode::kUnavailable;
+    return Answer(result.token, stopping ? Refusal::kStopping : Refusal::kReadFailed);
+  }
   if (auto* count = std::get_if<uint64_t>(&result.what)) {
     return Answer(result.token, CountReply{*count});
   }

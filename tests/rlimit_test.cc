@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
+
 namespace belfry {
 namespace {
 
@@ -12,7 +14,9 @@ FileShares Shared(uint64_t limit, uint64_t connections, uint64_t deliveries) {
   const auto shares = ShareFiles(limit, connections, deliveries);
   EXPECT_TRUE(shares.ok());
   const FileShares s = shares.value();
-  EXPECT_LE(s.store + kFilesForOurselves + s.connections + 2 * s.deliveries, limit);
+  EXPECT_LE(s.store + kFilesForOurselves + s.connections + 2 * s.deliveries + s.idle_targets,
+            limit);
+  EXPECT_GT(s.idle_targets, 0u);
   EXPECT_GT(s.connections, 0u);
   EXPECT_GT(s.deliveries, 0u);
   return s;
@@ -20,21 +24,36 @@ FileShares Shared(uint64_t limit, uint64_t connections, uint64_t deliveries) {
 
 TEST(Rlimit, EnoughForAllGivesAllTheyAskFor) {
   const FileShares shares = Shared(65'536, 10'000, 1000);
-  EXPECT_EQ(shares.store, kFilesForStoreMax);
+  EXPECT_EQ(shares.store, 16'384u);
   EXPECT_EQ(shares.connections, 10'000u);
   EXPECT_EQ(shares.deliveries, 1000u);
+  EXPECT_EQ(shares.idle_targets, 1000u);
 }
 
 TEST(Rlimit, TooLittleIsSharedInHalves) {
-  const FileShares shares = Shared(1304, 10'000, 1000);
+  const FileShares shares = Shared(1024, 10'000, 1000);
   EXPECT_EQ(shares.store, 256u);
-  EXPECT_EQ(shares.connections, 500u);
-  EXPECT_EQ(shares.deliveries, 250u);
+  EXPECT_EQ(shares.connections, 353u);
+  EXPECT_EQ(shares.deliveries, 117u);
+  EXPECT_EQ(shares.idle_targets, 117u);
 }
 
 TEST(Rlimit, WhatOneSideDoesNotWantTheOtherGets) {
-  EXPECT_EQ(Shared(1304, 10, 1000).deliveries, 495u);
-  EXPECT_EQ(Shared(1304, 10'000, 10).connections, 980u);
+  EXPECT_EQ(Shared(1024, 10, 1000).deliveries, 231u);
+  EXPECT_EQ(Shared(1024, 10'000, 10).connections, 674u);
+}
+
+TEST(Rlimit, ManyDeliveriesNeedNoMoreThanTheMostIdleConnections) {
+  const FileShares shares = Shared(20'000, 10, 100'000);
+  EXPECT_EQ(shares.idle_targets, kIdleConnectionsMax);
+  EXPECT_EQ(shares.deliveries, (20'000 - 5000 - kFilesForOurselves - 10 - 1024) / 2);
+}
+
+TEST(Rlimit, TheStoreIsHeldToItsShareUnlessThereIsPlenty) {
+  EXPECT_EQ(Shared(kFilesMin, 10, 10).store_tables, 96 - 32);
+  EXPECT_EQ(Shared(1024, 10, 10).store_tables, 256 - 32);
+  EXPECT_EQ(Shared(kFilesAmple - 1, 10, 10).store_tables, 16'383 - 32);
+  EXPECT_EQ(Shared(kFilesAmple, 10, 10).store_tables, -1);
 }
 
 TEST(Rlimit, EveryLimitAndWishStaysWithinTheLimit) {

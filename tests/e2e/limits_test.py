@@ -49,6 +49,18 @@ class FewDescriptors(Case):
         d.set(FAR, hours=1)
         self.assertEqual(d.restart().count(), 1)
 
+    def test_idle_connections_to_many_targets_leave_descriptors_for_all_the_rest(self):
+        r = self.receiver(host="0.0.0.0")
+        d = self.daemon(config=LOCAL, wrap=["prlimit", "--nofile=200:200"]).start()
+        ids = [d.set(f"http://127.0.{n // 250}.{n % 250 + 1}:{r.port}/") for n in range(400)]
+        poll(lambda: d.count("?state=delivered") == len(ids), "all delivered", 60, every_s=0.05)
+        self.assertEqual({got.header("webhook-attempt") for got in r.snapshot()}, {"1"})
+        self.assertEqual(len(r.snapshot()), len(ids))
+        used = len(os.listdir(f"/proc/{d.pid}/fd"))
+        show(f"{used} of 200 descriptors in use after {r.connections} connections")
+        self.assertLess(used, 100)
+        self.assertTrue(self.served(d))
+
     def served(self, d):
         try:
             with d.client(timeout_s=2) as client:

@@ -61,7 +61,8 @@ class _Connection:
 
 
 class Receiver:
-    def __init__(self, behave=None, spoil=None, port=0, backlog=1024):
+    def __init__(self, behave=None, spoil=None, port=0, backlog=1024,
+                 host="127.0.0.1"):
         self.behave = behave or (lambda got: Answer())
         self.spoil = spoil or (lambda connection, nth: False)
         self.requests = []
@@ -73,7 +74,7 @@ class Receiver:
         self._order = 0
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(("127.0.0.1", port))
+        self._listener.bind((host, port))
         self._listener.listen(backlog)
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
