@@ -17,6 +17,9 @@ constexpr char kConfigPath[] = "/etc/resolv.conf";
 // 1 s, then 2 s: a name with a silent AAAA still yields its A within kResolveTimeoutMs.
 constexpr int kFirstTimeoutMs = 1000;
 constexpr int kTries = 2;
+// c-ares could name the next moment, but walks through all its queries to find it. What is due to
+// be repeated goes out in one burst a tick.
+constexpr int64_t kTickMs = 20;
 
 int64_t ConfigMtimeNs() {
   struct stat st {};
@@ -54,9 +57,23 @@ LookupAnswer Loopback() {
 
 }  // namespace
 
+struct Resolver::Channel {
+  explicit Channel(Resolver* of) : owner(of) {}
+  // Gives what it was asked back: Drop.
+  ~Channel() {
+    if (handle != nullptr) ares_destroy(handle);
+  }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  Resolver* owner;
+  ares_channel handle = nullptr;
+  size_t queries = 0;
+};
+
 struct Resolver::Poll {
   uv_poll_t handle{};
-  Resolver* owner = nullptr;
+  Channel* channel = nullptr;
   ares_socket_t fd = ARES_SOCKET_BAD;
   int events = 0;
 
@@ -67,15 +84,16 @@ struct Resolver::Poll {
 
   static void OnEvents(uv_poll_t* handle, int status, int events) {
     auto* poll = static_cast<Poll*>(handle->data);
-    Resolver* owner = poll->owner;
+    Channel& channel = *poll->channel;
+    Resolver* owner = channel.owner;
     const ares_socket_t fd = poll->fd;
     if (status >= 0) {
-      owner->Process((events & UV_READABLE) ? fd : ARES_SOCKET_BAD,
+      owner->Process(channel, (events & UV_READABLE) ? fd : ARES_SOCKET_BAD,
                      (events & UV_WRITABLE) ? fd : ARES_SOCKET_BAD);
       return;
     }
     // libuv stops a handle on a socket error; c-ares reads the error and mostly closes the socket.
-    owner->Process(fd, fd);
+    owner->Process(channel, fd, fd);
     const auto found = owner->polls_.find(fd);
     if (found != owner->polls_.end() && found->second == poll) poll->Watch(poll->events);
   }
@@ -92,7 +110,9 @@ Result<std::unique_ptr<Resolver>> Resolver::Open(uv_loop_t* loop, const Clock& c
   std::call_once(once, [] { CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS); });
   std::unique_ptr<Resolver> resolver(
       new Resolver(loop, clock, std::move(servers), std::move(done)));
-  if (Status s = resolver->OpenChannel(); !s.ok()) return s;
+  auto channel = resolver->OpenChannel();
+  if (!channel.ok()) return channel.status();
+  resolver->newest_ = std::move(*channel);
   return resolver;
 }
 
@@ -103,66 +123,74 @@ Resolver::Resolver(uv_loop_t* loop, const Clock& clock, std::string servers, Don
       done_(std::move(done)),
       deadline_timer_(
           loop, [](void* self) { static_cast<Resolver*>(self)->Expire(); }, this),
-      retry_timer_(
-          loop,
-          [](void* self) {
-            static_cast<Resolver*>(self)->Process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-          },
-          this),
+      tick_timer_(
+          loop, [](void* self) { static_cast<Resolver*>(self)->Tick(); }, this),
       immediate_(
           loop, [](void* self) { static_cast<Resolver*>(self)->DeliverAnswers(); }, this) {}
 
 Resolver::~Resolver() {
-  if (channel_ != nullptr) ares_destroy(channel_);
+  closing_ = true;
+  older_.reset();
+  newest_.reset();
   for (const auto& [fd, poll] : polls_) poll->Close();
 }
 
-Status Resolver::OpenChannel() {
+Result<std::unique_ptr<Resolver::Channel>> Resolver::OpenChannel() {
+  auto channel = std::make_unique<Channel>(this);
   ares_options options{};
   char lookups[] = "fb";
   options.timeout = kFirstTimeoutMs;
   options.tries = kTries;
   options.lookups = lookups;
   options.sock_state_cb = &OnSocketState;
-  options.sock_state_cb_data = this;
+  options.sock_state_cb_data = channel.get();
   const int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
   config_mtime_ns_ = ConfigMtimeNs();
-  int code = ares_init_options(&channel_, &options, mask);
+  int code = ares_init_options(&channel->handle, &options, mask);
   if (code != ARES_SUCCESS) {
-    channel_ = nullptr;
+    channel->handle = nullptr;
     return Invalid(std::string("c-ares: ") + ares_strerror(code));
   }
-  if (servers_.empty()) return {};
-  code = ares_set_servers_ports_csv(channel_, servers_.c_str());
+  if (servers_.empty()) return channel;
+  code = ares_set_servers_ports_csv(channel->handle, servers_.c_str());
   if (code != ARES_SUCCESS) return Invalid("DNS servers: " + std::string(ares_strerror(code)));
-  return {};
+  return channel;
 }
 
-void Resolver::ReopenIfChanged() {
-  if (!servers_.empty() || !queries_.empty() || ConfigMtimeNs() == config_mtime_ns_) return;
-  ares_channel old = channel_;
-  if (OpenChannel().ok()) {
-    ares_destroy(old);
-  } else {
-    channel_ = old;
-  }
+bool Resolver::NextChannel() {
+  auto opened = OpenChannel();
+  if (!opened.ok()) return false;
+  older_ = std::exchange(newest_, std::move(*opened));  // what was older is closed here
+  for (Query* query : std::exchange(dropped_, {})) AskNewest(query);
+  return true;
+}
+
+bool Resolver::MakeRoom() {
+  const bool changed = servers_.empty() && ConfigMtimeNs() != config_mtime_ns_;
+  const bool full = newest_->queries >= kDnsChannelQueriesMax;
+  if (changed || full) return NextChannel() || !full;
+  return true;
 }
 
 std::optional<LookupAnswer> Resolver::Lookup(const std::string& name, int64_t timeout_ms,
                                              Ticket* ticket) {
   if (IsLocalhost(name)) return Loopback();
   if (const LookupAnswer* kept = Kept(name)) return *kept;
-  if (!queries_.contains(name)) {
-    if (queries_.size() >= kDnsQueriesMax) return LookupAnswer{LookupResult::kBusy, {}};
-    ReopenIfChanged();
+  const auto asked = queries_.find(name);
+  const bool waited_for = asked != queries_.end() && asked->second->waiting > 0;
+  if (!waited_for && waited_for_ >= kDnsQueriesMax) return LookupAnswer{LookupResult::kBusy, {}};
+  if (asked == queries_.end()) {
+    if (!MakeRoom()) return LookupAnswer{LookupResult::kBusy, {}};
     Ask(name);
     if (const LookupAnswer* kept = Kept(name)) return *kept;
   }
+  Query* query = queries_.at(name).get();
+  if (query->waiting++ == 0) ++waited_for_;
   *ticket = ++last_ticket_;
+  query->waiters.push_back(*ticket);
   const int64_t deadline_ms = static_cast<int64_t>(uv_now(loop_)) + timeout_ms;
-  waiters_[*ticket] = {deadline_ms};
+  waiters_[*ticket] = {deadline_ms, query};
   deadlines_.insert({deadline_ms, *ticket});
-  queries_.at(name)->waiters.push_back(*ticket);
   ArmDeadline();
   return std::nullopt;
 }
@@ -170,6 +198,11 @@ std::optional<LookupAnswer> Resolver::Lookup(const std::string& name, int64_t ti
 void Resolver::Cancel(Ticket ticket) {
   const auto found = waiters_.find(ticket);
   CHECK(found != waiters_.end());
+  Query* query = found->second.query;
+  if (query != nullptr && --query->waiting == 0) {
+    query->waiters.clear();
+    --waited_for_;
+  }
   deadlines_.erase({found->second.deadline_ms, ticket});
   waiters_.erase(found);
 }
@@ -180,18 +213,37 @@ void Resolver::Ask(const std::string& name) {
   query->name = name;
   Query* borrowed = query.get();
   queries_[name] = std::move(query);
+  AskNewest(borrowed);
+  ArmTick();
+}
+
+void Resolver::AskNewest(Query* query) {
+  query->channel = newest_.get();
+  ++newest_->queries;
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = ARES_AI_ENVHOSTS;
   // For the hosts file this answers before it returns.
-  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &OnAnswer, borrowed);
-  Process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+  ares_getaddrinfo(newest_->handle, query->name.c_str(), nullptr, &hints, &OnAnswer, query);
+}
+
+void Resolver::Drop(Query* query) {
+  if (closing_) return;
+  if (query->waiting > 0) {
+    dropped_.push_back(query);
+  } else {
+    queries_.erase(std::string(query->name));
+  }
 }
 
 void Resolver::OnAnswer(void* query, int status, int /*timeouts*/, ares_addrinfo* info) {
   auto* asked = static_cast<Query*>(query);
-  if (status != ARES_EDESTRUCTION) asked->owner->Finish(asked, status, info);
+  if (status == ARES_EDESTRUCTION) {
+    asked->owner->Drop(asked);
+  } else {
+    asked->owner->Finish(asked, status, info);
+  }
   if (info != nullptr) ares_freeaddrinfo(info);
 }
 
@@ -207,7 +259,13 @@ void Resolver::Finish(Query* query, int status, ares_addrinfo* info) {
     answer.result = LookupResult::kFound;
   }
   Keep(query->name, answer, ttl_ms);
-  if (!query->waiters.empty()) {
+  --query->channel->queries;
+  if (query->waiting > 0) {
+    --waited_for_;
+    for (const Ticket ticket : query->waiters) {
+      const auto waiter = waiters_.find(ticket);
+      if (waiter != waiters_.end()) waiter->second.query = nullptr;
+    }
     answered_.push_back({std::move(query->waiters), std::move(answer)});
     immediate_.Request();
   }
@@ -243,18 +301,29 @@ void Resolver::ArmDeadline() {
   deadline_timer_.StartOnce(deadlines_.begin()->first - static_cast<int64_t>(uv_now(loop_)));
 }
 
-void Resolver::Process(ares_socket_t readable, ares_socket_t writable) {
-  ares_process_fd(channel_, readable, writable);
-  timeval wait{};
-  if (ares_timeout(channel_, nullptr, &wait) == nullptr) {
-    retry_timer_.Stop();
-    return;
-  }
-  retry_timer_.StartOnce(int64_t{wait.tv_sec} * kSecondMs + wait.tv_usec / 1000 + 1);
+void Resolver::Process(Channel& channel, ares_socket_t readable, ares_socket_t writable) {
+  ares_process_fd(channel.handle, readable, writable);
+  ArmTick();
 }
 
-void Resolver::OnSocketState(void* self, ares_socket_t fd, int readable, int writable) {
-  auto* resolver = static_cast<Resolver*>(self);
+void Resolver::Tick() {
+  if (older_ != nullptr) Process(*older_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+  Process(*newest_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+void Resolver::ArmTick() {
+  if (ticking_ == !queries_.empty()) return;
+  ticking_ = !ticking_;
+  if (ticking_) {
+    tick_timer_.StartEvery(kTickMs);
+  } else {
+    tick_timer_.Stop();
+  }
+}
+
+void Resolver::OnSocketState(void* channel, ares_socket_t fd, int readable, int writable) {
+  auto* of = static_cast<Channel*>(channel);
+  Resolver* resolver = of->owner;
   const auto found = resolver->polls_.find(fd);
   Poll* poll = found == resolver->polls_.end() ? nullptr : found->second;
   if (!readable && !writable) {
@@ -270,7 +339,7 @@ void Resolver::OnSocketState(void* self, ares_socket_t fd, int readable, int wri
       return;
     }
     poll->handle.data = poll;
-    poll->owner = resolver;
+    poll->channel = of;
     poll->fd = fd;
     resolver->polls_[fd] = poll;
   }

@@ -8,7 +8,11 @@
 // (1) One query in flight per name; who asks meanwhile waits for the same answer.
 // (2) Answers are kept between kDnsTtlMsMin and kDnsTtlMsMax, as their TTL says; failures for
 //     kDnsNegativeTtlMs; at most kDnsNamesMax names, the oldest go first.
-// (3) Each waiter has its own time-out. The query goes on without it and fills the cache.
+// (3) Each waiter has its own time-out. The query goes on without it and fills the cache, unless
+//     others need the room: see (4).
+// (4) c-ares can drop a channel's queries only all at once, so there are two channels. When the
+//     newer one has kDnsChannelQueriesMax, a third is opened and the oldest closed. What somebody
+//     waits for there is asked again by the newest; what nobody waits for is dropped.
 #pragma once
 
 #include <ares.h>
@@ -36,7 +40,7 @@ enum class LookupResult {
   kFound,    // at least one address
   kFailed,   // no such name, no address, or the servers did not say
   kTimeout,  // the waiter's time was up
-  kBusy,     // kDnsQueriesMax names are being asked for
+  kBusy,     // kDnsQueriesMax names are being waited for
 };
 
 struct LookupAnswer {
@@ -74,13 +78,17 @@ class Resolver {
     MonoMs expires;
     std::list<std::string>::iterator place;  // in oldest_first_
   };
+  struct Channel;
   struct Query {
     Resolver* owner = nullptr;
+    Channel* channel = nullptr;
     std::string name;
-    std::vector<Ticket> waiters;
+    std::vector<Ticket> waiters;  // some of them gone
+    size_t waiting = 0;           // of them, not gone
   };
   struct Waiter {
     int64_t deadline_ms = 0;  // in the loop's time
+    Query* query = nullptr;   // nullptr once it is answered
   };
   struct Answered {
     std::vector<Ticket> waiters;
@@ -90,30 +98,36 @@ class Resolver {
 
   Resolver(uv_loop_t* loop, const Clock& clock, std::string servers, DoneFn done);
 
-  [[nodiscard]] Status OpenChannel();
-  void ReopenIfChanged();
+  [[nodiscard]] Result<std::unique_ptr<Channel>> OpenChannel();
+  [[nodiscard]] bool NextChannel();
+  [[nodiscard]] bool MakeRoom();
   [[nodiscard]] const LookupAnswer* Kept(const std::string& name);
   void Keep(const std::string& name, LookupAnswer answer, int64_t ttl_ms);
   void Forget(const std::string& name);
   void Ask(const std::string& name);
+  void AskNewest(Query* query);
+  void Drop(Query* query);
   void Finish(Query* query, int status, ares_addrinfo* info);
   void DeliverAnswers();
   void Deliver(Ticket ticket, const LookupAnswer& answer);
   void Expire();
   void ArmDeadline();
-  void Process(ares_socket_t readable, ares_socket_t writable);
+  void Process(Channel& channel, ares_socket_t readable, ares_socket_t writable);
+  void Tick();
+  void ArmTick();
 
   static void OnAnswer(void* query, int status, int timeouts, ares_addrinfo* info);
-  static void OnSocketState(void* self, ares_socket_t fd, int readable, int writable);
+  static void OnSocketState(void* channel, ares_socket_t fd, int readable, int writable);
 
   uv_loop_t* loop_;
   const Clock& clock_;
   const std::string servers_;
   DoneFn done_;
-  ares_channel channel_ = nullptr;
+  std::unique_ptr<Channel> newest_;
+  std::unique_ptr<Channel> older_;  // may be nullptr
   int64_t config_mtime_ns_ = 0;
   UvTimer deadline_timer_;
-  UvTimer retry_timer_;  // for c-ares, which repeats a query that nobody answered
+  UvTimer tick_timer_;   // for c-ares, which repeats a query that nobody answered
   Immediate immediate_;  // answers leave c-ares' stack before they are delivered
 
   absl::flat_hash_map<std::string, Entry> cache_;
@@ -123,7 +137,11 @@ class Resolver {
   std::set<std::pair<int64_t, Ticket>> deadlines_;
   std::vector<Answered> answered_;
   absl::flat_hash_map<ares_socket_t, Poll*> polls_;
+  std::vector<Query*> dropped_;  // by a channel that is being closed, and waited for
+  size_t waited_for_ = 0;        // queries with waiters
   Ticket last_ticket_ = 0;
+  bool ticking_ = false;
+  bool closing_ = false;
 };
 
 }  // namespace belfry

@@ -169,6 +169,58 @@ TEST(Resolver, QueriesAreBounded) {
   EXPECT_EQ(rig.Lookup("one-more.test").result, LookupResult::kBusy);
 }
 
+// What one caller can do with names that nobody answers and time-outs that are short.
+class SilentFlood {
+ public:
+  explicit SilentFlood(ResolverRig& rig) : rig_(rig) {}
+
+  // `count` more names, each given up by its waiter.
+  void Ask(size_t count) {
+    size_t given_up = 0;
+    std::vector<Resolver::Ticket> tickets;
+    for (size_t i = 0; i < count; ++i) {
+      const std::string name = "silent" + std::to_string(asked_++) + ".test";
+      rig_.dns.StaySilent(name);
+      Resolver::Ticket ticket = 0;
+      ASSERT_FALSE(rig_.resolver->Lookup(name, 1, &ticket).has_value()) << name;
+      tickets.push_back(ticket);
+    }
+    for (const Resolver::Ticket ticket : tickets) {
+      ASSERT_TRUE(rig_.loop.RunUntil([&] { return rig_.answers.contains(ticket); }));
+      if (rig_.answers[ticket].result == LookupResult::kTimeout) ++given_up;
+    }
+    EXPECT_EQ(given_up, count);
+  }
+
+ private:
+  ResolverRig& rig_;
+  size_t asked_ = 0;
+};
+
+TEST(Resolver, NamesThatNobodyAnswersLeaveRoomForOthers) {
+  ResolverRig rig;
+  SilentFlood flood(rig);
+  for (int round = 0; round < 100; ++round) {
+    flood.Ask(100);
+    const std::string good = "good" + std::to_string(round) + ".test";
+    rig.dns.Answer(good, {"192.0.2.1"});
+    EXPECT_EQ(rig.Lookup(good).result, LookupResult::kFound) << good;
+    EXPECT_LE(rig.resolver->queries(), 2 * kDnsChannelQueriesMax);
+  }
+}
+
+TEST(Resolver, ANameThatIsWaitedForOutlastsThem) {
+  ResolverRig rig;
+  rig.dns.StaySilent("slow.test");
+  Resolver::Ticket slow = 0;
+  ASSERT_FALSE(rig.resolver->Lookup("slow.test", kResolveTimeoutMs, &slow).has_value());
+  ASSERT_TRUE(rig.loop.RunUntil([&] { return rig.dns.questions("slow.test") == 1; }));
+  rig.dns.Answer("slow.test", {"192.0.2.1"});  // when it is asked again
+  SilentFlood flood(rig);
+  while (!rig.answers.contains(slow)) flood.Ask(100);
+  EXPECT_EQ(rig.answers[slow].result, LookupResult::kFound);
+}
+
 TEST(Resolver, ServersThatAreNoAddressesAreRefused) {
   TestLoop loop;
   HandClock clock;
