@@ -10,14 +10,13 @@
 namespace belfry {
 
 constexpr uint64_t kFilesMax = 1 << 20;   // more are not asked for
+constexpr uint64_t kFilesMin = 192;       // with fewer Belfry does not start
 constexpr uint64_t kFilesAmple = 65'536;  // from here on the store keeps all its tables open
-constexpr uint64_t kFilesForStore = 256;  // a quarter of the limit if that is more, half of it if
-                                          // that is less
-constexpr uint64_t kFilesBesideTables =
-    32;  // of the store: logs, directories, tables being written
-constexpr uint64_t kFilesForOurselves = 64;  // log, timers, event loop, listeners, name look-ups,
-                                             // curl's own
-constexpr uint64_t kFilesMin = 192;          // with fewer Belfry does not start
+// Of the store: a quarter of the limit; this when that is more, but never more than half.
+constexpr uint64_t kFilesForStore = 256;
+constexpr uint64_t kFilesBesideTables = 32;  // of the store: logs, directories, tables being made
+// Log, timers, event loop, listeners, name look-ups, curl's own.
+constexpr uint64_t kFilesForOurselves = 64;
 
 // Raises RLIMIT_NOFILE to its hard limit, at most kFilesMax; answers the limit in force. An error
 // leaves the limit as it was.
