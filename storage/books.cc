@@ -116,6 +116,18 @@ TimerId Books::FloorOf(TenantId tenant) const {
   return it == tenants_.end() ? 0 : it->second.floor;
 }
 
+uint64_t Books::CountOf(TenantId tenant, TimerState state) const {
+  const auto it = tenants_.find(tenant);
+  return it == tenants_.end() ? 0 : it->second.counts[Slot(state)];
+}
+
+std::vector<TenantId> Books::Tenants() const {
+  std::vector<TenantId> out;
+  for (const auto& [tenant, t] : tenants_) out.push_back(tenant);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 Key Books::DeadCursorOf(TenantId tenant) const {
   const auto it = tenants_.find(tenant);
   return it == tenants_.end() ? Key{} : it->second.dead_cursor;

@@ -45,6 +45,8 @@ class Books {
   [[nodiscard]] WallMs low() const { return low_; }
   [[nodiscard]] TimerId FloorOf(TenantId tenant) const;
   [[nodiscard]] bool Exists(TenantId tenant, TimerId id) const { return id > FloorOf(tenant); }
+  [[nodiscard]] uint64_t CountOf(TenantId tenant, TimerState state) const;
+  [[nodiscard]] std::vector<TenantId> Tenants() const;
   [[nodiscard]] Key done_cursor() const { return done_cursor_; }
   [[nodiscard]] Key DeadCursorOf(TenantId tenant) const;
   [[nodiscard]] WallMs once_cursor() const { return once_cursor_; }

@@ -3,8 +3,9 @@
 //   FORMAT   which binaries may read this; looked at before anything is touched
 //   LOCK     held (flock) for as long as the daemon lives; names its PID
 //   DURABLE  the witness, see durable_file.h
-//   db/      RocksDB; db.new/ while a store is being made
-//   lost-N/  logs kept aside by --accept-data-loss
+//   db/      RocksDB; db.new/ while a store is being made, db.salvage/ and db.salvaged/ while what
+//            is left of a damaged one is
+//   lost-N/  kept aside by --accept-data-loss: the logs, or all of a damaged db/
 //
 // Threads: Open anywhere; then SyncDurable and CloseCleanly on the commit thread, FreeBytes on any.
 //
@@ -32,8 +33,9 @@ constexpr uint32_t kFormatMinReader = 1;  // the oldest binary that can read wha
 
 struct DataDirOptions {
   std::string path;
-  // Open even though acknowledged records are missing: the logs are kept aside first, and no id
-  // that may have been given out is used again.
+  // Open even though acknowledged records are missing or damaged: everything is read first, what
+  // cannot be read is left behind (see salvage.h), the logs or the damaged store are kept aside,
+  // and no id that may have been given out is used again.
   bool accept_data_loss = false;
   RocksOptions rocks;
   LogFn log;  // what the operator should know, as RocksOptions::log; may be empty

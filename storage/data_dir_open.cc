@@ -124,6 +124,7 @@ Status MakeStoreIfMissing(const DataPaths& paths, const RocksOptions& rocks) {
     }
     if (Status s = WriteFileDurably(paths.format, FormatText()); !s.ok()) return s;
   }
+  if (Status s = FinishSalvage(paths); !s.ok()) return s;
   if (Exists(paths.db)) return {};
   const Result<DurableFile> durable = DurableFile::Open(paths.durable);
   if (durable.ok() && durable->proof().commit_no > kNewStoreCommitNo) {
@@ -195,19 +196,15 @@ Result<Look> LookAt(const DataPaths& paths, const RocksOptions& rocks) {
 }
 
 // Copies: the writing open that follows flushes what it can read of the logs, and deletes them.
-Status KeepLogsAside(const DataPaths& paths, std::string* folder) {
-  int n = 1;
-  while (Exists(paths.root + "/lost-" + std::to_string(n))) ++n;
-  *folder = paths.root + "/lost-" + std::to_string(n);
-  if (Status s = MakeDirectories(*folder); !s.ok()) return s;
+Status KeepLogsAside(const DataPaths& paths, const std::string& folder) {
   std::error_code error;
   for (const auto& file : std::filesystem::directory_iterator(paths.db, error)) {
     if (file.path().extension() != ".log") continue;
-    const std::string to = *folder + "/" + file.path().filename().string();
+    const std::string to = folder + "/" + file.path().filename().string();
     if (Status s = CopyFileDurably(file.path(), to); !s.ok()) return s;
   }
   if (error) return IoError("cannot list " + paths.db + ": " + error.message());
-  return SyncDirectory(*folder);
+  return SyncDirectory(folder);
 }
 
 Result<std::unique_ptr<Ledger>> OpenForWriting(const DataPaths& paths, const RocksOptions& rocks,
@@ -232,10 +229,28 @@ Result<OpenedStore> OpenWhole(const DataPaths& paths, const DataDirOptions& opti
   return OpenedStore{std::move(*ledger), std::move(*look.durable)};
 }
 
+Status ForgetMissingLogs(const DataPaths& paths, const RocksOptions& rocks) {
+  const Result<std::unique_ptr<Kv>> kv = OpenRocks(paths.db, rocks, RocksMode::kSalvage);
+  if (!kv.ok())
+    return RefuseIfDamaged(kv.status(), paths.db + " is damaged beyond what can be read");
+  return (*kv)->Close();
+}
+
 Result<OpenedStore> OpenWithLoss(const DataPaths& paths, const DataDirOptions& options,
-                                 const Look& look) {
-  std::string folder;
-  if (Status s = KeepLogsAside(paths, &folder); !s.ok()) return s;
+                                 const Look& look, Status damage) {
+  const Result<std::string> folder = MakeLostFolder(paths);
+  if (!folder.ok()) return folder.status();
+  if (Status s = KeepLogsAside(paths, *folder); !s.ok()) return s;
+  if (!damage.ok() && !OpenToRead(paths, options.rocks).ok()) {
+    if (Status s = ForgetMissingLogs(paths, options.rocks); !s.ok()) return s;
+    damage = CheckStore(paths, options.rocks);
+  }
+  Result<std::string> how = "the logs are kept in " + *folder;
+  if (!damage.ok()) {
+    how = SalvageStore(paths, options, *folder);
+    if (!how.ok())
+      return RefuseIfDamaged(how.status(), paths.db + " is damaged beyond what can be read");
+  }
   Result<std::string> id = NewStoreId();
   if (!id.ok()) return id.status();
   const DurableProof seen = look.durable ? look.durable->proof() : DurableProof{*id, 0, 0, false};
@@ -248,8 +263,9 @@ Result<OpenedStore> OpenWithLoss(const DataPaths& paths, const DataDirOptions& o
   Result<DurableFile> durable = DurableFile::Create(paths.durable, now);
   if (!durable.ok()) return durable.status();
   if (options.log) {
-    options.log("data loss accepted: " + look.wrong.message() + "; the logs are kept in " + folder +
-                ", ids go on above " + std::to_string(now.last_id));
+    const Status& why = look.wrong.ok() ? damage : look.wrong;
+    options.log("data loss accepted: " + why.message() + "; " + *how + ", ids go on above " +
+                std::to_string(now.last_id));
   }
   return OpenedStore{std::move(*ledger), std::move(*durable)};
 }
@@ -259,9 +275,12 @@ Result<OpenedStore> OpenWithLoss(const DataPaths& paths, const DataDirOptions& o
 Result<OpenedStore> OpenStore(const DataPaths& paths, const DataDirOptions& options) {
   Result<Look> look = LookAt(paths, options.rocks);
   if (!look.ok()) return look.status();
-  if (look->wrong.ok()) return OpenWhole(paths, options, std::move(*look));
+  // Only when asked to: it reads everything.
+  const Status damage = options.accept_data_loss ? CheckStore(paths, options.rocks) : Status();
+  if (!damage.ok() && damage.code() != StatusCode::kCorruption) return damage;
+  if (look->wrong.ok() && damage.ok()) return OpenWhole(paths, options, std::move(*look));
   if (!options.accept_data_loss) return look->wrong;
-  return OpenWithLoss(paths, options, *look);
+  return OpenWithLoss(paths, options, *look, damage);
 }
 
 }  // namespace belfry

@@ -21,9 +21,11 @@ struct DataPaths {
         lock(data + "/LOCK"),
         durable(data + "/DURABLE"),
         db(data + "/db"),
-        db_new(data + "/db.new") {}
+        db_new(data + "/db.new"),
+        salvage(data + "/db.salvage"),
+        salvaged(data + "/db.salvaged") {}
 
-  std::string root, format, lock, durable, db, db_new;
+  std::string root, format, lock, durable, db, db_new, salvage, salvaged;
 };
 
 // False: there is no FORMAT yet. kRefused: it is of a newer binary, or cannot be read.
@@ -31,6 +33,24 @@ struct DataPaths {
 
 // Held until the Fd goes. kInUse names the holder.
 [[nodiscard]] Result<Fd> TakeLock(const DataPaths& paths);
+
+// A new folder lost-N.
+[[nodiscard]] Result<std::string> MakeLostFolder(const DataPaths& paths);
+
+// Read-only, whatever tables are damaged. kCorruption: not even that, so logs are missing, or what
+// is damaged says which files there are.
+[[nodiscard]] Result<std::unique_ptr<Kv>> OpenToRead(const DataPaths& paths,
+                                                     const RocksOptions& rocks);
+
+// kCorruption: what the daemon would stumble over. Reads everything, changes nothing.
+[[nodiscard]] Status CheckStore(const DataPaths& paths, const RocksOptions& rocks);
+
+// Replaces db/ by what can be read of it; the old one goes to `folder`. Stopped anywhere, db/ is
+// the old one, or FinishSalvage makes it the new one. Answers how it went, for the operator.
+[[nodiscard]] Result<std::string> SalvageStore(const DataPaths& paths,
+                                               const DataDirOptions& options,
+                                               const std::string& folder);
+[[nodiscard]] Status FinishSalvage(const DataPaths& paths);
 
 // Under the lock. Stopped anywhere, it starts over the next time; it never replaces a store that
 // may hold something.

@@ -15,6 +15,12 @@ bool IsTime(uint64_t bits) { return bits <= uint64_t{std::numeric_limits<int64_t
 
 }  // namespace
 
+std::string_view CfName(Cf cf) {
+  constexpr std::array<std::string_view, kCfCount> kNames = {"meta", "due",  "ids",
+                                                             "done", "dead", "once"};
+  return kNames[static_cast<size_t>(cf)];
+}
+
 ShortKey TimeKey(Key key) { return ShortKey().U64(TimeBits(key.at)).U64(key.id); }
 
 ShortKey IdKey(TenantId tenant, TimerId id) { return ShortKey().U32(tenant).U64(id); }
@@ -72,6 +78,16 @@ std::optional<TenantKey> ParseDeadKey(std::string_view bytes) {
   const std::optional<Key> key = ParseTimeKey(in.rest());
   if (!in.ok() || !key) return std::nullopt;
   out.key = *key;
+  return out;
+}
+
+std::optional<OnceName> ParseOnceKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  const uint8_t kind = in.U8();
+  OnceName out;
+  out.tenant = in.U32();
+  if (!in.ok() || kind != kOnceByKey) return std::nullopt;
+  out.key = in.rest();
   return out;
 }
 

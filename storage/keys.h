@@ -20,6 +20,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "base/timer.h"
+#include "storage/batch.h"
 #include "storage/bytes.h"
 
 namespace belfry {
@@ -38,6 +39,8 @@ enum class MetaKind : uint8_t {
   kFloor = 10,       // + tenant u32: u64 id
   kDeadCursor = 11,  // + tenant u32: ms u64, id u64, as kDoneCursor
 };
+
+[[nodiscard]] std::string_view CfName(Cf cf);  // as above
 
 // A short key without an allocation.
 class ShortKey {
@@ -69,6 +72,9 @@ class ShortKey {
 [[nodiscard]] ShortKey DeadKey(TenantId tenant, Key key);
 [[nodiscard]] std::string OnceKey(TenantId tenant, std::string_view idempotency_key);
 [[nodiscard]] std::string OnceTimeKey(WallMs created, TenantId tenant, std::string_view key);
+// All rows of the first kind of `once` are in this range.
+inline constexpr std::string_view kOnceKeysFrom{"\1", 1};
+inline constexpr std::string_view kOnceKeysEnd{"\2", 1};
 [[nodiscard]] ShortKey MetaKey(MetaKind kind);
 [[nodiscard]] ShortKey MetaKey(MetaKind kind, TenantId tenant);
 [[nodiscard]] ShortKey CountKey(TenantId tenant, TimerState state);
@@ -82,6 +88,10 @@ struct TenantTimer {
   TenantId tenant = 0;
   TimerId id = 0;
 };
+struct OnceName {
+  TenantId tenant = 0;
+  std::string_view key;  // borrowed from the bytes
+};
 struct OnceTime {
   WallMs created;
   TenantId tenant = 0;
@@ -90,6 +100,7 @@ struct OnceTime {
 [[nodiscard]] std::optional<Key> ParseTimeKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantTimer> ParseIdKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantKey> ParseDeadKey(std::string_view bytes);
+[[nodiscard]] std::optional<OnceName> ParseOnceKey(std::string_view bytes);
 [[nodiscard]] std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes);
 
 // The smallest key after `key`; kKeyMax stays.

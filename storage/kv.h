@@ -4,6 +4,7 @@
 // thread. A view is used and released by one thread, which does not Commit while it holds one.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@
 #include "storage/drop_rule.h"
 
 namespace belfry {
+
+// A line for the operator. Called on any thread, the engine's own included. May be empty.
+using LogFn = std::function<void(std::string_view)>;
 
 using Found = std::optional<std::string>;  // nullopt: the key is not there
 

@@ -129,14 +129,14 @@ class RocksKv final : public Kv {
   Status Open(const std::string& path, const RocksOptions& options, RocksMode mode) {
     rocksdb::DBOptions db_options = RocksDbOptions(options, mode);
     db_options.listeners.push_back(watcher_);
+    read_only_ = mode == RocksMode::kReadOnly || mode == RocksMode::kRescue;
     const auto families = RocksFamilies(options, drop_rule());
     rocksdb::DB* db = nullptr;
     const rocksdb::Status s =
-        mode == RocksMode::kReadOnly
+        read_only_
             ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &database_.families, &db)
             : rocksdb::DB::Open(db_options, path, families, &database_.families, &db);
     database_.db.reset(db);
-    read_only_ = mode == RocksMode::kReadOnly;
     return StatusOf(s);
   }
 

@@ -8,18 +8,13 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "base/status.h"
 #include "storage/kv.h"
 
 namespace belfry {
-
-// A line for the operator. Called on any thread, RocksDB's own included.
-using LogFn = std::function<void(std::string_view)>;
 
 struct RocksOptions {
   size_t block_cache_bytes = size_t{64} << 20;   // blocks, indexes and filters together
@@ -36,6 +31,7 @@ enum class RocksMode {
   kExisting,  // replays the log, and may rewrite it
   kReadOnly,  // replays the log into memory and leaves every file as it is
   kSalvage,   // kExisting, but log files the store knows of may be missing
+  kRescue,    // kReadOnly, and tables that cannot be opened are errors only when they are read
 };
 
 // kCorruption or kIoError with what RocksDB says. The directory is not shared: see data_dir.h.

@@ -125,13 +125,14 @@ rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
   db.wal_bytes_per_sync = 0;
   db.manual_wal_flush = false;
   db.max_total_wal_size = kWalBytesMax;
+  // Switching it off needs a writing open: RocksDB notes it in the manifest.
   db.track_and_verify_wals_in_manifest = mode != RocksMode::kSalvage;
   // After a failed fsync the pages count as clean: only data written anew is known to be there.
   db.avoid_flush_during_recovery = false;
   // All families stand at one point of the log, so a log cut anywhere leaves a consistent store.
   db.atomic_flush = true;
 
-  db.paranoid_checks = true;
+  db.paranoid_checks = mode != RocksMode::kRescue;
   db.verify_sst_unique_id_in_manifest = true;
   db.best_efforts_recovery = false;
   db.max_bgerror_resume_count = 0;

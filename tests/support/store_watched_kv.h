@@ -1,4 +1,5 @@
-// store_watched_kv.h - an engine in memory that tells what is read from it. For tests.
+// store_watched_kv.h - an engine in memory that tells what is read from it, and cannot read what a
+// test calls damaged. For tests.
 #pragma once
 
 #include <functional>
@@ -18,6 +19,8 @@ class WatchedKv final : public Kv {
     std::function<void(Cf cf, std::string_view key)> get;
     std::function<void(Cf cf, std::string_view lower)> scan;
     std::function<void(Cf cf)> row;  // before each row of a scan
+    // True: like a row in a damaged block. A scan stops there, and begins behind it at best.
+    std::function<bool(Cf cf, std::string_view key)> damaged;
   };
 
   explicit WatchedKv(std::shared_ptr<MemoryDisk> disk) : inner_(std::move(disk)) {}
@@ -26,6 +29,7 @@ class WatchedKv final : public Kv {
 
   [[nodiscard]] Status Commit(const Batch& batch) override { return inner_.Commit(batch); }
   [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
+    if (watch.damaged && watch.damaged(cf, key)) return Corruption("block checksum mismatch");
     return inner_.Get(cf, key);
   }
   [[nodiscard]] std::unique_ptr<KvView> View() const override {
@@ -46,23 +50,27 @@ class WatchedKv final : public Kv {
         : watch_(watch), cf_(cf), rows_(std::move(rows)) {
       Tell();
     }
-    [[nodiscard]] bool Valid() const override { return rows_->Valid(); }
+    [[nodiscard]] bool Valid() const override { return !damaged_ && rows_->Valid(); }
     void Next() override {
       rows_->Next();
       Tell();
     }
     [[nodiscard]] std::string_view key() const override { return rows_->key(); }
     [[nodiscard]] std::string_view value() const override { return rows_->value(); }
-    [[nodiscard]] Status status() const override { return rows_->status(); }
+    [[nodiscard]] Status status() const override {
+      return damaged_ ? Corruption("block checksum mismatch") : rows_->status();
+    }
 
    private:
     void Tell() {
+      damaged_ = watch_.damaged && rows_->Valid() && watch_.damaged(cf_, rows_->key());
       if (watch_.row && rows_->Valid()) watch_.row(cf_);
     }
 
     const Watch& watch_;
     const Cf cf_;
     std::unique_ptr<KvIterator> rows_;
+    bool damaged_ = false;
   };
 
   class WatchedView final : public KvView {
@@ -71,6 +79,7 @@ class WatchedKv final : public Kv {
         : watch_(watch), view_(std::move(view)) {}
     [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
       if (watch_.get) watch_.get(cf, key);
+      if (watch_.damaged && watch_.damaged(cf, key)) return Corruption("block checksum mismatch");
       return view_->Get(cf, key);
     }
     [[nodiscard]] std::unique_ptr<KvIterator> Scan(Cf cf, std::string_view lower,

@@ -1,0 +1,321 @@
+#include "storage/salvage.h"
+
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/limits.h"
+#include "storage/books.h"
+#include "storage/entry.h"
+#include "storage/keys.h"
+#include "storage/record.h"
+#include "storage/tolerant_scan.h"
+
+namespace belfry {
+namespace {
+
+constexpr size_t kLostNamedMax = 1000;
+constexpr std::string_view kEnd{"\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9};  // behind every key
+
+struct Place {
+  Cf cf;
+  ShortKey key;
+};
+
+Place PlaceOf(TenantId tenant, TimerId id, const IdEntry& entry) {
+  const Key at{entry.at, id};
+  if (IsAlive(entry.state)) return {Cf::kDue, TimeKey(at)};
+  if (entry.state == TimerState::kDead) return {Cf::kDead, DeadKey(tenant, at)};
+  return {Cf::kDone, TimeKey(at)};
+}
+
+// kCorruption counts as not there; everything else that is wrong is an error.
+Result<Found> ReadIfReadable(const KvView& view, Cf cf, std::string_view key) {
+  Result<Found> found = view.Get(cf, key);
+  if (!found.ok() && found.status().code() == StatusCode::kCorruption) return Found();
+  return found;
+}
+
+// The counts of (tenant, state).
+using Counts = std::map<std::pair<TenantId, TimerState>, uint64_t>;
+
+class Check {
+ public:
+  explicit Check(const Kv& kv, Books books) : view_(kv.View()), books_(std::move(books)) {}
+
+  Status All() {
+    if (Status s = Records(Cf::kDue, TimeKey({books_.low(), 0})); !s.ok()) return s;
+    if (Status s = Records(Cf::kDone, TimeKey(books_.done_cursor())); !s.ok()) return s;
+    if (Status s = Records(Cf::kDead, {}); !s.ok()) return s;
+    if (Status s = Entries(); !s.ok()) return s;
+    if (Status s = OnceRows(); !s.ok()) return s;
+    for (const TenantId tenant : books_.Tenants()) {
+      for (int i = 1; i <= kStoredStates; ++i) {
+        const auto state = static_cast<TimerState>(i);
+        if (counts_[{tenant, state}] != books_.CountOf(tenant, state)) {
+          return Corruption("the count of " + std::string(StateName(state)) + " timers is wrong");
+        }
+      }
+    }
+    return {};
+  }
+
+ private:
+  Status Records(Cf cf, std::string_view from) {
+    const auto rows = view_->Scan(cf, from, kEnd, false);
+    for (; rows->Valid(); rows->Next()) {
+      const Result<TimerPtr> timer = DecodeTimer(rows->key(), rows->value());
+      if (!timer.ok()) return Corruption(std::string(CfName(cf)) + ": " + timer.status().message());
+      const Timer& t = **timer;
+      if (cf != Cf::kDue || !books_.Exists(t.tenant, t.id)) continue;
+      const ShortKey key = IdKey(t.tenant, t.id);
+      const Result<Found> entry = view_->Get(Cf::kIds, key);
+      if (!entry.ok()) return entry.status();
+      if (!*entry || **entry != EncodeIdEntry(key, EntryOf(t))) {
+        return Corruption("timer " + std::to_string(t.id) + " is in due, but not so in ids");
+      }
+    }
+    return rows->status();
+  }
+
+  Status Entries() {
+    const auto rows = view_->Scan(Cf::kIds, {}, kEnd, false);
+    for (; rows->Valid(); rows->Next()) {
+      const auto key = ParseIdKey(rows->key());
+      const Result<IdEntry> entry = DecodeIdEntry(rows->key(), rows->value());
+      if (!key || !entry.ok()) return Corruption("ids holds a row that does not parse");
+      if (!books_.Exists(key->tenant, key->id)) continue;
+      ++counts_[{key->tenant, entry->state}];
+      const Place place = PlaceOf(key->tenant, key->id, *entry);
+      const Result<Found> record = view_->Get(place.cf, place.key);
+      if (!record.ok()) return record.status();
+      if (!*record) {
+        return Corruption("timer " + std::to_string(key->id) + " is in ids but has no record");
+      }
+    }
+    return rows->status();
+  }
+
+  Status OnceRows() {
+    const auto rows = view_->Scan(Cf::kOnce, {}, kEnd, false);
+    for (; rows->Valid(); rows->Next()) {
+      const bool by_key = ParseOnceKey(rows->key()).has_value();
+      if (by_key ? !DecodeOnceEntry(rows->key(), rows->value()).ok()
+                 : !ParseOnceTimeKey(rows->key())) {
+        return Corruption("once holds a row that does not parse");
+      }
+    }
+    return rows->status();
+  }
+
+  std::unique_ptr<KvView> view_;
+  Books books_;
+  Counts counts_;
+};
+
+class Salvager {
+ public:
+  Salvager(const Kv& from, Books books, Kv* to, const LogFn& log)
+      : view_(from.View()), books_(std::move(books)), to_(to), log_(log) {}
+
+  Result<Salvaged> All() {
+    if (Status s = Figures(); !s.ok()) return s;
+    // What ended goes first: it is looked up when a live record has no entry.
+    if (Status s = Records(Cf::kDone, TimeKey(books_.done_cursor())); !s.ok()) return s;
+    if (Status s = Records(Cf::kDead, {}); !s.ok()) return s;
+    if (Status s = Records(Cf::kDue, TimeKey({books_.low(), 0})); !s.ok()) return s;
+    if (Status s = Entries(); !s.ok()) return s;
+    if (Status s = OnceRows(); !s.ok()) return s;
+    for (const auto& [whose, count] : counts_) {
+      batch_.Put(Cf::kMeta, CountKey(whose.first, whose.second), ShortKey().U64(count));
+    }
+    if (Status s = to_->Commit(batch_); !s.ok()) return s;
+    return report_;
+  }
+
+ private:
+  Status CommitIfFull() {
+    if (batch_.size() < kGroupOpsMax && batch_.bytes() < kGroupBytesMax) return {};
+    Status s = to_->Commit(batch_);
+    batch_.Clear();
+    return s;
+  }
+
+  // They parse: the books were read.
+  Status Figures() {
+    const auto rows = view_->Scan(Cf::kMeta, {}, kEnd);
+    for (; rows->Valid(); rows->Next()) {
+      if (rows->key()[0] == static_cast<char>(MetaKind::kCount)) continue;
+      batch_.Put(Cf::kMeta, rows->key(), rows->value());
+    }
+    return rows->status();
+  }
+
+  Status Records(Cf cf, std::string_view from) {
+    TolerantScan rows(*view_, cf, from, kEnd, log_);
+    for (; rows.Valid(); rows.Next()) {
+      const Result<TimerPtr> timer = DecodeTimer(rows.key(), rows.value());
+      if (!timer.ok()) {
+        Skip(cf, timer.status().message());
+        continue;
+      }
+      const Result<bool> wanted = IsWanted(**timer);
+      if (!wanted.ok()) return wanted.status();
+      if (!*wanted) continue;
+      batch_.Put(cf, rows.key(), rows.value());
+      if (Status s = PutEntry(**timer); !s.ok()) return s;
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    report_.skipped_stretches += rows.gaps();
+    return rows.status();
+  }
+
+  // Whether the record, readable as it is, is the one that counts.
+  Result<bool> IsWanted(const Timer& timer) {
+    if (!books_.Exists(timer.tenant, timer.id)) return false;
+    const ShortKey key = IdKey(timer.tenant, timer.id);
+    const Result<Found> found = ReadIfReadable(*view_, Cf::kIds, key);
+    if (!found.ok()) return found.status();
+    const Result<IdEntry> entry = *found ? DecodeIdEntry(key, **found) : Corruption("no entry");
+    if (entry.ok()) {
+      if (*entry == EntryOf(timer)) return true;
+      const Result<bool> elsewhere = HasRecord(timer.tenant, timer.id, *entry);
+      if (!elsewhere.ok() || *elsewhere) return elsewhere.ok() ? Result<bool>(false) : elsewhere;
+    }
+    if (timer.state == TimerState::kDead) {
+      return Key{timer.finished, timer.id} >= books_.DeadCursorOf(timer.tenant);
+    }
+    if (!IsAlive(timer.state)) return true;  // the scan began at the cursor
+    const Result<std::optional<IdEntry>> other = EntryInNew(key);
+    if (!other.ok()) return other.status();
+    return !*other || (IsAlive((*other)->state) && (*other)->at < timer.next_attempt);
+  }
+
+  Result<bool> HasRecord(TenantId tenant, TimerId id, const IdEntry& entry) {
+    const Place place = PlaceOf(tenant, id, entry);
+    const Result<Found> record = ReadIfReadable(*view_, place.cf, place.key);
+    if (!record.ok()) return record.status();
+    return *record && DecodeTimer(place.key, **record).ok();
+  }
+
+  Result<std::optional<IdEntry>> EntryInNew(std::string_view key) {
+    std::string_view value;
+    Found found;
+    if (batch_.Find(Cf::kIds, key, &value) == Batch::Seen::kPut) {
+      found = std::string(value);
+    } else {
+      Result<Found> committed = to_->Get(Cf::kIds, key);
+      if (!committed.ok()) return committed.status();
+      found = std::move(*committed);
+    }
+    if (!found) return std::optional<IdEntry>();
+    const Result<IdEntry> entry = DecodeIdEntry(key, *found);
+    if (!entry.ok()) return entry.status();
+    return std::optional<IdEntry>(*entry);
+  }
+
+  Status PutEntry(const Timer& timer) {
+    const ShortKey key = IdKey(timer.tenant, timer.id);
+    const Result<std::optional<IdEntry>> replaced = EntryInNew(key);
+    if (!replaced.ok()) return replaced.status();
+    if (*replaced) {
+      const Place place = PlaceOf(timer.tenant, timer.id, **replaced);
+      batch_.Delete(place.cf, place.key);
+      --counts_[{timer.tenant, (*replaced)->state}];
+      --report_.kept;
+    }
+    batch_.Put(Cf::kIds, key, EncodeIdEntry(key, EntryOf(timer)));
+    ++counts_[{timer.tenant, timer.state}];
+    ++report_.kept;
+    return {};
+  }
+
+  // A damaged block can keep a scan from rows of other tables before it as well: what an entry
+  // speaks of is looked for by its key, which asks for no other block, before it is given up.
+  Status Entries() {
+    TolerantScan rows(*view_, Cf::kIds, {}, kEnd, log_);
+    for (; rows.Valid(); rows.Next()) {
+      const auto key = ParseIdKey(rows.key());
+      const Result<IdEntry> entry = DecodeIdEntry(rows.key(), rows.value());
+      if (!key || !entry.ok()) {
+        Skip(Cf::kIds, key ? entry.status().message() : "a key does not parse");
+        continue;
+      }
+      if (!books_.Exists(key->tenant, key->id)) continue;
+      const Result<std::optional<IdEntry>> kept = EntryInNew(rows.key());
+      if (!kept.ok()) return kept.status();
+      if (*kept) continue;
+      if (Status s = KeepOrName(key->tenant, key->id, *entry); !s.ok()) return s;
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    report_.skipped_stretches += rows.gaps();
+    return rows.status();
+  }
+
+  Status KeepOrName(TenantId tenant, TimerId id, const IdEntry& entry) {
+    const Place place = PlaceOf(tenant, id, entry);
+    const Result<Found> record = ReadIfReadable(*view_, place.cf, place.key);
+    if (!record.ok()) return record.status();
+    const Result<TimerPtr> timer =
+        *record ? DecodeTimer(place.key, **record) : Corruption("no record");
+    if (timer.ok()) {
+      batch_.Put(place.cf, place.key, **record);
+      return PutEntry(**timer);
+    }
+    if (++report_.lost <= kLostNamedMax) {
+      Say("timer " + std::to_string(id) + " (" + std::string(StateName(entry.state)) +
+          ") is lost: its record cannot be read");
+    }
+    return {};
+  }
+
+  Status OnceRows() {
+    TolerantScan rows(*view_, Cf::kOnce, kOnceKeysFrom, kOnceKeysEnd, log_);
+    for (; rows.Valid(); rows.Next()) {
+      const auto name = ParseOnceKey(rows.key());
+      const Result<OnceEntry> entry = DecodeOnceEntry(rows.key(), rows.value());
+      if (!name || !entry.ok()) {
+        Skip(Cf::kOnce, entry.ok() ? "a key does not parse" : entry.status().message());
+        continue;
+      }
+      batch_.Put(Cf::kOnce, rows.key(), rows.value());
+      batch_.Put(Cf::kOnce, OnceTimeKey(entry->created, name->tenant, name->key), {});
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    report_.skipped_stretches += rows.gaps();
+    return rows.status();
+  }
+
+  void Skip(Cf cf, const std::string& why) {
+    ++report_.skipped_rows;
+    Say("a row of " + std::string(CfName(cf)) + " is damaged and skipped: " + why);
+  }
+  void Say(const std::string& line) {
+    if (log_) log_(line);
+  }
+
+  std::unique_ptr<KvView> view_;
+  Books books_;
+  Kv* to_;
+  const LogFn& log_;
+  Batch batch_;
+  Counts counts_;
+  Salvaged report_;
+};
+
+}  // namespace
+
+Status CheckWhole(const Kv& kv) {
+  Result<Books> books = Books::Read(kv);
+  if (!books.ok()) return books.status();
+  return Check(kv, std::move(*books)).All();
+}
+
+Result<Salvaged> Salvage(const Kv& from, Kv* to, const LogFn& log) {
+  Result<Books> books = Books::Read(from);
+  if (!books.ok()) return books.status();
+  return Salvager(from, std::move(*books), to, log).All();
+}
+
+}  // namespace belfry

@@ -1,0 +1,253 @@
+// A new store out of what can be read of a damaged one.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "storage/record.h"
+#include "storage/salvage.h"
+#include "storage/tolerant_scan.h"
+#include "tests/support/store_rig.h"
+#include "tests/support/store_watched_kv.h"
+
+namespace belfry {
+namespace {
+
+using Ids = std::vector<TimerId>;
+
+class StoreSalvage : public testing::Test {
+ protected:
+  static std::unique_ptr<Ledger> OpenLedger(const std::shared_ptr<MemoryDisk>& disk) {
+    auto ledger = Ledger::Open(std::make_unique<MemoryKv>(disk), kTestStoreId);
+    EXPECT_TRUE(ledger.ok()) << ledger.status().message();
+    return ledger.ok() ? std::move(*ledger) : nullptr;
+  }
+  template <typename... Ops>
+  void Apply(Ops... ops) {
+    std::vector<Op> group;
+    (group.push_back(Op{1, std::move(ops)}), ...);
+    std::vector<Completion> done;
+    const Status s = OpenLedger(old_)->Apply(std::move(group), &done);
+    ASSERT_TRUE(s.ok()) << s.message();
+  }
+  // 1..count pending, due 1000 + id.
+  void PutTimers(TimerId count) {
+    std::vector<Op> group;
+    for (TimerId id = 1; id <= count; ++id) {
+      group.push_back({0, Put(PendingTimer(id, 1000 + static_cast<int64_t>(id)))});
+    }
+    std::vector<Completion> done;
+    ASSERT_TRUE(OpenLedger(old_)->Apply(std::move(group), &done).ok());
+  }
+  // The new store must be whole; the live ids in it.
+  Ids Mend() {
+    WatchedKv from(old_);
+    from.watch = watch_;
+    MemoryKv to(new_);
+    auto result = Salvage(from, &to, [this](std::string_view line) { log_ += line; });
+    EXPECT_TRUE(result.ok()) << result.status().message();
+    if (result.ok()) report_ = *result;
+    const Status whole = CheckWhole(to);
+    EXPECT_TRUE(whole.ok()) << whole.message();
+    auto ledger = OpenLedger(new_);
+    std::vector<Op> load;
+    load.push_back({0, LoadOp{0, {}, 100'000, 1 << 30}});
+    std::vector<Completion> done;
+    EXPECT_TRUE(ledger->Apply(std::move(load), &done).ok());
+    Ids ids = IdsOf(done[0].page);
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+  std::optional<TimerState> StateOf(TimerId id) {
+    const QueryResult r = OpenLedger(new_)->Run({1, FindQuery{kLocalTenant, id, true}, {}});
+    EXPECT_TRUE(r.status.ok()) << r.status.message();
+    const auto& view = std::get<std::optional<TimerView>>(r.what);
+    return view ? std::optional(view->state) : std::nullopt;
+  }
+  void Remove(Cf cf, std::string_view key) {
+    Batch batch;
+    batch.Delete(cf, key);
+    ASSERT_TRUE(MemoryKv(old_).Commit(batch).ok());
+  }
+  // A record as it was, come to light because what replaced it cannot be read.
+  void Resurrect(const Timer& timer) {
+    const ShortKey key = TimeKey(KeyOf(timer));
+    std::string record;
+    ASSERT_TRUE(EncodeTimer(key, timer, &record).ok());
+    old_->Overwrite(Cf::kDue, key, record);
+  }
+
+  std::shared_ptr<MemoryDisk> old_ = std::make_shared<MemoryDisk>();
+  std::shared_ptr<MemoryDisk> new_ = std::make_shared<MemoryDisk>();
+  WatchedKv::Watch watch_;
+  Salvaged report_;
+  std::string log_;
+};
+
+TEST_F(StoreSalvage, AWholeStoreIsCopiedAsItIs) {
+  PutTimers(20);
+  Apply(Settle(PendingTimer(3, 1003), TimerState::kDelivered, 2000),
+        Settle(PendingTimer(4, 1004), TimerState::kDead, 2000), Erase(5, 900),
+        Retry(PendingTimer(6, 1006), 5000));
+  PutOp keyed = Put(PendingTimer(21, 1000));
+  keyed.idempotency_key = "order-1";
+  Apply(std::move(keyed));
+  EXPECT_TRUE(CheckWhole(MemoryKv(old_)).ok());
+  EXPECT_EQ(Mend().size(), 18u);
+  for (const Cf cf : {Cf::kMeta, Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead, Cf::kOnce}) {
+    EXPECT_EQ(new_->rows(cf), old_->rows(cf)) << CfName(cf);
+  }
+  EXPECT_EQ(StateOf(3), TimerState::kDelivered);
+  EXPECT_EQ(StateOf(4), TimerState::kDead);
+  EXPECT_EQ(StateOf(5), TimerState::kCancelled);
+  EXPECT_EQ(report_.lost, 0u);
+  EXPECT_EQ(log_, "");
+}
+
+TEST_F(StoreSalvage, DamageAnywhereIsSeenByTheCheck) {
+  PutTimers(3);
+  Apply(Settle(PendingTimer(2, 1002), TimerState::kDelivered, 2000),
+        Settle(PendingTimer(3, 1003), TimerState::kDead, 2000));
+  const std::pair<Cf, ShortKey> rows[] = {
+      {Cf::kDue, TimeKey({{1001}, 1})},
+      {Cf::kDone, TimeKey({{2000}, 2})},
+      {Cf::kDead, DeadKey(kLocalTenant, {{2000}, 3})},
+      {Cf::kIds, IdKey(kLocalTenant, 1)},
+  };
+  for (const auto& row : rows) {
+    const Cf cf = row.first;
+    const std::string key(row.second);
+    const std::string value = *MemoryKv(old_).Get(cf, key).value();
+    old_->Overwrite(cf, key, "damaged");
+    EXPECT_EQ(CheckWhole(MemoryKv(old_)).code(), StatusCode::kCorruption) << CfName(cf);
+    Remove(cf, key);
+    EXPECT_EQ(CheckWhole(MemoryKv(old_)).code(), StatusCode::kCorruption) << CfName(cf);
+    old_->Overwrite(cf, key, value);
+    WatchedKv kv(old_);
+    kv.watch.damaged = [&](Cf c, std::string_view k) { return c == cf && k == key; };
+    EXPECT_EQ(CheckWhole(kv).code(), StatusCode::kCorruption) << CfName(cf);
+    EXPECT_TRUE(CheckWhole(MemoryKv(old_)).ok());
+  }
+}
+
+TEST_F(StoreSalvage, ATimerWithoutAReadableRecordIsNamedAndForgotten) {
+  PutTimers(5);
+  old_->Overwrite(Cf::kDue, TimeKey({{1002}, 2}), "damaged");
+  EXPECT_EQ(Mend(), (Ids{1, 3, 4, 5}));
+  EXPECT_EQ(report_.kept, 4u);
+  EXPECT_EQ(report_.lost, 1u);
+  EXPECT_EQ(report_.skipped_rows, 1u);
+  EXPECT_NE(log_.find("timer 2 (pending) is lost"), std::string::npos) << log_;
+  EXPECT_EQ(StateOf(2), std::nullopt);
+}
+
+TEST_F(StoreSalvage, AnUnreadableStretchCostsItsRowsAlone) {
+  constexpr TimerId kCount = 5000;
+  PutTimers(kCount);
+  for (const auto& [from, to] : std::map<TimerId, TimerId>{{1, 40}, {1000, 1013}, {4990, 5000}}) {
+    new_ = std::make_shared<MemoryDisk>();
+    watch_.damaged = [&, from = from, to = to](Cf cf, std::string_view key) {
+      if (cf != Cf::kDue) return false;
+      const auto at = ParseTimeKey(key);
+      return at && at->id >= from && at->id <= to;
+    };
+    const Ids left = Mend();
+    EXPECT_EQ(left.size(), kCount - (to - from + 1));
+    EXPECT_TRUE(std::none_of(left.begin(), left.end(), [&, from = from, to = to](TimerId id) {
+      return id >= from && id <= to;
+    }));
+    EXPECT_EQ(report_.skipped_stretches, 1u);
+  }
+}
+
+TEST_F(StoreSalvage, RecordsWithoutAReadableEntryAreKept) {
+  PutTimers(100);
+  Apply(Settle(PendingTimer(7, 1007), TimerState::kDelivered, 2000),
+        Settle(PendingTimer(8, 1008), TimerState::kDead, 2000));
+  watch_.damaged = [](Cf cf, std::string_view key) {
+    return cf == Cf::kIds && ParseIdKey(key) && ParseIdKey(key)->id < 20;
+  };
+  EXPECT_EQ(Mend().size(), 98u);
+  EXPECT_EQ(StateOf(7), TimerState::kDelivered);
+  EXPECT_EQ(StateOf(8), TimerState::kDead);
+  EXPECT_EQ(report_.lost, 0u);
+}
+
+TEST_F(StoreSalvage, AnOlderRecordDoesNotReplaceTheOneThatItsEntryNames) {
+  PutTimers(3);
+  Apply(Settle(PendingTimer(1, 1001), TimerState::kDelivered, 2000),
+        Retry(PendingTimer(2, 1002), 5000));
+  Resurrect(PendingTimer(1, 1001));
+  Resurrect(PendingTimer(2, 1002));
+  EXPECT_EQ(Mend(), (Ids{2, 3}));
+  EXPECT_EQ(StateOf(1), TimerState::kDelivered);
+  EXPECT_EQ(StateOf(2), TimerState::kRetrying);
+}
+
+TEST_F(StoreSalvage, WithoutEntriesTheEndedRecordCountsThenTheLater) {
+  PutTimers(3);
+  Apply(Settle(PendingTimer(1, 1001), TimerState::kDelivered, 2000),
+        Retry(PendingTimer(2, 1002), 5000));
+  Resurrect(PendingTimer(1, 1001));
+  Resurrect(PendingTimer(2, 1002));
+  watch_.damaged = [](Cf cf, std::string_view) { return cf == Cf::kIds; };
+  EXPECT_EQ(Mend(), (Ids{2, 3}));
+  EXPECT_EQ(StateOf(1), TimerState::kDelivered);
+  EXPECT_EQ(StateOf(2), TimerState::kRetrying);
+}
+
+TEST_F(StoreSalvage, WhatFiredBeforeLowAndWhatIsBelowTheFloorStaysGone) {
+  PutTimers(4);
+  Apply(Settle(PendingTimer(3, 1003), TimerState::kDelivered, 2000),
+        Settle(PendingTimer(4, 1004), TimerState::kDelivered, 2000));
+  Apply(RetainOp{{3000}, {3000}});
+  Apply(FloorOp{kLocalTenant, 4}, Put(PendingTimer(5, 9000)), MarkOp{{8000}, {8000}});
+  Resurrect(PendingTimer(3, 1003));
+  Resurrect(PendingTimer(2, 8500));
+  EXPECT_EQ(Mend(), (Ids{5}));
+}
+
+TEST_F(StoreSalvage, DamagedFiguresAreNotGuessed) {
+  PutTimers(3);
+  MemoryKv to(new_);
+  WatchedKv from(old_);
+  from.watch.damaged = [](Cf cf, std::string_view) { return cf == Cf::kMeta; };
+  EXPECT_EQ(Salvage(from, &to, {}).status().code(), StatusCode::kCorruption);
+}
+
+TEST_F(StoreSalvage, AScanPassesEveryStretchOfKeysOfAnyLength) {
+  MemoryKv kv(old_);
+  Batch batch;
+  for (int i = 0; i < 1000; ++i) {
+    batch.Put(Cf::kOnce, OnceKey(1, "k" + std::to_string(i) + std::string(i % 60, 'x')), "v");
+  }
+  ASSERT_TRUE(kv.Commit(batch).ok());
+  for (const int modulus : {2, 7, 100}) {
+    WatchedKv watched(old_);
+    int rows = 0;
+    int damaged = 0;
+    watched.watch.damaged = [&](Cf, std::string_view key) {
+      return std::hash<std::string_view>()(key) % 1000 <
+             1000U / static_cast<unsigned>(modulus * 50);
+    };
+    for (int i = 0; i < 1000; ++i) {
+      damaged += watched.watch.damaged(
+          Cf::kOnce, OnceKey(1, "k" + std::to_string(i) + std::string(i % 60, 'x')));
+    }
+    const auto view = watched.View();
+    const LogFn silent;
+    TolerantScan scan(*view, Cf::kOnce, kOnceKeysFrom, kOnceKeysEnd, silent);
+    std::string last;
+    for (; scan.Valid(); scan.Next(), ++rows) {
+      EXPECT_LT(last, scan.key());
+      last = scan.key();
+    }
+    EXPECT_TRUE(scan.status().ok());
+    EXPECT_LE(rows, 1000 - damaged);
+    EXPECT_GE(rows, 1000 - 5 * damaged);
+  }
+}
+
+}  // namespace
+}  // namespace belfry
