@@ -147,9 +147,7 @@ struct Look {
   Status wrong;  // ok: everything acknowledged is there
 };
 
-std::string HowToAccept() {
-  return "; restore a backup, or start with --accept-data-loss to go on with what is left";
-}
+std::string HowToAccept() { return std::string(kHowToAcceptLoss); }
 
 Status CompareWithProof(const DataPaths& paths, const DurableProof& proof, const Books& books) {
   if (books.store_id() != proof.store_id) {
@@ -211,7 +209,7 @@ Result<std::unique_ptr<Ledger>> OpenForWriting(const DataPaths& paths, const Roc
                                                RocksMode mode, const std::string& store_id) {
   Result<std::unique_ptr<Kv>> kv = OpenRocks(paths.db, rocks, mode);
   if (!kv.ok()) return RefuseIfDamaged(kv.status(), paths.db + " is damaged");
-  Result<std::unique_ptr<Ledger>> ledger = Ledger::Open(std::move(*kv), store_id);
+  Result<std::unique_ptr<Ledger>> ledger = Ledger::Open(std::move(*kv), store_id, rocks.log);
   if (!ledger.ok()) return RefuseIfDamaged(ledger.status(), paths.db + " is damaged");
   return ledger;
 }

@@ -6,6 +6,8 @@
 namespace belfry {
 namespace {
 
+constexpr size_t kDamageSaidMax = 1000;
+
 size_t KindOf(const Op& op) { return op.what.index(); }
 
 // Reads the committed store instead of the batch, so it needs its own run.
@@ -15,15 +17,24 @@ bool EndsRun(const Op& op) {
 
 }  // namespace
 
-Ledger::Ledger(std::unique_ptr<Kv> kv, Books books)
+Status WithAdvice(Status status) {
+  if (status.code() != StatusCode::kCorruption) return status;
+  return Corruption(status.message() + std::string(kHowToAcceptLoss));
+}
+
+Ledger::Ledger(std::unique_ptr<Kv> kv, Books books, LogFn log)
     : kv_(std::move(kv)), books_(std::move(books)), durable_(books_.Bounds()) {
+  log_ = [this, log = std::move(log)](std::string_view line) {
+    if (log && said_.size() < kDamageSaidMax && said_.emplace(line).second) log(line);
+  };
   kv_->drop_rule()->Set(durable_);
 }
 
-Result<std::unique_ptr<Ledger>> Ledger::Open(std::unique_ptr<Kv> kv, std::string new_store_id) {
+Result<std::unique_ptr<Ledger>> Ledger::Open(std::unique_ptr<Kv> kv, std::string new_store_id,
+                                             LogFn log) {
   Result<Books> books = Books::Read(*kv);
   if (!books.ok()) return books.status();
-  std::unique_ptr<Ledger> ledger(new Ledger(std::move(kv), std::move(*books)));
+  std::unique_ptr<Ledger> ledger(new Ledger(std::move(kv), std::move(*books), std::move(log)));
   if (ledger->books_.store_id().empty()) {
     ledger->books_.Create(std::move(new_store_id));
     if (Status s = ledger->CommitBatch(); !s.ok()) return s;
@@ -34,7 +45,7 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(std::unique_ptr<Kv> kv, std::string
 
 Status Ledger::Apply(std::vector<Op> ops, std::vector<Completion>* done) {
   if (!failed_.ok()) return failed_;
-  failed_ = ApplyAll(ops, done);
+  failed_ = WithAdvice(ApplyAll(ops, done));
   return failed_;
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "storage/batch.h"
 #include "storage/books.h"
 #include "storage/entry.h"
@@ -24,11 +25,18 @@
 
 namespace belfry {
 
+inline constexpr std::string_view kHowToAcceptLoss =
+    "; restore a backup, or start with --accept-data-loss to go on with what is left";
+// Damage is said with what a person can do about it.
+[[nodiscard]] Status WithAdvice(Status status);
+
 class Ledger final : public Store {
  public:
   // Reads the figures. An empty engine becomes a store with the id `new_store_id` (10 characters).
+  // `log` is told of damage that is passed over; see Do(RetainOp&).
   [[nodiscard]] static Result<std::unique_ptr<Ledger>> Open(std::unique_ptr<Kv> kv,
-                                                            std::string new_store_id);
+                                                            std::string new_store_id,
+                                                            LogFn log = {});
 
   [[nodiscard]] const StoreState& opened() const override { return opened_; }
   [[nodiscard]] Status Apply(std::vector<Op> ops, std::vector<Completion>* done) override;
@@ -44,7 +52,7 @@ class Ledger final : public Store {
   [[nodiscard]] uint64_t commit_no() const { return books_.commit_no(); }
   [[nodiscard]] TimerId last_id() const { return books_.last_id(); }
   // Not OK once the engine failed behind the scenes.
-  [[nodiscard]] Status Health() const { return kv_->Health(); }
+  [[nodiscard]] Status Health() const { return WithAdvice(kv_->Health()); }
   [[nodiscard]] Status Close() { return kv_->Close(); }
 
  private:
@@ -56,7 +64,7 @@ class Ledger final : public Store {
     [[nodiscard]] bool Full() const;
   };
 
-  Ledger(std::unique_ptr<Kv> kv, Books books);
+  Ledger(std::unique_ptr<Kv> kv, Books books, LogFn log);
 
   // Each op adds to the batch and fills in its completion.
   Status Do(PutOp& op, Completion* done);
@@ -67,6 +75,8 @@ class Ledger final : public Store {
   Status Do(MarkOp& op, Completion* done);
   // These two run on an empty batch and read what is committed.
   Status Do(LoadOp& op, Completion* done);
+  // Nobody waits for what has ended: a row of `done`, `dead` or `once` that cannot be read is told
+  // of once and passed. Its entry in `ids` stays.
   Status Do(RetainOp& op, Completion* done);
 
   Status ApplyAll(std::vector<Op>& ops, std::vector<Completion>* done);
@@ -106,6 +116,8 @@ class Ledger final : public Store {
   bool bounds_changed_ = false;
   bool blind_ = false;   // planted: Get does not see the batch
   std::string scratch_;  // a record being encoded
+  LogFn log_;            // each line once
+  absl::flat_hash_set<std::string> said_;
 };
 
 }  // namespace belfry

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "storage/ledger.h"
 #include "storage/record.h"
+#include "storage/tolerant_scan.h"
 
 namespace belfry {
 namespace {
@@ -56,30 +57,39 @@ Status Ledger::Do(RetainOp& op, Completion* done) {
 Status Ledger::SweepDone(const KvView& view, Sweep* sweep) {
   const Key start = books_.done_cursor();
   Key cursor = start;
-  const auto rows = view.Scan(Cf::kDone, TimeKey(cursor), TimeKey({sweep->before, 0}), false);
-  for (; rows->Valid() && !sweep->Full(); rows->Next()) {
-    const std::optional<Key> key = ParseTimeKey(rows->key());
-    if (!key) return Corruption("done holds a key that does not parse");
-    const Result<TenantId> tenant = RecordTenant(rows->key(), rows->value());
-    if (!tenant.ok()) return Corruption("done " + KeyText(*key) + ": " + tenant.status().message());
-    if (Status s = Forget(*tenant, *key, false, sweep); !s.ok()) return s;
+  TolerantScan rows(view, Cf::kDone, TimeKey(cursor), TimeKey({sweep->before, 0}), log_);
+  for (; rows.Valid() && !sweep->Full(); rows.Next()) {
+    const std::optional<Key> key = ParseTimeKey(rows.key());
+    if (!key) {
+      log_("done holds a key that does not parse");
+      continue;
+    }
     cursor = JustAbove(*key);
+    const Result<TenantId> tenant = RecordTenant(rows.key(), rows.value());
+    if (!tenant.ok()) {
+      log_("done " + KeyText(*key) + " is skipped: " + tenant.status().message());
+      continue;
+    }
+    if (Status s = Forget(*tenant, *key, false, sweep); !s.ok()) return s;
   }
   if (cursor != start) {
     books_.SetDoneCursor(cursor);
     bounds_changed_ = true;
   }
-  return rows->status();
+  return rows.status();
 }
 
 Status Ledger::SweepDead(const KvView& view, TenantId tenant, Sweep* sweep) {
   const Key start = books_.DeadCursorOf(tenant);
   Key cursor = start;
-  const auto rows =
-      view.Scan(Cf::kDead, DeadKey(tenant, cursor), DeadKey(tenant, {sweep->before, 0}), false);
-  for (; rows->Valid() && !sweep->Full(); rows->Next()) {
-    const std::optional<TenantKey> parsed = ParseDeadKey(rows->key());
-    if (!parsed) return Corruption("dead holds a key that does not parse");
+  TolerantScan rows(view, Cf::kDead, DeadKey(tenant, cursor), DeadKey(tenant, {sweep->before, 0}),
+                    log_);
+  for (; rows.Valid() && !sweep->Full(); rows.Next()) {
+    const std::optional<TenantKey> parsed = ParseDeadKey(rows.key());
+    if (!parsed) {
+      log_("dead holds a key that does not parse");
+      continue;
+    }
     if (Status s = Forget(tenant, parsed->key, true, sweep); !s.ok()) return s;
     cursor = JustAbove(parsed->key);
   }
@@ -87,7 +97,7 @@ Status Ledger::SweepDead(const KvView& view, TenantId tenant, Sweep* sweep) {
     books_.SetDeadCursor(tenant, cursor);
     bounds_changed_ = true;
   }
-  return rows->status();
+  return rows.status();
 }
 
 Status Ledger::Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep) {
@@ -105,20 +115,23 @@ Status Ledger::Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep) {
 Status Ledger::SweepOnce(const KvView& view, Sweep* sweep) {
   const WallMs start = books_.once_cursor();
   WallMs cursor = start;
-  const auto rows =
-      view.Scan(Cf::kOnce, OnceTimeKey(cursor, 0, {}), OnceTimeKey(sweep->before, 0, {}), false);
-  for (; rows->Valid() && !sweep->Full(); rows->Next()) {
-    const std::optional<OnceTime> row = ParseOnceTimeKey(rows->key());
-    if (!row) return Corruption("once holds a key that does not parse");
+  TolerantScan rows(view, Cf::kOnce, OnceTimeKey(cursor, 0, {}), OnceTimeKey(sweep->before, 0, {}),
+                    log_);
+  for (; rows.Valid() && !sweep->Full(); rows.Next()) {
+    const std::optional<OnceTime> row = ParseOnceTimeKey(rows.key());
+    if (!row) {
+      log_("once holds a key that does not parse");
+      continue;
+    }
     ++sweep->removed;
     cursor = row->created;
-    batch_.Delete(Cf::kOnce, rows->key());
+    batch_.Delete(Cf::kOnce, rows.key());
     batch_.Delete(Cf::kOnce, OnceKey(row->tenant, row->key));
   }
   // Up to the end of the range when all of it went: the next scan starts behind the deletes.
-  if (!rows->Valid() && rows->status().ok() && cursor > start) cursor = sweep->before;
+  if (!rows.Valid() && rows.status().ok() && cursor > start) cursor = sweep->before;
   if (cursor != start) books_.SetOnceCursor(cursor);
-  return rows->status();
+  return rows.status();
 }
 
 }  // namespace belfry

@@ -9,6 +9,7 @@
 #include "storage/reads.h"
 #include "storage/record.h"
 #include "tests/support/store_rig.h"
+#include "tests/support/store_watched_kv.h"
 
 namespace belfry {
 namespace {
@@ -104,6 +105,52 @@ TEST_F(StoreFailure, ADamagedRecordIsAnErrorThatNamesItsKey) {
   EXPECT_EQ(s.code(), StatusCode::kCorruption);
   EXPECT_NE(s.message().find("(2000, 2)"), std::string::npos) << s.message();
   EXPECT_TRUE(done.empty());
+}
+
+TEST_F(StoreFailure, RetentionPassesWhatItCannotReadAndSaysSoOnce) {
+  constexpr TimerId kCount = 60;
+  {
+    auto ledger = Open();
+    std::vector<Completion> done;
+    for (TimerId id = 1; id <= kCount; ++id) {
+      const Timer timer = PendingTimer(id, 1000);
+      const auto state = id <= kCount / 2 ? TimerState::kDelivered : TimerState::kDead;
+      ASSERT_TRUE(
+          Apply(*ledger, &done, Put(timer), Settle(timer, state, 2000 + static_cast<int64_t>(id)))
+              .ok());
+    }
+  }
+  disk_->Overwrite(Cf::kDone, TimeKey({{2003}, 3}), "damaged");
+  disk_->Overwrite(Cf::kDone, "short", "key");
+  disk_->Overwrite(Cf::kDead, std::string(DeadKey(kLocalTenant, {{2040}, 40})) + "long", "key");
+  auto kv = std::make_unique<WatchedKv>(disk_);
+  kv->watch.damaged = [](Cf cf, std::string_view key) {
+    const auto at = ParseTimeKey(key);
+    return cf == Cf::kDone && at && at->id >= 10 && at->id < 15;
+  };
+  std::vector<std::string> lines;
+  auto ledger = Ledger::Open(std::move(kv), kTestStoreId,
+                             [&](std::string_view line) { lines.emplace_back(line); });
+  ASSERT_TRUE(ledger.ok());
+  for (int step = 0; step < 3; ++step) {
+    std::vector<Completion> done;
+    const Status s = Apply(**ledger, &done, RetainOp{{3000}, {3000}});
+    ASSERT_TRUE(s.ok()) << s.message();
+    EXPECT_EQ(done[0].removed, step == 0 ? kCount - 6 : 0u);
+  }
+  EXPECT_EQ(lines.size(), 3u);
+}
+
+TEST_F(StoreFailure, DamageToWhatIsAliveIsSaidWithWhatToDo) {
+  auto ledger = Open();
+  std::vector<Completion> done;
+  ASSERT_TRUE(Apply(*ledger, &done, Put(PendingTimer(1, 1000))).ok());
+  disk_->Overwrite(Cf::kIds, IdKey(kLocalTenant, 1), "damaged");
+  const Status s = Apply(*ledger, &done, Erase(1, 500));
+  EXPECT_EQ(s.code(), StatusCode::kCorruption);
+  EXPECT_NE(s.message().find("restore a backup, or start with --accept-data-loss"),
+            std::string::npos)
+      << s.message();
 }
 
 TEST_F(StoreFailure, ADamagedEntryIsAnErrorInEveryRead) {
