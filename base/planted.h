@@ -30,6 +30,8 @@ enum class Bug {
   kWatermarkNotLowered,          // a put below `low` does not lower it
   kFloorNotHonouredByPage,       // a page returns rows below the floor
   kOpBlindToItsGroup,            // EraseById does not see the writes of its own group
+  kDropRuleNotLowered,           // compaction takes what ended after a clock step back
+  kRetentionTakesTooMuch,        // retention forgets what ended a second too late for it
   kLateOutcomeCountsBelowFloor,  // settling below the floor still changes counters
 };
 

@@ -232,8 +232,10 @@ Status Ledger::PutEnded(const Timer& timer) {
   const ShortKey key = dead ? DeadKey(timer.tenant, at) : TimeKey(at);
   if (Status s = EncodeTimer(key, timer, &scratch_); !s.ok()) return s;
   batch_.Put(dead ? Cf::kDead : Cf::kDone, key, scratch_);
+  PutEntry(timer);
   // A clock that stepped back: retention must come by here again, and until it does compaction must
   // not take the row. The rule is lowered before the row exists.
+  if (Planted(Bug::kDropRuleNotLowered)) return {};
   if (dead && at < books_.DeadCursorOf(timer.tenant)) {
     books_.SetDeadCursor(timer.tenant, at);
     durable_.dead_below[timer.tenant] = std::min(durable_.dead_below[timer.tenant], at);
@@ -243,7 +245,6 @@ Status Ledger::PutEnded(const Timer& timer) {
     durable_.done_below = std::min(durable_.done_below, at);
     kv_->drop_rule()->Set(durable_);
   }
-  PutEntry(timer);
   return {};
 }
 

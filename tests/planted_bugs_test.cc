@@ -7,7 +7,7 @@
 namespace belfry::sim {
 namespace {
 
-constexpr uint64_t kSeedsMax = 2000;
+constexpr uint64_t kSeedsMax = 5000;
 
 struct Planting {
   const char* name;
@@ -71,6 +71,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"WatermarkNotLowered", Bug::kWatermarkNotLowered},
                     Planting{"FloorNotHonouredByPage", Bug::kFloorNotHonouredByPage},
                     Planting{"OpBlindToItsGroup", Bug::kOpBlindToItsGroup},
+                    Planting{"DropRuleNotLowered", Bug::kDropRuleNotLowered},
+                    Planting{"RetentionTakesTooMuch", Bug::kRetentionTakesTooMuch},
                     Planting{"LateOutcomeCountsBelowFloor", Bug::kLateOutcomeCountsBelowFloor}),
     [](const auto& info) { return std::string(info.param.name); });
 

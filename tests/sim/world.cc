@@ -184,9 +184,15 @@ void World::StoreStep() {
   std::vector<Op> group;
   const uint64_t size = 1 + Random(at_store_.size());
   std::vector<TimerId> floors;
+  std::vector<WallMs> ends;
   for (uint64_t i = 0; i < size; ++i) {
     if (const auto* floor = std::get_if<FloorOp>(&at_store_.front().what)) {
       floors.push_back(floor->last_id);
+    }
+    ends.push_back(EndOf(at_store_.front()));
+    // Whether it is applied or not: nobody knows when the store fails.
+    if (std::holds_alternative<RetainOp>(at_store_.front().what)) {
+      retained_before_ = std::max(retained_before_, ends.back());
     }
     group.push_back(std::move(at_store_.front()));
     at_store_.pop_front();
@@ -194,12 +200,19 @@ void World::StoreStep() {
   std::vector<Completion> done;
   const Status status = store_->Apply(std::move(group), &done);
   size_t floor = 0;
-  for (const Completion& completion : done) {
-    if (completion.kind == kOpKind<FloorOp>) oracle_.FloorApplied(floors[floor++]);
-    oracle_.Applied(completion);
+  for (size_t i = 0; i < done.size(); ++i) {
+    if (done[i].kind == kOpKind<FloorOp>) {
+      ended_.erase(ended_.begin(), ended_.upper_bound(floors[floor]));
+      oracle_.FloorApplied(floors[floor++]);
+    }
+    oracle_.Applied(done[i]);
+    NoteEnded(done[i], ends[i]);
   }
   Note("store applied " + std::to_string(done.size()) + (status.ok() ? "" : ", then failed"));
   if (status.ok()) {
+    const Completion& last = done.back();
+    if (last.kind == kOpKind<RetainOp> && !last.more) CheckForgotten(ends.back());
+    if (OneIn(8)) Compact();
     std::move(done.begin(), done.end(), std::back_inserter(completed_));
     return;
   }
@@ -348,20 +361,28 @@ T World::Read(const Query& query) {
 void World::Open() {
   timers_.reset();
   store_.reset();
-  auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
+  auto kv = std::make_unique<MemoryKv>(disk_);
+  kv_ = kv.get();
+  auto opened = Ledger::Open(std::move(kv), "abcdefghij");
   if (!opened.ok()) return oracle_.Fail("the store does not open: " + opened.status().message());
   store_ = std::move(*opened);
   std::map<TimerId, Key> live;
-  const auto states = StoredStates();
-  for (const auto& [id, state] : states) {
-    if (!IsAlive(state)) continue;
-    const auto found = Read<std::optional<TimerView>>({0, FindQuery{kLocalTenant, id, true}, {}});
-    if (!found) return oracle_.Fail("I1: timer " + std::to_string(id) + " has no record");
-    live[id] = KeyOf(*found->timer);
-  }
   const StoreState& state = store_->opened();
   TimerId floor = 0;
   for (const auto& [tenant, last_id] : state.floors) floor = std::max(floor, last_id);
+  ended_.erase(ended_.begin(), ended_.upper_bound(floor));
+  if (OneIn(4)) Compact();
+  const auto states = StoredStates();
+  for (const auto& [id, state] : states) {
+    const auto found = Read<std::optional<TimerView>>({0, FindQuery{kLocalTenant, id, true}, {}});
+    if (!found) return oracle_.Fail("I1: timer " + std::to_string(id) + " has no record");
+    if (IsAlive(state)) {
+      live[id] = KeyOf(*found->timer);
+    } else {
+      ended_[id] = found->timer->finished;
+    }
+  }
+  CheckEnded();
   oracle_.Recovered(std::move(live), states, floor);
   timers_ = std::make_unique<Timers>(
       options_, TimersStart{state.last_id, state.low, state.last_seen, state.floors}, now_);

@@ -50,6 +50,10 @@ class World {
   void ReadOne();
   void ClockStep();
   void StoreStep();
+  void Compact();
+  // When what the op ends finished; of a RetainOp, before when what it forgets did.
+  static WallMs EndOf(const Op& op);
+  void NoteEnded(const Completion& done, WallMs end);
   void CompletionStep();
   void DeliveryStep();
   void Crash();
@@ -63,6 +67,8 @@ class World {
   void Check();
   void CheckWake();
   void CheckCounts();
+  void CheckEnded();
+  void CheckForgotten(WallMs before);
   void CheckReply(const Reply& reply);
   void CheckSet(const Request& request, const Reply& reply);
   void CheckCancel(const Request& request, const Reply& reply);
@@ -98,6 +104,7 @@ class World {
   TimersOptions options_;
   std::shared_ptr<MemoryDisk> disk_;
   std::unique_ptr<Ledger> store_;
+  MemoryKv* kv_ = nullptr;  // of store_
   std::unique_ptr<Timers> timers_;
   Oracle oracle_;
   std::vector<Target> targets_;
@@ -107,7 +114,9 @@ class World {
   std::map<ReplyToken, Request> waiting_;  // clients without an answer
   std::vector<Query> queries_;
   ReplyToken next_token_ = 1;
-  TimerId last_id_ = 0;  // the greatest id a client has seen
+  TimerId last_id_ = 0;              // the greatest id a client has seen
+  std::map<TimerId, WallMs> ended_;  // durably ended above the floor, not yet seen to be forgotten
+  WallMs retained_before_;           // what ended earlier may be forgotten
 };
 
 }  // namespace belfry::sim
