@@ -70,6 +70,7 @@ bool Books::ReadRow(std::string_view key, std::string_view value) {
       break;
     case MetaKind::kCount:
     case MetaKind::kFloor:
+    case MetaKind::kFirstId:
     case MetaKind::kDeadCursor:
       if (!ReadTenantRow(kind, &name, &in)) return false;
       break;
@@ -83,6 +84,8 @@ bool Books::ReadTenantRow(MetaKind kind, ByteReader* key, ByteReader* value) {
   Tenant& tenant = tenants_[key->U32()];
   if (kind == MetaKind::kFloor) {
     tenant.floor = value->U64();
+  } else if (kind == MetaKind::kFirstId) {
+    tenant.first_id = value->U64();
   } else if (kind == MetaKind::kDeadCursor) {
     tenant.dead_cursor = ReadKey(value);
   } else {
@@ -133,6 +136,11 @@ Key Books::DeadCursorOf(TenantId tenant) const {
   return it == tenants_.end() ? Key{} : it->second.dead_cursor;
 }
 
+TimerId Books::FirstIdOf(TenantId tenant) const {
+  const auto it = tenants_.find(tenant);
+  return it == tenants_.end() ? 0 : it->second.first_id;
+}
+
 std::vector<TenantId> Books::TenantsWithDead() const {
   std::vector<TenantId> out;
   for (const auto& [tenant, t] : tenants_) {
@@ -181,6 +189,11 @@ void Books::SetDeadCursor(TenantId tenant, Key cursor) {
 void Books::SetOnceCursor(WallMs cursor) {
   once_cursor_ = cursor;
   PutU64(MetaKind::kOnceCursor, Bits(cursor));
+}
+
+void Books::SetFirstId(TenantId tenant, TimerId id) {
+  tenants_[tenant].first_id = id;
+  changed_.Put(Cf::kMeta, MetaKey(MetaKind::kFirstId, tenant), ShortKey().U64(id));
 }
 
 void Books::SetFloor(TenantId tenant, TimerId last_id) {

@@ -5,7 +5,8 @@
 //
 // Invariants: (1) a count is the number of ids of the tenant above its floor in that state. (2)
 // last id >= every id stored and every floor. (3) no key in `due` has a time below `low`. (4) no
-// row of `done` or `dead` that an id points to is below its cursor.
+// row of `done` or `dead` that an id points to is below its cursor. (5) no id of the tenant is
+// below its first id.
 #pragma once
 
 #include <array>
@@ -51,6 +52,7 @@ class Books {
   [[nodiscard]] Key DeadCursorOf(TenantId tenant) const;
   [[nodiscard]] WallMs once_cursor() const { return once_cursor_; }
   [[nodiscard]] std::vector<TenantId> TenantsWithDead() const;
+  [[nodiscard]] TimerId FirstIdOf(TenantId tenant) const;
 
   void RaiseLastId(TimerId id);
   void RaiseCommitNo(uint64_t commit_no);
@@ -59,6 +61,7 @@ class Books {
   void SetDoneCursor(Key cursor);
   void SetDeadCursor(TenantId tenant, Key cursor);
   void SetOnceCursor(WallMs cursor);
+  void SetFirstId(TenantId tenant, TimerId id);
   // Raises the floor and zeroes the counts.
   void SetFloor(TenantId tenant, TimerId last_id);
   // kCorruption when a count would fall below zero.
@@ -75,6 +78,7 @@ class Books {
   struct Tenant {
     std::array<uint64_t, kStoredStates> counts{};
     TimerId floor = 0;
+    TimerId first_id = 0;
     Key dead_cursor;
   };
 

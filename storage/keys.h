@@ -38,6 +38,7 @@ enum class MetaKind : uint8_t {
   kCount = 9,        // + tenant u32, state u8: u64
   kFloor = 10,       // + tenant u32: u64 id
   kDeadCursor = 11,  // + tenant u32: ms u64, id u64, as kDoneCursor
+  kFirstId = 12,     // + tenant u32: u64 id, `ids` has none of the tenant's below it
 };
 
 [[nodiscard]] std::string_view CfName(Cf cf);  // as above

@@ -61,6 +61,7 @@ class Ledger final : public Store {
     WallMs before;
     size_t removed = 0;
     size_t examined = 0;
+    absl::flat_hash_set<TenantId> forgot = {};  // whose ids were removed
     [[nodiscard]] bool Full() const;
   };
 
@@ -105,6 +106,8 @@ class Ledger final : public Store {
   Status SweepDead(const KvView& view, TenantId tenant, Sweep* sweep);
   Status SweepOnce(const KvView& view, Sweep* sweep);
   Status Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep);
+  // Lets lists begin behind what was forgotten from the front.
+  Status RaiseFirstId(const KvView& view, TenantId tenant);
 
   std::unique_ptr<Kv> kv_;
   Books books_;

@@ -2,6 +2,7 @@
 // `dead` themselves are not touched: everything below the cursor goes when their files do.
 
 #include <algorithm>
+#include <limits>
 
 #include "base/limits.h"
 #include "base/planted.h"
@@ -15,6 +16,7 @@ namespace {
 // Rows that cost only a look (revived since, or below the floor) may be passed in greater number.
 constexpr size_t kExaminedMax = 16 * kRetentionRowsMax;
 constexpr Key kFirst{};
+constexpr TimerId kIdMax = std::numeric_limits<TimerId>::max();
 
 }  // namespace
 
@@ -33,6 +35,9 @@ Status Ledger::Do(RetainOp& op, Completion* done) {
       const Key dead_from = books_.DeadCursorOf(tenant);
       if (Status s = SweepDead(*view, tenant, &sweep); !s.ok()) return s;
       if (books_.DeadCursorOf(tenant) != dead_from) dead_moved.push_back(tenant);
+    }
+    for (const TenantId tenant : sweep.forgot) {
+      if (Status s = RaiseFirstId(*view, tenant); !s.ok()) return s;
     }
     Sweep keys{op.now + -kIdempotencyKeepMs};
     if (Status s = SweepOnce(*view, &keys); !s.ok()) return s;
@@ -110,8 +115,27 @@ Status Ledger::Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep) {
   if (!*found || IsAlive((*found)->state) || (*found)->at != finished.at) return {};
   if (dead != ((*found)->state == TimerState::kDead)) return {};
   batch_.Delete(Cf::kIds, IdKey(tenant, finished.id));
+  sweep->forgot.insert(tenant);
   ++sweep->removed;
   return books_.Count(tenant, (*found)->state, -1);
+}
+
+// Never past an id that is there: the view still has what this batch removes, so every id up to the
+// new value was looked at. Ids only grow, so none is added below it later.
+Status Ledger::RaiseFirstId(const KvView& view, TenantId tenant) {
+  const TimerId start = std::max(books_.FirstIdOf(tenant), books_.FloorOf(tenant) + 1);
+  TimerId first = start;
+  const auto rows = view.Scan(Cf::kIds, IdKey(tenant, start), IdKey(tenant, kIdMax), false);
+  for (size_t examined = 0; rows->Valid() && examined < kExaminedMax; rows->Next(), ++examined) {
+    const std::optional<TenantTimer> key = ParseIdKey(rows->key());
+    if (!key) return Corruption("ids holds a key that does not parse");
+    std::string_view value;
+    first = key->id;
+    if (batch_.Find(Cf::kIds, rows->key(), &value) != Batch::Seen::kDeleted) break;
+    ++first;
+  }
+  if (first > start) books_.SetFirstId(tenant, first);
+  return rows->status();
 }
 
 Status Ledger::SweepOnce(const KvView& view, Sweep* sweep) {

@@ -117,7 +117,10 @@ Status WalkIds(const KvView& view, const Query& query, TenantId tenant, TimerId 
                bool keep_cached, Each each) {
   const Result<TimerId> floor = ReadFloor(view, tenant);
   if (!floor.ok()) return floor.status();
-  const TimerId from = std::max(after, *floor);
+  const Result<TimerId> first = MetaU64(view, MetaKey(MetaKind::kFirstId, tenant));
+  if (!first.ok()) return first.status();
+  // Not from the floor alone: what retention forgot is a wall of deletes in front of the rest.
+  const TimerId from = std::max({after, *floor, *first > 0 ? *first - 1 : 0});
   if (from == std::numeric_limits<TimerId>::max()) return {};
   const ShortKey end = ShortKey().U32(tenant).U64(std::numeric_limits<TimerId>::max());
   const auto rows = view.Scan(Cf::kIds, IdKey(tenant, from + 1), end, keep_cached);

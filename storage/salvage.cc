@@ -86,6 +86,9 @@ class Check {
       const Result<IdEntry> entry = DecodeIdEntry(rows->key(), rows->value());
       if (!key || !entry.ok()) return Corruption("ids holds a row that does not parse");
       if (!books_.Exists(key->tenant, key->id)) continue;
+      if (key->id < books_.FirstIdOf(key->tenant)) {
+        return Corruption("timer " + std::to_string(key->id) + " is below the first id");
+      }
       ++counts_[{key->tenant, entry->state}];
       const Place place = PlaceOf(key->tenant, key->id, *entry);
       const Result<Found> record = view_->Get(place.cf, place.key);
@@ -146,7 +149,9 @@ class Salvager {
   Status Figures() {
     const auto rows = view_->Scan(Cf::kMeta, {}, kEnd);
     for (; rows->Valid(); rows->Next()) {
-      if (rows->key()[0] == static_cast<char>(MetaKind::kCount)) continue;
+      const auto kind = static_cast<MetaKind>(rows->key()[0]);
+      // Counted anew; and an id may come to light below the first.
+      if (kind == MetaKind::kCount || kind == MetaKind::kFirstId) continue;
       batch_.Put(Cf::kMeta, rows->key(), rows->value());
     }
     return rows->status();

@@ -48,6 +48,34 @@ TEST_F(StoreReadCost, TheFloorIsReadOnceHoweverManyAreInFlight) {
   EXPECT_EQ(floors, 1);
 }
 
+TEST_F(StoreReadCost, AListBeginsBehindWhatRetentionForgot) {
+  constexpr TimerId kForgotten = kRetentionRowsMax + 10;
+  PutTimers(kForgotten + 5);
+  WatchedKv kv(disk_);  // only the one opened last may write
+  auto ledger = std::move(*Ledger::Open(std::make_unique<MemoryKv>(disk_), kTestStoreId));
+  const auto settle = [&](TimerId from, TimerId to) {
+    std::vector<Op> group;
+    for (TimerId id = from; id <= to; ++id) {
+      group.push_back({0, Settle(PendingTimer(id, 1000), TimerState::kDelivered, 2000)});
+    }
+    group.push_back({0, RetainOp{{3000}, {3000}}});
+    group.push_back({0, RetainOp{{3000}, {3000}}});
+    std::vector<Completion> done;
+    ASSERT_TRUE(ledger->Apply(std::move(group), &done).ok());
+  };
+  std::string lower;
+  kv.watch.scan = [&](Cf cf, std::string_view from) {
+    if (cf == Cf::kIds) lower = from;
+  };
+  settle(3, kForgotten);
+  EXPECT_EQ(std::get<uint64_t>(Answer(kv, Scanning()).what), 7u);
+  EXPECT_EQ(lower, std::string(IdKey(kLocalTenant, 1)));  // it is still there
+  ledger = std::move(*Ledger::Open(std::make_unique<MemoryKv>(disk_), kTestStoreId));
+  settle(1, 2);
+  EXPECT_EQ(std::get<uint64_t>(Answer(kv, Scanning()).what), 5u);
+  EXPECT_EQ(lower, std::string(IdKey(kLocalTenant, kForgotten + 1)));
+}
+
 TEST_F(StoreReadCost, AScanThatIsToldToStopEndsSoon) {
   constexpr TimerId kMany = 10 * kStopCheckRows;
   PutTimers(kMany);

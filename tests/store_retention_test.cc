@@ -92,6 +92,26 @@ TEST_P(StoreRetention, AStepIsBoundedAndTheNextOneGoesOn) {
   EXPECT_EQ(rig_.Count(), 0u);
 }
 
+TEST_P(StoreRetention, WhatIsLeftIsListedFromTheFront) {
+  PutEnded(1, TimerState::kDelivered, 2000);
+  PutEnded(2, TimerState::kDelivered, 4000);
+  PutEnded(3, TimerState::kDelivered, 2000);
+  rig_.Apply(Put(PendingTimer(4, 9000)));
+  using Ids = std::vector<TimerId>;
+  EXPECT_EQ(Retain(3000), 2u);
+  EXPECT_EQ(IdsOf(rig_.List({kLocalTenant, 0, 10, {}})), (Ids{2, 4}));
+  rig_.Reopen();
+  EXPECT_EQ(IdsOf(rig_.List({kLocalTenant, 0, 10, {}})), (Ids{2, 4}));
+  EXPECT_EQ(Retain(5000), 1u);
+  rig_.Apply(Put(PendingTimer(5, 9000)));
+  EXPECT_EQ(IdsOf(rig_.List({kLocalTenant, 0, 10, {}})), (Ids{4, 5}));
+  rig_.Apply(Erase(4, 5500));
+  EXPECT_EQ(Retain(6000), 1u);
+  rig_.Reopen();
+  EXPECT_EQ(IdsOf(rig_.List({kLocalTenant, 0, 10, {}})), (Ids{5}));
+  EXPECT_EQ(rig_.Count(), 1u);
+}
+
 TEST_P(StoreRetention, WhatIsBelowTheFloorIsNotCountedAgain) {
   PutEnded(1, TimerState::kDelivered, 2000);
   PutEnded(2, TimerState::kDead, 2000);
