@@ -124,6 +124,8 @@ rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
   db.recycle_log_file_num = 0;
   db.wal_bytes_per_sync = 0;
   db.manual_wal_flush = false;
+  // Space set aside in advance would count as used, and sets be refused for it.
+  db.allow_fallocate = false;
   db.max_total_wal_size = kWalBytesMax;
   // Switching it off needs a writing open: RocksDB notes it in the manifest.
   db.track_and_verify_wals_in_manifest = mode != RocksMode::kSalvage;
