@@ -65,6 +65,7 @@ class World {
   void Drain();  // heal everything and let it end
   void AdvanceToNextKey();
   void Check();
+  void Quieten();
   void CheckWake();
   void CheckCounts();
   void CheckEnded();
