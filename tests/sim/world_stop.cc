@@ -1,0 +1,58 @@
+// SIGTERM, and the start after it.
+
+#include <utility>
+
+#include "tests/sim/world.h"
+
+namespace belfry::sim {
+
+// In the order of daemon/loop.h: serve on and start nothing, cut off, settle. The next start finds
+// what the ops of the stop have made durable.
+void World::Stop() {
+  constexpr int kCutOff = 20;
+  constexpr int kRoundsMax = 400;
+  Note("stop");
+  Pump();
+  stopping_ = true;
+  timers_->StopStarting();
+  for (int round = 0;; ++round) {
+    timers_->Tick(now_);
+    Pump();
+    Check();
+    // A failed store ends it too: Crash() has started again.
+    if (!stopping_ || oracle_.violation()) return;
+    if (round > kCutOff && flying_.empty() && Quiet() && timers_->unfinished_ops() == 0) break;
+    if (round > kRoundsMax) return oracle_.Fail("the stop hangs");
+    if (round < kCutOff && OneIn(4)) ClientStep();
+    Pump();
+    if (round == kCutOff) InterruptAll();
+    StepOfStop(round);
+  }
+  if (!waiting_.empty()) return oracle_.Fail("the stop left a client without an answer");
+  oracle_.Stopped();
+  Open();
+}
+
+void World::StepOfStop(int round) {
+  switch (round % 3) {
+    case 0:
+      return StoreStep();
+    case 1:
+      return CompletionStep();
+    default:
+      DeliveryStep();
+  }
+}
+
+void World::InterruptAll() {
+  for (const auto& [id, url] : std::exchange(flying_, {})) {
+    Outcome outcome;
+    outcome.id = id;
+    outcome.kind = OutcomeKind::kInterrupted;
+    outcome.started = now_;
+    oracle_.Ended(outcome);
+    timers_->DeliveryDone(outcome, now_);
+  }
+}
+
+}  // namespace belfry::sim
