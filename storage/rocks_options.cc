@@ -14,6 +14,7 @@ namespace belfry {
 namespace {
 
 constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
+constexpr int kWriteBuffers = 4;
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -78,7 +79,14 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   rocksdb::ColumnFamilyOptions family;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
+  // Indexes and filters of very many timers are larger than the cache: cut into blocks, they are
+  // read like data, and only what leads to them stays.
   table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = 4096;
+  table.pin_top_level_index_and_filter = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
@@ -86,7 +94,11 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   if (cf == Cf::kIds || cf == Cf::kOnce)
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  family.write_buffer_size = options.write_buffer_bytes / 2;
+  // Several small ones: while some are written to tables, another takes what comes.
+  family.write_buffer_size = options.write_buffer_bytes / kWriteBuffers;
+  family.max_write_buffer_number = kWriteBuffers;
+  // Ids that are asked for mostly exist: where the last level has them, a filter says nothing.
+  family.optimize_filters_for_hits = cf == Cf::kIds;
   family.level_compaction_dynamic_level_bytes = true;
   family.compression = cf == Cf::kMeta ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
   family.paranoid_file_checks = true;
