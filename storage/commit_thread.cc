@@ -1,5 +1,6 @@
 #include "storage/commit_thread.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <utility>
@@ -96,6 +97,7 @@ bool CommitThread::NextGroup(std::vector<Op>* group) {
 
 void CommitThread::CutGroup(std::vector<Op>* group) {
   size_t bytes = 0;
+  group->reserve(std::min(taken_.size() - next_, kGroupOpsMax));
   while (next_ < taken_.size() && group->size() < kGroupOpsMax && bytes < kGroupBytesMax) {
     bytes += RecordBytes(taken_[next_]);
     group->push_back(std::move(taken_[next_++]));

@@ -108,9 +108,7 @@ QueryResult Ledger::Run(const Query& query) const { return Answer(*kv_, query); 
 Status Ledger::RaisePast(TimerId last_id, uint64_t commit_no) {
   books_.RaiseLastId(last_id);
   books_.RaiseCommitNo(commit_no);
-  Status s = CommitBatch();
-  opened_ = books_.State();
-  return s;
+  return CommitAsOpened();
 }
 
 Status Ledger::CountIn(TenantId tenant, uint64_t count, TimerId last_id) {
@@ -118,6 +116,10 @@ Status Ledger::CountIn(TenantId tenant, uint64_t count, TimerId last_id) {
   if (Status s = books_.Count(tenant, TimerState::kPending, static_cast<int64_t>(count)); !s.ok()) {
     return s;
   }
+  return CommitAsOpened();
+}
+
+Status Ledger::CommitAsOpened() {
   Status s = CommitBatch();
   opened_ = books_.State();
   return s;

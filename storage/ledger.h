@@ -84,6 +84,8 @@ class Ledger final : public Store {
   // Commits the batch; hands the completions of its ops over once it is durable.
   Status EndRun(std::vector<Completion>* done);
   Status CommitBatch();
+  // Before the first Apply: what it leaves is what was opened.
+  Status CommitAsOpened();
 
   // The newest value, this batch's own writes included.
   Result<Found> Get(Cf cf, std::string_view key);

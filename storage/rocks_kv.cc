@@ -9,26 +9,16 @@
 
 #include "base/planted.h"
 #include "storage/rocks_options.h"
+#include "storage/rocks_status.h"
 
 namespace belfry {
 namespace {
-
-rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
-// What is not there, or not what it should be, is damage; the rest may work another time.
-Status StatusOf(const rocksdb::Status& s) {
-  if (s.ok()) return {};
-  const bool damaged = s.IsCorruption() || s.IsInvalidArgument() || s.IsNotFound() ||
-                       s.IsNotSupported() || s.IsPathNotFound();
-  return damaged ? Corruption(s.ToString()) : IoError(s.ToString());
-}
 
 // Remembers the first thing that went wrong, here or on RocksDB's own threads.
 class Watcher final : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
-    Fail(StatusOf(*error));
+    Fail(RocksStatus(*error));
   }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
                             bool* auto_recovery) override {
@@ -61,14 +51,14 @@ class RocksIterator final : public KvIterator {
       : upper_(upper), upper_slice_(upper_) {
     options.iterate_upper_bound = &upper_slice_;
     it_.reset(db->NewIterator(options, family));
-    it_->Seek(SliceOf(lower));
+    it_->Seek(RocksSlice(lower));
   }
 
   [[nodiscard]] bool Valid() const override { return it_->Valid(); }
   void Next() override { it_->Next(); }
   [[nodiscard]] std::string_view key() const override { return ViewOf(it_->key()); }
   [[nodiscard]] std::string_view value() const override { return ViewOf(it_->value()); }
-  [[nodiscard]] Status status() const override { return StatusOf(it_->status()); }
+  [[nodiscard]] Status status() const override { return RocksStatus(it_->status()); }
 
  private:
   const std::string upper_;
@@ -91,9 +81,9 @@ struct Database {
   [[nodiscard]] Result<Found> Get(const rocksdb::ReadOptions& options, Cf cf,
                                   std::string_view key) const {
     std::string value;
-    const rocksdb::Status s = db->Get(options, Family(cf), SliceOf(key), &value);
+    const rocksdb::Status s = db->Get(options, Family(cf), RocksSlice(key), &value);
     if (s.IsNotFound()) return Found();
-    if (!s.ok()) return StatusOf(s);
+    if (!s.ok()) return RocksStatus(s);
     return Found(std::move(value));
   }
 };
@@ -137,7 +127,7 @@ class RocksKv final : public Kv {
             ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &database_.families, &db)
             : rocksdb::DB::Open(db_options, path, families, &database_.families, &db);
     database_.db.reset(db);
-    return StatusOf(s);
+    return RocksStatus(s);
   }
 
   [[nodiscard]] Status Commit(const Batch& batch) override {
@@ -149,7 +139,7 @@ class RocksKv final : public Kv {
     }
     rocksdb::WriteOptions options;
     options.sync = !Planted(Bug::kAcknowledgeBeforeSync);
-    Status s = StatusOf(database_.db->Write(options, &writes));
+    Status s = RocksStatus(database_.db->Write(options, &writes));
     if (!s.ok()) watcher_->Fail(s);
     return s;
   }
@@ -164,9 +154,9 @@ class RocksKv final : public Kv {
 
   [[nodiscard]] Status DropFilesBelow(Cf cf, std::string_view lower,
                                       std::string_view upper) override {
-    const rocksdb::Slice from = SliceOf(lower);
-    const rocksdb::Slice to = SliceOf(upper);
-    return StatusOf(
+    const rocksdb::Slice from = RocksSlice(lower);
+    const rocksdb::Slice to = RocksSlice(upper);
+    return RocksStatus(
         rocksdb::DeleteFilesInRange(database_.db.get(), database_.Family(cf), &from, &to, false));
   }
 
@@ -175,7 +165,7 @@ class RocksKv final : public Kv {
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {
       const rocksdb::Status s = database_.db->CompactRange(options, family, nullptr, nullptr);
-      if (!s.ok()) return StatusOf(s);
+      if (!s.ok()) return RocksStatus(s);
     }
     return {};
   }
@@ -186,19 +176,19 @@ class RocksKv final : public Kv {
   // failed on another thread meanwhile must not pass for a stop in order.
   [[nodiscard]] Status Close() override {
     Status s = Health();
-    if (s.ok() && !read_only_) s = StatusOf(database_.db->Flush({}, database_.families));
+    if (s.ok() && !read_only_) s = RocksStatus(database_.db->Flush({}, database_.families));
     if (s.ok()) s = Health();
     database_.CloseFamilies();
-    const Status closed = StatusOf(database_.db->Close());
+    const Status closed = RocksStatus(database_.db->Close());
     return s.ok() ? closed : s;
   }
 
  private:
   [[nodiscard]] Status Add(const Batch::Write& write, rocksdb::WriteBatch* writes) {
     rocksdb::ColumnFamilyHandle* family = database_.Family(write.cf);
-    const rocksdb::Slice key = SliceOf(write.key);
-    return StatusOf(write.is_put ? writes->Put(family, key, SliceOf(write.value))
-                                 : writes->Delete(family, key));
+    const rocksdb::Slice key = RocksSlice(write.key);
+    return RocksStatus(write.is_put ? writes->Put(family, key, RocksSlice(write.value))
+                                    : writes->Delete(family, key));
   }
 
   std::shared_ptr<Watcher> watcher_ = std::make_shared<Watcher>();

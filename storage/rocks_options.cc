@@ -10,13 +10,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "storage/rocks_status.h"
+
 namespace belfry {
 namespace {
 
 constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
 constexpr int kWriteBuffers = 4;
-
-std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 class DropFilter final : public rocksdb::CompactionFilter {
  public:
@@ -25,7 +25,7 @@ class DropFilter final : public rocksdb::CompactionFilter {
 
   bool Filter(int, const rocksdb::Slice& key, const rocksdb::Slice& value, std::string*,
               bool*) const override {
-    return bounds_->Drops(cf_, View(key), View(value));
+    return bounds_->Drops(cf_, ViewOf(key), ViewOf(value));
   }
   const char* Name() const override { return "belfry.drop"; }
 

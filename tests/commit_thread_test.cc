@@ -45,6 +45,15 @@ class CommitThreadTest : public testing::Test {
     }
   }
 
+  // All of 1..count come back in order.
+  void StopAndExpect(size_t count) {
+    EXPECT_TRUE(thread_->Stop().ok());
+    std::vector<Completion> done;
+    EXPECT_TRUE(thread_->Take(&done).ok());
+    ASSERT_EQ(done.size(), count);
+    for (TimerId id = 1; id <= count; ++id) ASSERT_EQ(done[id - 1].token, id);
+  }
+
   SystemClock clock_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Ledger> ledger_ =
@@ -98,11 +107,7 @@ TEST_F(CommitThreadTest, AFloodOfOpsIsAppliedInGroupsOfBoundedNumber) {
   Start(Options());
   constexpr size_t kOps = 3 * kGroupOpsMax;
   Submit(1, kOps);
-  EXPECT_TRUE(thread_->Stop().ok());
-  std::vector<Completion> done;
-  EXPECT_TRUE(thread_->Take(&done).ok());
-  ASSERT_EQ(done.size(), kOps);
-  for (TimerId id = 1; id <= kOps; ++id) ASSERT_EQ(done[id - 1].token, id);
+  StopAndExpect(kOps);
   EXPECT_EQ(thread_->commits(), 3u);
 }
 
@@ -117,11 +122,7 @@ TEST_F(CommitThreadTest, AFloodOfBytesIsAppliedInGroupsOfBoundedSize) {
     ops.push_back({id, Put(std::move(timer))});
   }
   thread_->Submit(&ops);
-  EXPECT_TRUE(thread_->Stop().ok());
-  std::vector<Completion> done;
-  EXPECT_TRUE(thread_->Take(&done).ok());
-  ASSERT_EQ(done.size(), kOps);
-  for (TimerId id = 1; id <= kOps; ++id) ASSERT_EQ(done[id - 1].token, id);
+  StopAndExpect(kOps);
   EXPECT_EQ(thread_->commits(), 4u);
 }
 

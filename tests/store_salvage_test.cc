@@ -174,27 +174,28 @@ TEST_F(StoreSalvage, RecordsWithoutAReadableEntryAreKept) {
   EXPECT_EQ(report_.lost, 0u);
 }
 
-TEST_F(StoreSalvage, AnOlderRecordDoesNotReplaceTheOneThatItsEntryNames) {
-  PutTimers(3);
-  Apply(Settle(PendingTimer(1, 1001), TimerState::kDelivered, 2000),
-        Retry(PendingTimer(2, 1002), 5000));
-  Resurrect(PendingTimer(1, 1001));
-  Resurrect(PendingTimer(2, 1002));
-  EXPECT_EQ(Mend(), (Ids{2, 3}));
-  EXPECT_EQ(StateOf(1), TimerState::kDelivered);
-  EXPECT_EQ(StateOf(2), TimerState::kRetrying);
-}
+class StoreSalvageOfOlderRecords : public StoreSalvage {
+ protected:
+  // Timer 1 was delivered and 2 is retried; the records from before are there again.
+  void SetUp() override {
+    PutTimers(3);
+    Apply(Settle(PendingTimer(1, 1001), TimerState::kDelivered, 2000),
+          Retry(PendingTimer(2, 1002), 5000));
+    Resurrect(PendingTimer(1, 1001));
+    Resurrect(PendingTimer(2, 1002));
+  }
+  void ExpectTheNewerOnes() {
+    EXPECT_EQ(Mend(), (Ids{2, 3}));
+    EXPECT_EQ(StateOf(1), TimerState::kDelivered);
+    EXPECT_EQ(StateOf(2), TimerState::kRetrying);
+  }
+};
 
-TEST_F(StoreSalvage, WithoutEntriesTheEndedRecordCountsThenTheLater) {
-  PutTimers(3);
-  Apply(Settle(PendingTimer(1, 1001), TimerState::kDelivered, 2000),
-        Retry(PendingTimer(2, 1002), 5000));
-  Resurrect(PendingTimer(1, 1001));
-  Resurrect(PendingTimer(2, 1002));
+TEST_F(StoreSalvageOfOlderRecords, TheOneThatTheEntryNamesIsKept) { ExpectTheNewerOnes(); }
+
+TEST_F(StoreSalvageOfOlderRecords, WithoutEntriesTheEndedRecordCountsThenTheLater) {
   watch_.damaged = [](Cf cf, std::string_view) { return cf == Cf::kIds; };
-  EXPECT_EQ(Mend(), (Ids{2, 3}));
-  EXPECT_EQ(StateOf(1), TimerState::kDelivered);
-  EXPECT_EQ(StateOf(2), TimerState::kRetrying);
+  ExpectTheNewerOnes();
 }
 
 TEST_F(StoreSalvage, WhatFiredBeforeLowAndWhatIsBelowTheFloorStaysGone) {
