@@ -90,12 +90,11 @@ void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs) {
 }
 
 void Timers::Find(ReplyToken token, const FindQuery& query) {
-  if (query.id > last_id_) return Answer(token, NotFoundReply{});
-  // While a floor is on its way to the disk, the store knows what holds.
-  if (!Exists(query.tenant, query.id) && query.id > DurableFloor(query.tenant)) {
-    return Ask(token, query);
+  if (!Exists(query.tenant, query.id)) {
+    // While a floor is on its way to the disk, the store knows what holds.
+    const bool floor_under_way = query.id <= last_id_ && query.id > DurableFloor(query.tenant);
+    return floor_under_way ? Ask(token, query) : Answer(token, NotFoundReply{});
   }
-  if (!Exists(query.tenant, query.id)) return Answer(token, NotFoundReply{});
   const auto flight = flights_.find(query.id);
   const bool firing = flight != flights_.end() && flight->second.timer;
   const Timer* timer = firing ? flight->second.timer.get() : InMemory(query.id);
