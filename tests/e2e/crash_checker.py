@@ -16,6 +16,7 @@ Times called `wall` and `due` are Unix seconds. check() returns what was violate
 """
 
 import collections
+import math
 
 SLACK_S = 0.0015  # times are given to the millisecond
 UNDER_WAY_S = 0.5  # a POST that had started when all were removed may still arrive
@@ -150,14 +151,14 @@ class _Check:
                 self.bad("I5 duplicate", f"timer {timer_id} went on after a 2xx")
 
     def cancels(self):
-        for timer_id, t in self.cancelled.items():
+        for timer_id in self.cancelled:
             states = [timer["state"] for timer in self.timers.get(timer_id, [])]
             if states and states != ["cancelled"]:
                 self.bad("I4 phantom", f"timer {timer_id} was cancelled and is {states}")
-            later = [e["result"] for e in self.answered
-                     if e["id"] == timer_id and e["t"] > t and e["result"] != "cancelled"]
-            if later:
-                self.bad("I4 phantom", f"timer {timer_id} was cancelled, then {later}")
+        for event in self.answered:
+            if event["result"] != "cancelled" and event["t"] > self.cancelled.get(event["id"],
+                                                                                  math.inf):
+                self.bad("I4 phantom", f"timer {event['id']} was cancelled, then {event['result']}")
         for timer_id, listed in self.timers.items():
             if listed[0]["state"] == "cancelled" and timer_id not in self.cancelled:
                 self.bad("I1 lost", f"timer {timer_id} is cancelled and nobody was told so")

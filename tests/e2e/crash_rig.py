@@ -3,8 +3,10 @@
     crash_rig.py BINARY [--cycles 20] [--seed N] [--clients 8] [--keep DIRECTORY]
 
 Clients set timers and log what was acknowledged; what was not they repeat with its Idempotency-Key.
-They cancel some, ask for some a second time, and now and then remove all. A receiver logs what
-arrives; it fails some timers for a while and some for good. In the end crash_checker.py judges both
+They cancel some, ask for some a second time, and now and then remove all. Each sets only so many
+new timers between two kills, and after that goes on with the others: what the receiver can take in
+the end does not depend on how fast the daemon is. The receiver logs what arrives; it fails some
+timers for a while and some for good. In the end crash_checker.py judges both
 logs and what the API lists. The seed decides what is done; when the process dies within it is up to
 the machine.
 """
@@ -27,6 +29,8 @@ import harness
 from harness import Answer, Client, Closed, Daemon, Receiver, poll, show
 
 IN_FLIGHT_MAX = 64
+NEW_PER_CLIENT_AND_CYCLE = 200
+STALLED_S = 60
 CONFIG = f"""
 auth: {{mode: none}}
 delivery:
@@ -94,6 +98,7 @@ class LoadClient(threading.Thread):
         self.client = None
         self.known = collections.deque(maxlen=400)  # (id, key, body) acknowledged
         self.sent = 0
+        self.may_set = NEW_PER_CLIENT_AND_CYCLE  # the rig fills it up again at every start
         self.error = None
 
     def run(self):
@@ -103,7 +108,8 @@ class LoadClient(threading.Thread):
                     self.known.clear()
                     self.idle.set()
                     self.go.wait()
-                dice = self.random.random()
+                spent = self.may_set <= 0 and self.known
+                dice = self.random.uniform(0.11, 0.16) if spent else self.random.random()
                 if dice < 0.12 and self.known:
                     self.cancel(self.random.choice(self.known))
                 elif dice < 0.16 and self.known:
@@ -120,6 +126,7 @@ class LoadClient(threading.Thread):
 
     def set_new(self):
         self.sent += 1
+        self.may_set -= 1
         key = f"{self.number}-{self.sent}"
         ways = list(WAYS)
         way = self.random.choices(ways, [WAYS[w][0] for w in ways])[0]
@@ -197,11 +204,20 @@ class Rig:
             if client.is_alive() or client.error:
                 raise AssertionError(f"client {client.number}: {client.error or 'does not end'}\n"
                                      + self.daemon.log())
-        poll(lambda: self.daemon.count("?state=pending") + self.daemon.count("?state=retrying") == 0
-             and self.daemon.count("?state=firing") == 0, "everything has fired", 60, every_s=0.05)
+        self.let_everything_fire()
         timers = self.daemon.list_all()
         self.take_arrivals()
         return timers
+
+    def let_everything_fire(self):
+        """Waits as long as the counts go on changing, however slow the machine is."""
+        def left():
+            return [self.daemon.count(f"?state={s}") for s in ("pending", "firing", "retrying")]
+
+        last = left()
+        while any(last):
+            last = poll(lambda: (now := left()) != last and now, f"a change of {last}", STALLED_S,
+                        every_s=0.05)
 
     def one_cycle(self):
         time.sleep(self.random.uniform(0.02, 1.2))  # the load goes on meanwhile
@@ -213,6 +229,8 @@ class Rig:
             time.sleep(self.random.uniform(0, 0.15))
             self.crash()
         self.daemon.start()
+        for client in self.clients:
+            client.may_set = NEW_PER_CLIENT_AND_CYCLE
         self.up.set()
 
     def wipe(self):
