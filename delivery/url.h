@@ -20,6 +20,10 @@ namespace belfry {
 // Numeric spellings of IPv4 (0x7f.1, 2130706433) become the dotted quad.
 [[nodiscard]] Result<std::string> NormaliseUrl(std::string_view text);
 
+// The same by curl's parser alone, which NormaliseUrl leaves out where it would change nothing. For
+// tests that compare the two.
+[[nodiscard]] Result<std::string> ParseUrl(std::string_view text);
+
 // The id joined to the path by exactly one slash, before any query:
 // https://h -> https://h/7, http://h/s/ -> http://h/s/7, http://h/q?x=1 -> http://h/q/7?x=1.
 [[nodiscard]] std::string WithId(std::string_view normalised_url, TimerId id);

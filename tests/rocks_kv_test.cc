@@ -3,33 +3,16 @@
 #include "storage/rocks_kv.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <array>
-#include <csignal>
 #include <filesystem>
 
+#include "tests/support/store_file_size_limit.h"
 #include "tests/support/store_files.h"
 #include "tests/support/store_temp_dir.h"
 
 namespace belfry {
 namespace {
-
-// No file may grow past `bytes` while this lives: the write behind a commit fails like on a full
-// disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    CHECK(getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    const rlimit limit{bytes, before_.rlim_max};
-    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  }
-  ~FileSizeLimit() { CHECK(setrlimit(RLIMIT_FSIZE, &before_) == 0); }
-
- private:
-  rlimit before_;
-};
 
 class RocksKvTest : public testing::Test {
  protected:

@@ -3,6 +3,8 @@
 #include <curl/curl.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/limits.h"
 
 namespace belfry {
@@ -51,6 +53,38 @@ const std::vector<std::pair<std::string, std::string>>& Accepted() {
       {"http://h/:8080", "http://h/:8080"},
   };
   return urls;
+}
+
+// URLs put together of pieces, most of them almost plain.
+std::string RandomUrl(std::mt19937& random) {
+  static const std::vector<std::string> schemes{"http://", "https://", "http://", "HTTP://",
+                                                "http:/"};
+  static const std::vector<std::string> hosts{
+      "h",  "a.example.com", "127.0.0.1", "127.0.0.01", "1.2.3", "0x7f.1", "A.b",      "a..b", "a.",
+      "-a", "a_b",           "256.1.1.1", "x.123",      "[::1]", "a@b",    "1.2.3.4.5"};
+  static const std::vector<std::string> ports{"",     "",      "",       ":1",     ":80",
+                                              ":443", ":8080", ":08080", ":65535", ":65536",
+                                              ":0",   ":",     ":9x",    ":123456"};
+  static const std::vector<std::string> pieces{
+      "/", "/a", "/A9", "/.", "/..", "/.a", "/a.", "//", "/-", "/_",  "/~",   "/%41",   "?",
+      "=", "&",  ".",   "a",  "#",   "+",   ";",   ":",  "@",  "%2e", "?a=b", "/%2e%2e"};
+  const auto pick = [&random](const auto& from) { return from[random() % from.size()]; };
+  std::string url = pick(schemes) + pick(hosts) + pick(ports);
+  for (size_t left = random() % 7; left > 0; --left) url += pick(pieces);
+  return url;
+}
+
+TEST(Url, IsTheSameWhetherCurlParsesItOrNot) {
+  std::mt19937 random(1);  // NOLINT(cert-msc51-cpp,cert-msc32-c): the same URLs each time
+  int plain = 0;
+  for (int i = 0; i < 300'000; ++i) {
+    const std::string url = RandomUrl(random);
+    const auto parsed = ParseUrl(url);
+    const std::string wanted = parsed.ok() ? *parsed : "error: " + parsed.status().message();
+    ASSERT_EQ(Normal(url), wanted) << url;
+    plain += wanted == url;
+  }
+  EXPECT_GT(plain, 1000);
 }
 
 TEST(Url, IsNormalised) {
