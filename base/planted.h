@@ -24,6 +24,8 @@ enum class Bug {
   kWrongClockFires,           // a clock that cannot be right is believed
   kUpkeepDuringStop,          // a stop goes on loading pages and marking
   kStagedUncounted,           // what left the heap does not count against the window
+  kIdCacheNotRefreshed,       // the id cache keeps what it knew when an op on the id completes
+  kStaleReadEntersIdCache,    // the id cache takes a read during which an op on the id completed
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit

@@ -65,7 +65,14 @@ struct TimerPage {
 };
 
 struct QueryResult {
+  QueryResult() = default;
+  explicit QueryResult(const Query& query) : token(query.token) {
+    const auto* find = std::get_if<FindQuery>(&query.what);
+    if (find != nullptr) asked = *find;
+  }
+
   ReplyToken token = 0;
+  std::optional<FindQuery> asked;
   Status status;  // not ok: the read failed, nothing else is set
   // nullopt of the first: no such timer. uint64_t: a count.
   std::variant<std::optional<TimerView>, TimerPage, uint64_t> what;

@@ -74,8 +74,20 @@ void Loop::Turn() {
 void Loop::HandOver(Ready ready) {
   if (!ready.ops.empty()) parts_.commits.Submit(&ready.ops);
   for (const Delivery& delivery : ready.deliveries) parts_.sender.Start(delivery);
-  for (Query& query : ready.queries) parts_.reads.Run(std::move(query));
+  for (Query& query : ready.queries) Read(std::move(query));
   for (Reply& reply : ready.replies) parts_.routes.Answer(std::move(reply));
+  if (!ready.queries.empty()) {
+    for (Reply& reply : parts_.timers.TakeReplies()) parts_.routes.Answer(std::move(reply));
+  }
+}
+
+// To the pool only what may have to wait for a disk.
+void Loop::Read(Query query) {
+  if (auto result = parts_.store.RunFromMemory(query)) {
+    parts_.timers.QueryDone(std::move(*result));
+  } else {
+    parts_.reads.Run(std::move(query));
+  }
 }
 
 void Loop::SleepUntil(std::optional<WallMs> wake_at, WallMs now) {

@@ -37,6 +37,7 @@ class Loop {
     LogSink& log;
     Notifier& notify;
     Timers& timers;
+    const Store& store;
     CommitThread& commits;
     ReadPool& reads;
     Sender& sender;
@@ -70,6 +71,7 @@ class Loop {
 
   void Turn();
   void HandOver(Ready ready);
+  void Read(Query query);
   void SleepUntil(std::optional<WallMs> wake_at, WallMs now);
   void TakeCompletions();
   void Beat();

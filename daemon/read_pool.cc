@@ -20,8 +20,7 @@ struct ReadPool::Work {
   ReadPool* pool = nullptr;
   Query query;
   bool started = false;
-  // Until it was run.
-  QueryResult result{0, {StatusCode::kUnavailable, "stopping"}, {}};
+  QueryResult result;
 };
 
 ReadPool::ReadPool(uv_loop_t* loop, const Store& store, DoneFn done)
@@ -31,6 +30,8 @@ ReadPool::~ReadPool() { CHECK(works_.empty()); }
 
 void ReadPool::Run(Query query) {
   auto* work = new Work;
+  work->result = QueryResult(query);
+  work->result.status = {StatusCode::kUnavailable, "stopping"};  // until it was run
   work->pool = this;
   work->query = std::move(query);
   work->query.stop = &stop_;
@@ -70,7 +71,6 @@ void ReadPool::Stop() {
 void ReadPool::Finish(Work* work) {
   const std::unique_ptr<Work> owned(work);
   works_.erase(work);
-  owned->result.token = owned->query.token;
   if (IsScan(owned->query)) {
     if (waiting_.empty()) {
       --scans_;

@@ -143,7 +143,8 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   routes.Register(router);
   RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
-  Loop the_loop({&uv.loop, clock, log, notifier, timers, commits, reads, **sender, server, routes},
+  Loop the_loop({&uv.loop, clock, log, notifier, timers, data.store(), commits, reads, **sender,
+                 server, routes},
                 config.shutdown_timeout_ms);
   loop = &the_loop;
   const ClockWatch clock_watch(&uv.loop, [&the_loop] { the_loop.ClockStepped(); });

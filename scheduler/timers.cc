@@ -27,7 +27,8 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
       marked_low_(start.low),
       next_mark_(now),
       window_(options_.window_bytes, start.low),
-      admission_(options_.max_in_flight, options_.per_target_in_flight) {
+      admission_(options_.max_in_flight, options_.per_target_in_flight),
+      ids_(options_.id_cache_bytes) {
   for (const auto& [tenant, floor] : start.floors) floors_[tenant] = floor;
   durable_floors_ = floors_;
   // Down for long, or a clock that is wrong: what retention takes does not come back.
@@ -45,6 +46,7 @@ void Timers::Complete(std::vector<Completion> done, WallMs now) {
 
 void Timers::CompleteOne(Completion done) {
   unfinished_.Completed();
+  if (done.id != 0) ids_.Completed(done.id, done.timer.get());
   switch (done.kind) {
     case kOpKind<PutOp>:
       return CompleteSet(done);

@@ -29,6 +29,7 @@
 #include "base/query.h"
 #include "base/timer.h"
 #include "scheduler/admission.h"
+#include "scheduler/id_cache.h"
 #include "scheduler/ready.h"
 #include "scheduler/unfinished.h"
 #include "scheduler/window.h"
@@ -37,6 +38,7 @@ namespace belfry {
 
 struct TimersOptions {
   size_t window_bytes = 64 * 1024 * 1024;
+  size_t id_cache_bytes = 32 * 1024 * 1024;
   size_t max_in_flight = 1000;
   size_t per_target_in_flight = 100;
   int64_t retention_ms = 7 * kDayMs;
@@ -69,7 +71,7 @@ class Timers {
   void Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now);
   // AllGoneReply once durable; from this call on none of them starts.
   void CancelAll(ReplyToken token, TenantId tenant, WallMs now);
-  // TimerView or NotFoundReply; from memory when the timer is there.
+  // TimerView or NotFoundReply; from memory when the timer, or for the short view its id, is there.
   void Find(ReplyToken token, const FindQuery& query);
   void List(ReplyToken token, const ListQuery& query);    // TimerPage
   void Count(ReplyToken token, const CountQuery& query);  // CountReply
@@ -89,6 +91,8 @@ class Timers {
   void StopStarting();             // SIGTERM: no delivery starts from here on, sets still commit
 
   [[nodiscard]] Ready TakeReady();
+  // Only what can be answered now; for what QueryDone brought about since.
+  [[nodiscard]] std::vector<Reply> TakeReplies() { return std::exchange(ready_.replies, {}); }
 
   [[nodiscard]] bool first_page_loaded() const { return window_.first_page_loaded(); }
   [[nodiscard]] bool clock_sane() const { return clock_sane_; }
@@ -129,6 +133,8 @@ class Timers {
   void Answer(ReplyToken token, decltype(Reply::what) what);
   void Enqueue(Op op, Unfinished::Entry entry);
   void Ask(ReplyToken token, decltype(Query::what) what);
+  void NoteFound(const QueryResult& result);
+  void FindElsewhere(ReplyToken token, const FindQuery& query);
   void CompleteOne(Completion done);
   void CompleteSet(Completion& done);
   void CompleteErase(Completion& done);
@@ -163,6 +169,7 @@ class Timers {
   size_t queries_ = 0;  // asked and not answered
   Window window_;
   Admission admission_;
+  IdCache ids_;
   Unfinished unfinished_;
   absl::flat_hash_map<TimerId, Flight> flights_;
   std::shared_ptr<const std::vector<TimerId>> firing_;  // the ids of flights_; null: not made yet

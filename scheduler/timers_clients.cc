@@ -98,11 +98,19 @@ void Timers::Find(ReplyToken token, const FindQuery& query) {
   const auto flight = flights_.find(query.id);
   const bool firing = flight != flights_.end() && flight->second.timer;
   const Timer* timer = firing ? flight->second.timer.get() : InMemory(query.id);
-  if (timer == nullptr) return Ask(token, query);
+  if (timer == nullptr) return FindElsewhere(token, query);
   if (timer->tenant != query.tenant) return Answer(token, NotFoundReply{});
   TimerView view{query.id, firing ? TimerState::kFiring : timer->state, timer->due, nullptr};
   if (query.full) view.timer = std::make_unique<Timer>(*timer);
   Answer(token, std::move(view));
+}
+
+void Timers::FindElsewhere(ReplyToken token, const FindQuery& query) {
+  const bool quiet = unfinished_.CountFor(query.id) == 0;
+  const auto known = quiet && !query.full ? ids_.Find(query.id) : std::nullopt;
+  if (!known) return Ask(token, query);
+  if (known->tenant != query.tenant) return Answer(token, NotFoundReply{});
+  Answer(token, TimerView{query.id, known->state, known->due, nullptr});
 }
 
 void Timers::List(ReplyToken token, const ListQuery& query) { Ask(token, query); }
@@ -112,7 +120,12 @@ void Timers::Ask(ReplyToken token, decltype(Query::what) what) {
   if (queries_ >= kQueriesQueuedMax) return Answer(token, Refusal::kOverloaded);
   ++queries_;
   Query query{token, std::move(what), nullptr};
-  if (!std::holds_alternative<FindQuery>(query.what)) query.firing = Firing();
+  const auto* find = std::get_if<FindQuery>(&query.what);
+  if (find != nullptr) {
+    ids_.Asked(find->id);
+  } else {
+    query.firing = Firing();
+  }
   ready_.queries.push_back(std::move(query));
 }
 
@@ -129,6 +142,7 @@ std::shared_ptr<const std::vector<TimerId>> Timers::Firing() {
 
 void Timers::QueryDone(QueryResult result) {
   --queries_;
+  if (result.asked) NoteFound(result);
   if (!result.status.ok()) {
     const bool stopping = result.status.code() == StatusCode::kUnavailable;
     return Answer(result.token, stopping ? Refusal::kStopping : Refusal::kReadFailed);
@@ -143,6 +157,13 @@ void Timers::QueryDone(QueryResult result) {
   if (!found) return Answer(result.token, NotFoundReply{});
   if (IsAlive(found->state) && flights_.contains(found->id)) found->state = TimerState::kFiring;
   Answer(result.token, std::move(*found));
+}
+
+void Timers::NoteFound(const QueryResult& result) {
+  const auto* what = std::get_if<std::optional<TimerView>>(&result.what);
+  const bool found = result.status.ok() && what != nullptr && what->has_value();
+  ids_.Answered(result.asked->tenant, result.asked->id, found ? &**what : nullptr,
+                unfinished_.CountFor(result.asked->id) == 0);
 }
 
 bool Timers::Exists(TenantId tenant, TimerId id) const {

@@ -54,6 +54,10 @@ class Kv {
 
   // The newest committed value.
   [[nodiscard]] virtual Result<Found> Get(Cf cf, std::string_view key) const = 0;
+  // The same, when it can be told without a disk; nullopt: it cannot.
+  [[nodiscard]] virtual std::optional<Result<Found>> GetFromMemory(Cf, std::string_view) const {
+    return std::nullopt;
+  }
   [[nodiscard]] virtual std::unique_ptr<KvView> View() const = 0;
 
   // Gives back the space of whole files that hold nothing but keys in [lower, upper), which no view

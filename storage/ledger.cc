@@ -105,6 +105,10 @@ Result<Found> Ledger::Get(Cf cf, std::string_view key) {
 
 QueryResult Ledger::Run(const Query& query) const { return Answer(*kv_, query); }
 
+std::optional<QueryResult> Ledger::RunFromMemory(const Query& query) const {
+  return AnswerFromMemory(*kv_, query);
+}
+
 Status Ledger::RaisePast(TimerId last_id, uint64_t commit_no) {
   books_.RaiseLastId(last_id);
   books_.RaiseCommitNo(commit_no);

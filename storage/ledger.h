@@ -41,6 +41,7 @@ class Ledger final : public Store {
   [[nodiscard]] const StoreState& opened() const override { return opened_; }
   [[nodiscard]] Status Apply(std::vector<Op> ops, std::vector<Completion>* done) override;
   [[nodiscard]] QueryResult Run(const Query& query) const override;
+  [[nodiscard]] std::optional<QueryResult> RunFromMemory(const Query& query) const override;
 
   // Ids and commit numbers at or below these are never used again. Before the first Apply only.
   [[nodiscard]] Status RaisePast(TimerId last_id, uint64_t commit_no);

@@ -68,6 +68,10 @@ class MemoryKv final : public Kv {
 
   [[nodiscard]] Status Commit(const Batch& batch) override;
   [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override;
+  [[nodiscard]] std::optional<Result<Found>> GetFromMemory(Cf cf,
+                                                           std::string_view key) const override {
+    return Get(cf, key);
+  }
   [[nodiscard]] std::unique_ptr<KvView> View() const override;
   [[nodiscard]] Status DropFilesBelow(Cf cf, std::string_view lower,
                                       std::string_view upper) override;

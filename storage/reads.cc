@@ -12,14 +12,18 @@ namespace {
 
 using FoundTimer = std::optional<TimerView>;
 
-Result<uint64_t> MetaU64(const KvView& view, std::string_view key) {
-  const Result<Found> found = view.Get(Cf::kMeta, key);
-  if (!found.ok()) return found.status();
-  if (!*found) return uint64_t{0};
-  ByteReader in(**found);
+Result<uint64_t> U64Of(const Found& row) {
+  if (!row) return uint64_t{0};
+  ByteReader in(*row);
   const uint64_t value = in.U64();
   if (!in.finished()) return Corruption("a meta row does not parse");
   return value;
+}
+
+Result<uint64_t> MetaU64(const KvView& view, std::string_view key) {
+  const Result<Found> found = view.Get(Cf::kMeta, key);
+  if (!found.ok()) return found.status();
+  return U64Of(*found);
 }
 
 bool IsFiring(const Query& query, TimerId id) {
@@ -245,9 +249,27 @@ void Give(Result<T> answer, QueryResult* result) {
 
 }  // namespace
 
+std::optional<QueryResult> AnswerFromMemory(const Kv& kv, const Query& query) {
+  const auto* find = std::get_if<FindQuery>(&query.what);
+  if (find == nullptr || find->full) return std::nullopt;
+  const auto floor = kv.GetFromMemory(Cf::kMeta, MetaKey(MetaKind::kFloor, find->tenant));
+  if (!floor || !floor->ok()) return std::nullopt;
+  const Result<uint64_t> above = U64Of(**floor);
+  if (!above.ok()) return std::nullopt;
+  QueryResult result(query);
+  result.what = FoundTimer();
+  if (find->id <= *above) return result;
+  const ShortKey key = IdKey(find->tenant, find->id);
+  const auto found = kv.GetFromMemory(Cf::kIds, key);
+  if (!found || !found->ok()) return std::nullopt;
+  const Result<std::optional<IdEntry>> entry = EntryAt(key, find->id, **found);
+  if (!entry.ok()) return std::nullopt;
+  if (*entry) result.what = FoundTimer(ViewOf(query, find->id, **entry));
+  return result;
+}
+
 QueryResult Answer(const Kv& kv, const Query& query) {
-  QueryResult result;
-  result.token = query.token;
+  QueryResult result(query);
   if (const auto* find = std::get_if<FindQuery>(&query.what)) {
     Give(Find(kv, query, *find), &result);
   } else if (const auto* list = std::get_if<ListQuery>(&query.what)) {

@@ -154,6 +154,18 @@ class RocksKv final : public Kv {
     return database_.Get({}, cf, key);
   }
 
+  [[nodiscard]] std::optional<Result<Found>> GetFromMemory(Cf cf,
+                                                           std::string_view key) const override {
+    rocksdb::ReadOptions options;
+    options.read_tier = rocksdb::kBlockCacheTier;
+    std::string value;
+    const rocksdb::Status s =
+        database_.db->Get(options, database_.Family(cf), RocksSlice(key), &value);
+    if (s.IsNotFound()) return Result<Found>(Found());
+    if (!s.ok()) return std::nullopt;
+    return Result<Found>(Found(std::move(value)));
+  }
+
   [[nodiscard]] std::unique_ptr<KvView> View() const override {
     return std::make_unique<RocksView>(database_);
   }

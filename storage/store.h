@@ -9,6 +9,7 @@
 // the failed group is unknown until the store is opened again.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,11 @@ class Store {
 
   // Answers one read under one snapshot.
   [[nodiscard]] virtual QueryResult Run(const Query& query) const = 0;
+
+  // The same for a short FindQuery that memory answers; nullopt for all else. Never waits.
+  [[nodiscard]] virtual std::optional<QueryResult> RunFromMemory(const Query&) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace belfry

@@ -66,6 +66,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"WrongClockFires", Bug::kWrongClockFires},
                     Planting{"UpkeepDuringStop", Bug::kUpkeepDuringStop},
                     Planting{"StagedUncounted", Bug::kStagedUncounted},
+                    Planting{"IdCacheNotRefreshed", Bug::kIdCacheNotRefreshed},
+                    Planting{"StaleReadEntersIdCache", Bug::kStaleReadEntersIdCache},
                     Planting{"AcknowledgeBeforeSync", Bug::kAcknowledgeBeforeSync},
                     Planting{"RetryAsTwoBatches", Bug::kRetryAsTwoBatches},
                     Planting{"WatermarkNotLowered", Bug::kWatermarkNotLowered},

@@ -22,7 +22,9 @@ class EndlessStore final : public Store {
   [[nodiscard]] QueryResult Run(const Query& query) const override {
     ++runs_;
     while (!*query.stop) std::this_thread::yield();
-    return {0, {StatusCode::kUnavailable, "stopping"}, {}};
+    QueryResult result(query);
+    result.status = {StatusCode::kUnavailable, "stopping"};
+    return result;
   }
   [[nodiscard]] int runs() const { return runs_; }
 
@@ -72,7 +74,7 @@ class SlowScans final : public Store {
   [[nodiscard]] const StoreState& opened() const override { return state_; }
   [[nodiscard]] Status Apply(std::vector<Op>, std::vector<Completion>*) override { return {}; }
   [[nodiscard]] QueryResult Run(const Query& query) const override {
-    QueryResult result;
+    QueryResult result(query);
     const auto* count = std::get_if<CountQuery>(&query.what);
     if (count == nullptr) return result;
     result.what = uint64_t{1};

@@ -44,6 +44,30 @@ TEST_P(StoreReads, AShortViewHasNoRecordAndAFullOneHasAll) {
   EXPECT_FALSE(rig_.Find(2));
 }
 
+TEST_P(StoreReads, MemorySaysTheSameAsTheStore) {
+  Fill();
+  rig_.Apply(FloorOp{kLocalTenant, 1});
+  for (TimerId id = 1; id <= 9; ++id) {
+    const Query query{id, FindQuery{kLocalTenant, id, false}, {}};
+    const auto result = rig_.RunFromMemory(query);
+    ASSERT_TRUE(result) << id;
+    EXPECT_EQ(result->token, id);
+    const auto& view = std::get<std::optional<TimerView>>(result->what);
+    const auto wanted = rig_.Find(id, false);
+    ASSERT_EQ(view.has_value(), wanted.has_value()) << id;
+    if (!view) continue;
+    EXPECT_EQ(view->state, wanted->state);
+    EXPECT_EQ(view->due, wanted->due);
+  }
+}
+
+TEST_P(StoreReads, MemoryLeavesAllButShortViewsToTheStore) {
+  Fill();
+  EXPECT_FALSE(rig_.RunFromMemory({1, FindQuery{kLocalTenant, 1, true}, {}}));
+  EXPECT_FALSE(rig_.RunFromMemory({1, ListQuery{kLocalTenant, 0, 10, {}}, {}}));
+  EXPECT_FALSE(rig_.RunFromMemory({1, CountQuery{kLocalTenant, {}}, {}}));
+}
+
 TEST_P(StoreReads, WhatIsInFlightIsFiring) {
   Fill();
   const auto firing = std::make_shared<const std::vector<TimerId>>(std::vector<TimerId>{2, 3});

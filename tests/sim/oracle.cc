@@ -48,17 +48,24 @@ void Oracle::TooLate(TimerId id, bool already_firing) {
   if (!already_firing && !known.settled) Fail(Name(id) + " was answered `fired` or `dead` alive");
 }
 
-void Oracle::NotFound(TimerId id) {
-  if (live_.contains(id) && id > floor_asked_) Fail("I1: " + Name(id) + " is alive and not found");
+Oracle::AtAsking Oracle::Now(TimerId id) const {
+  const auto known = timers_.find(id);
+  const bool ended = known != timers_.end() && (known->second.cancelled || known->second.told);
+  return {live_.contains(id), ended};
 }
 
-void Oracle::Seen(const TimerView& view) {
+void Oracle::NotFound(TimerId id, bool lived_at_asking) {
+  if (lived_at_asking && live_.contains(id) && id > floor_asked_)
+    Fail("I1: " + Name(id) + " is alive and not found");
+}
+
+void Oracle::Seen(const TimerView& view, AtAsking then) {
   const bool lives = live_.contains(view.id) && view.id > floor_asked_;
   const bool seen_alive = IsAlive(view.state) || view.state == TimerState::kFiring;
   if (lives && !seen_alive) Fail(Name(view.id) + " is alive and shown as ended");
+  if (seen_alive && then.ended) Fail(Name(view.id) + " is shown alive after its end");
   const auto known = timers_.find(view.id);
   if (known == timers_.end() || !seen_alive) return;
-  if (known->second.cancelled) Fail(Name(view.id) + " is shown alive after its cancel");
   if (known->second.firing && view.state != TimerState::kFiring) {
     Fail(Name(view.id) + " is firing and not shown so");
   }
@@ -78,6 +85,12 @@ void Oracle::Applied(const Completion& done) {
     live_.erase(done.id);
     timers_[done.id].settled = true;
   }
+}
+
+void Oracle::HandedBack(const Completion& done) {
+  const bool ends = (done.kind == kOpKind<SettleOp> && done.result == OpResult::kDone) ||
+                    (done.kind == kOpKind<EraseByIdOp> && done.result == OpResult::kCancelled);
+  if (ends) timers_[done.id].told = true;
 }
 
 void Oracle::FloorApplied(TimerId last_id) {

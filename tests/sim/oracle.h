@@ -24,12 +24,20 @@ class Oracle {
   // Asked, not yet acknowledged: from here on none of them starts.
   void CancelAllAsked(TimerId last_id);
   void TooLate(TimerId id, bool already_firing);
-  void NotFound(TimerId id);
-  void Seen(const TimerView& view);
+  // What held when a read was asked for: a read may show that or anything later.
+  struct AtAsking {
+    bool lived = false;
+    bool ended = false;  // and the daemon, or a client, had been told so
+  };
+  [[nodiscard]] AtAsking Now(TimerId id) const;
+  void NotFound(TimerId id, bool lived_at_asking);
+  void Seen(const TimerView& view, AtAsking then);
 
   // What the store did, in order, when it was synced.
   void Applied(const Completion& done);
   void FloorApplied(TimerId last_id);
+  // The daemon was told of it.
+  void HandedBack(const Completion& done);
   // What a freshly opened store holds, against what was promised.
   void Recovered(std::map<TimerId, Key> live, const std::map<TimerId, TimerState>& all,
                  TimerId floor);
@@ -56,6 +64,7 @@ class Oracle {
     bool acknowledged = false;       // 201 was answered
     bool cancelled = false;          // `cancelled` was answered
     bool settled = false;            // a terminal state is durable
+    bool told = false;               // ... and the daemon knows
     bool firing = false;             // an attempt is under way in this life of the daemon
     bool succeeded = false;          // a 2xx was handed to the daemon, and no crash came after it
     bool crash_since_start = false;  // a crash came after the last start

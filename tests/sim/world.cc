@@ -19,6 +19,7 @@ constexpr uint64_t kTargets = 4;
 World::World(uint64_t seed, bool verbose)
     : seed_(seed), verbose_(verbose), random_(seed), disk_(std::make_shared<MemoryDisk>()) {
   options_.window_bytes = 600 + Random(8) * 600;
+  options_.id_cache_bytes = Random(6) * 96;
   options_.max_in_flight = 1 + Random(4);
   options_.per_target_in_flight = 1 + Random(3);
   options_.retention_ms = OneIn(2) ? 7 * kDayMs : kMinuteMs;
@@ -80,10 +81,7 @@ void World::Quieten() {
     StoreStep();
     while (!completed_.empty()) CompletionStep();
     Pump();
-    while (!queries_.empty()) {
-      AnswerQuery(queries_.back());
-      queries_.pop_back();
-    }
+    FinishReads();
     Pump();
   }
 }
@@ -96,8 +94,7 @@ void World::ClientStep() {
     case 1:
       return CancelOne();
     case 2:
-      if (OneIn(6)) CancelAll();
-      return;
+      return OneIn(6) ? CancelAll() : ReadOne();
     case 3:
       return ReadOne();
     default:
@@ -134,21 +131,6 @@ void World::CancelOne() {
 void World::CancelAll() {
   Note("cancel all");
   timers_->CancelAll(Expect({Ask::kCancelAll, 0, "", {}}), kLocalTenant, now_);
-}
-
-void World::ReadOne() {
-  switch (Random(3)) {
-    case 0: {
-      const TimerId id = Random(last_id_ + 2);
-      timers_->Find(Expect({Ask::kFind, id, "", {}}), {kLocalTenant, id, OneIn(2)});
-      return;
-    }
-    case 1:
-      return timers_->List(Expect({Ask::kList, 0, "", {}}),
-                           {kLocalTenant, 0, 1 + static_cast<int>(Random(20)), {}});
-    default:
-      timers_->Count(Expect({Ask::kCount, 0, "", {}}), {kLocalTenant, {}});
-  }
 }
 
 ReplyToken World::Expect(Request request) {
@@ -243,16 +225,13 @@ void World::CompletionStep() {
                                std::make_move_iterator(completed_.begin() + take));
   completed_.erase(completed_.begin(), completed_.begin() + take);
   Note("completed " + std::to_string(done.size()));
+  for (const Completion& completion : done) oracle_.HandedBack(completion);
   timers_->Complete(std::move(done), now_);
   timers_->Tick(now_);
 }
 
 void World::DeliveryStep() {
-  if (!queries_.empty() && OneIn(2)) {
-    AnswerQuery(queries_.back());
-    queries_.pop_back();
-    return;
-  }
+  if (OneIn(2) && ReadStep()) return;
   if (flying_.empty()) return;
   auto flight = flying_.begin();
   std::advance(flight, Random(flying_.size()));
@@ -308,6 +287,7 @@ void World::Crash() {
   flying_.clear();
   waiting_.clear();
   queries_.clear();
+  read_.clear();
   if (OneIn(3)) SetClock(now_ + static_cast<int64_t>(Random(20'000)));
   if (clock_wrong_ms_ == 0 && OneIn(8)) {
     clock_wrong_ms_ = OneIn(2) ? -2 * kDayMs : 401 * kDayMs;
@@ -409,10 +389,7 @@ void World::Drain() {
     if (!clock_sane_) AcceptClock();
     while (!at_store_.empty() && !oracle_.violation()) StoreStep();
     while (!completed_.empty()) CompletionStep();
-    while (!queries_.empty()) {
-      AnswerQuery(queries_.back());
-      queries_.pop_back();
-    }
+    FinishReads();
     Pump();
     const bool idle = flying_.empty();
     while (!flying_.empty()) DeliveryStep();
@@ -449,7 +426,9 @@ void World::Check() {
   }
 }
 
-bool World::Quiet() const { return at_store_.empty() && completed_.empty() && queries_.empty(); }
+bool World::Quiet() const {
+  return at_store_.empty() && completed_.empty() && queries_.empty() && read_.empty();
+}
 
 // What the loop relies on: when nothing else comes, wake_at is early enough for the next deadline;
 // and it wakes only to do something, or the loop would spin.
@@ -487,12 +466,6 @@ void World::CheckCounts() {
   }
 }
 
-void World::AnswerQuery(const Query& query) {
-  QueryResult result = store_->Run(query);
-  result.token = query.token;
-  timers_->QueryDone(std::move(result));
-}
-
 void World::CheckReply(const Reply& reply) {
   const auto found = waiting_.find(reply.token);
   if (found == waiting_.end()) return oracle_.Fail("a client was answered twice");
@@ -522,11 +495,6 @@ void World::CheckSet(const Request& request, const Reply& reply) {
   oracle_.SetAcknowledged(set->id, request.key, request.asked, latest_);
 }
 
-void World::CheckFind(const Request& request, const Reply& reply) {
-  if (std::holds_alternative<NotFoundReply>(reply.what)) oracle_.NotFound(request.id);
-  if (const auto* view = std::get_if<TimerView>(&reply.what)) oracle_.Seen(*view);
-}
-
 void World::CheckCancel(const Request& request, const Reply& reply) {
   if (request.id == 0) {
     // Somebody else's timer, or none: only 404 is right.
@@ -537,7 +505,7 @@ void World::CheckCancel(const Request& request, const Reply& reply) {
     Note("cancelled " + std::to_string(request.id));
     return oracle_.CancelAcknowledged(request.id);
   }
-  if (std::holds_alternative<NotFoundReply>(reply.what)) return oracle_.NotFound(request.id);
+  if (std::holds_alternative<NotFoundReply>(reply.what)) return oracle_.NotFound(request.id, true);
   if (const auto* late = std::get_if<TooLateReply>(&reply.what)) {
     oracle_.TooLate(request.id, late->why == TooLateReply::Why::kAlreadyFiring);
   }

@@ -37,9 +37,10 @@ class World {
   enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList };
   struct Request {
     Ask ask;
-    TimerId id = 0;   // Cancel, Find; the floor of CancelAll
-    std::string key;  // Set
-    WallMs asked{};   // Set
+    TimerId id = 0;           // Cancel, Find; the floor of CancelAll
+    std::string key;          // Set
+    WallMs asked{};           // Set
+    Oracle::AtAsking then{};  // Find
   };
 
   void Step();
@@ -74,7 +75,11 @@ class World {
   void CheckSet(const Request& request, const Reply& reply);
   void CheckCancel(const Request& request, const Reply& reply);
   void CheckFind(const Request& request, const Reply& reply);
-  void AnswerQuery(const Query& query);
+  // One read is done, or what it found is handed back; false when there is none.
+  bool ReadStep();
+  void FinishReads();
+  void DoRead();
+  void HandBackRead();
   [[nodiscard]] std::map<TimerId, TimerState> StoredStates();
   template <typename T>
   T Read(const Query& query);
@@ -114,6 +119,7 @@ class World {
   std::map<TimerId, std::string> flying_;  // started, not answered: id -> url
   std::map<ReplyToken, Request> waiting_;  // clients without an answer
   std::vector<Query> queries_;
+  std::vector<QueryResult> read_;  // and not handed back yet
   ReplyToken next_token_ = 1;
   TimerId last_id_ = 0;              // the greatest id a client has seen
   std::map<TimerId, WallMs> ended_;  // durably ended above the floor, not yet seen to be forgotten

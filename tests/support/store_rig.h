@@ -56,6 +56,9 @@ class StoreRig {
   uint64_t CountIn(TimerState state, std::vector<TimerId> firing = {});
   [[nodiscard]] bool Stored(Cf cf, std::string_view key) const;
   QueryResult Run(Query query);
+  [[nodiscard]] std::optional<QueryResult> RunFromMemory(const Query& query) const {
+    return ledger_->RunFromMemory(query);
+  }
 
  private:
   void OpenLedger();
