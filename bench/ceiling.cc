@@ -53,12 +53,20 @@ Ceiling::Ceiling(EventLoop& loop, CeilingPlan plan)
       multi_((curl_global_init(CURL_GLOBAL_DEFAULT), curl_multi_init())),
       posts_(static_cast<size_t>(plan_.in_flight)),
       timer_(loop_, [this] { Act(CURL_SOCKET_TIMEOUT, 0); }),
+      after_poll_(new uv_check_t),
+      no_wait_(new uv_idle_t),
       look_timer_(loop_, [this] { Look(); }),
       stop_(loop_, [this] {
         failed_ = IoError("interrupted");
         loop_.Stop();
       }) {
   CHECK(multi_ != nullptr);
+  CHECK(uv_check_init(loop_.get(), after_poll_.get()) == 0);
+  CHECK(uv_idle_init(loop_.get(), no_wait_.get()) == 0);
+  after_poll_->data = this;
+  uv_check_start(after_poll_.get(), [](uv_check_t* check) {
+    if (check->data != nullptr) static_cast<Ceiling*>(check->data)->ActAtOnce();
+  });
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &OnSocket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &OnTimer);
@@ -97,7 +105,7 @@ Result<CeilingResult> Ceiling::Run() {
   begun_ns_ = look_ns_ = uv_hrtime();
   look_timer_.Start(kLookMs, kLookMs);
   for (Post& post : posts_) Send(post);
-  Act(CURL_SOCKET_TIMEOUT, 0);
+  ActAtOnce();
   if (failed_.ok() && done_ < plan_.count) loop_.Run();
   if (!failed_.ok()) return failed_;
   result_.seconds = static_cast<double>(uv_hrtime() - begun_ns_) / 1e9;
@@ -160,9 +168,16 @@ void Ceiling::Act(curl_socket_t fd, int flags) {
   int running = 0;
   CHECK(curl_multi_socket_action(multi_, fd, flags, &running) == CURLM_OK);
   Collect();
-  while (std::exchange(at_once_, false) && failed_.ok()) {
-    CHECK(curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running) == CURLM_OK);
-    Collect();
+}
+
+// After all sockets of this loop turn: one call serves every transfer that wants to go on at once.
+void Ceiling::ActAtOnce() {
+  if (!std::exchange(at_once_, false)) return;
+  Act(CURL_SOCKET_TIMEOUT, 0);
+  if (at_once_) {
+    uv_idle_start(no_wait_.get(), [](uv_idle_t*) {});
+  } else {
+    uv_idle_stop(no_wait_.get());
   }
 }
 

@@ -64,6 +64,7 @@ class Ceiling {
   void Open(Post& post);
   void Send(Post& post);
   void Act(curl_socket_t fd, int flags);
+  void ActAtOnce();
   void Collect();
   void Done(CURL* easy, CURLcode code);
   void Look();
@@ -75,6 +76,8 @@ class Ceiling {
   std::vector<Post> posts_;
   std::unordered_map<curl_socket_t, std::unique_ptr<Poll>> polls_;
   LoopTimer timer_;
+  UvPtr<uv_check_t> after_poll_;
+  UvPtr<uv_idle_t> no_wait_;  // while at_once_: the loop does not sleep
   LoopTimer look_timer_;
   StopSignals stop_;
   Progress progress_;

@@ -32,9 +32,10 @@ class Maker {
         {"Content-Type", "application/json"}, {"X-Source", "billing"}, {"X-Customer", ""}};
   }
 
-  // The timer that is due as the `rank`-th. Borrowed until the next call.
-  const Timer& DueAs(uint64_t rank) {
-    SetTimes(order_.IdAt(rank), rank);
+  [[nodiscard]] const FillOrder& order() const { return order_; }
+  // What a record needs of the timer with this id. Borrowed until the next call.
+  const Timer& Whole(TimerId id) {
+    WithId(id);
     const uint64_t random = Mix(timer_.id);
     char text[80];
     if (plan_.target.empty()) {
@@ -47,18 +48,14 @@ class Maker {
     timer_.headers[2].second = text;
     return timer_;
   }
-  // What an entry needs of the timer with this id.
+  // What an entry needs of it.
   const Timer& WithId(TimerId id) {
-    SetTimes(id, order_.RankOf(id));
+    timer_.id = id;
+    timer_.due = timer_.next_attempt = order_.DueOf(id);
     return timer_;
   }
 
  private:
-  void SetTimes(TimerId id, uint64_t rank) {
-    timer_.id = id;
-    timer_.due = timer_.next_attempt = order_.DueAt(rank);
-  }
-
   const FillPlan& plan_;
   const FillOrder order_;
   Timer timer_;
@@ -112,9 +109,12 @@ Result<FillResult> Fill(const FillPlan& plan) {
   const WallMs now = SystemClock().Wall();
   Maker maker(plan, now);
   Pace pace(2 * plan.count);
-  for (uint64_t rank = 0; rank < plan.count; ++rank) {
-    if (Status s = (*load)->AddRecord(maker.DueAs(rank)); !s.ok()) return s;
-    pace.Step("records");
+  const FillOrder& order = maker.order();
+  for (uint64_t slot = 0; slot < order.slots(); ++slot) {
+    for (TimerId id = order.FirstIdIn(slot); id <= plan.count; id += order.slots()) {
+      if (Status s = (*load)->AddRecord(maker.Whole(id)); !s.ok()) return s;
+      pace.Step("records");
+    }
   }
   for (TimerId id = 1; id <= plan.count; ++id) {
     if (Status s = (*load)->AddEntry(maker.WithId(id)); !s.ok()) return s;
