@@ -7,7 +7,7 @@ from pathlib import Path
 from nginx import find
 from processes import BenchError, Process, ended_children_cpu_us, poll
 
-SCRIPTS = Path(__file__).parent / "wrk"
+SCRIPT = Path(__file__).with_name("load.lua")
 SLACK_S = 120
 
 
@@ -65,10 +65,11 @@ class Client:
         return figures
 
 
-def wrk(folder, server, script, connections, run_s, arguments=()):
-    """One measured run. Adds server_us and client_us a request."""
-    command = [find("wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(run_s))}s", "-s",
-               SCRIPTS / script, f"{server.url}/timers", "--", *arguments]
+def wrk(folder, server, connections, run_s, *arguments):
+    """One measured run of load.lua. Adds server_us and client_us a request. `server` has url,
+    process and cpu_us()."""
+    command = [find("wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(run_s))}s", "-s", SCRIPT,
+               f"{server.url}/timers", "--", *arguments]
     before_us, client_before_us = server.cpu_us(), ended_children_cpu_us()
     process = Process("wrk", command, folder)
     code = process.wait(run_s + SLACK_S, [server.process])

@@ -20,11 +20,11 @@ def first_match(path, pattern):
 
 def mount_of(folder, mounts):
     """(device, file system, options) of the mount that holds the folder, from /proc/mounts."""
-    best = ("?", "?", "?", "?")
+    best = ("?", "", "?", "")
     for line in mounts.splitlines():
         device, point, kind, options = line.split()[:4]
         inside = point == "/" or folder == point or folder.startswith(point + "/")
-        if inside and len(point) >= len(best[1].replace("?", "")):
+        if inside and len(point) >= len(best[1]):
             best = (device, point, kind, options)
     return best[0], best[2], best[3]
 
@@ -35,7 +35,9 @@ def disk(folder):
     name = os.path.basename(device)
     sort = "virtual disk" if name.startswith(("vd", "xvd")) else (
         "NVMe" if name.startswith("nvme") else "disk")
-    return f"{sort}, {kind}, {options}"
+    unsafe = [option for option in options.split(",")
+              if option in ("nobarrier", "barrier=0") or option.startswith("data=")]
+    return ", ".join([sort, kind, *unsafe])
 
 
 def package_version(name):

@@ -31,9 +31,13 @@ http {{
 """
 
 
+def installed(name):
+    """Its path, also where only root's PATH has it; None when it is not there."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
 def find(name):
-    """The program, also where only root's PATH has it."""
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    path = installed(name)
     if path is None:
         raise BenchError(f"{name} is not installed; script/setup bench installs it")
     return path

@@ -32,7 +32,7 @@ class Plan:
 
 STANDARD = Plan(rounds=3, seconds=5, warmup=2, syncs=2000, window=10_000, pending=MILLION,
                 fire=100_000, together=10_000, rates=(10, 5000, 20_000), fire_seconds=5,
-                burst=MILLION, fired=MILLION, sizes=(10_000, 100_000, MILLION), starts=3,
+                burst=MILLION, fired=MILLION, sizes=(100_000, MILLION), starts=3,
                 load_seconds=10, bulk_seconds=2)
 FULL = Plan(rounds=5, seconds=30, warmup=10, syncs=5000, window=10_000, pending=MILLION,
             fire=MILLION, together=10_000, rates=(10, 5000, 20_000), fire_seconds=30,

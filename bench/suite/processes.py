@@ -18,7 +18,8 @@ class BenchError(Exception):
 
 
 class Process:
-    """One program with its output in files. `log` keeps stderr; `output()` is what it printed."""
+    """One program with its output in files: `log_path` is its stderr, `output()` what it printed.
+    A Ctrl-C at the terminal reaches us alone."""
 
     def __init__(self, name, command, folder, env=None):
         self.name = name
@@ -27,7 +28,8 @@ class Process:
         try:
             with open(self.log_path, "wb") as log, open(self.output_path, "wb") as out:
                 self.popen = subprocess.Popen([str(word) for word in command], stdout=out,
-                                              stderr=log, stdin=subprocess.DEVNULL, env=env)
+                                              stderr=log, stdin=subprocess.DEVNULL, env=env,
+                                              start_new_session=True)
         except OSError as error:
             raise BenchError(f"cannot start {name}: {error}") from error
         _running.add(self)

@@ -153,7 +153,9 @@ def run_sections(bench, names, progress):
 
 
 def build_type(build):
-    return machine.first_match(build / "CMakeCache.txt", r"^CMAKE_BUILD_TYPE:\w+=(.*)$")
+    """What was asked for; without that CMakeLists.txt chooses."""
+    kind = machine.first_match(build / "CMakeCache.txt", r"^CMAKE_BUILD_TYPE:\w+=(.*)$")
+    return kind if kind not in ("", "?") else "the default: RelWithDebInfo"
 
 
 def version(build):
@@ -223,6 +225,7 @@ def main():
             print(f"{name:<12}{section.TITLE} (about {about})")
         return 0
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
     try:
         return run(options)
     except Refused as error:

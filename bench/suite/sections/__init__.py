@@ -1,4 +1,4 @@
-"""The sections of the suite, in the order they run. Each has TITLE, estimate_s(plan), run(bench)."""
+"""The sections, in the order they run. Each has TITLE, estimate_s(plan) and run(bench)."""
 
 from sections import (accept, bulk, burst, disk, fired, firing, growth, lateness, open_loop, reads,
                       sync)

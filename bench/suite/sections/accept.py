@@ -14,8 +14,8 @@ def estimate_s(plan):
 
 def measure(bench, folder, server, connections):
     if bench.plan.warmup > 0:
-        wrk(folder, server, "post.lua", connections, bench.plan.warmup)
-    return wrk(folder, server, "post.lua", connections, bench.plan.seconds)
+        wrk(folder, server, connections, bench.plan.warmup, "post")
+    return wrk(folder, server, connections, bench.plan.seconds, "post")
 
 
 def measure_belfry(bench, folder, connections):

@@ -1,9 +1,10 @@
 """Stored timers fired to a local sink, beside libcurl that does nothing but the same POSTs."""
 
-from clients import parse_figures, seconds
-from nginx import find
+from belfry import cpu_us_of
+from clients import seconds, wrk
+from nginx import installed
 from plan import FIRES_PER_S
-from processes import Process, ended_children_cpu_us, free_port
+from processes import Process, free_port, poll
 from results import cpu_text, median, median_of
 
 TITLE = "firing beside bare libcurl"
@@ -57,29 +58,28 @@ def fire_once(bench, folder):
         return figures
 
 
+class Sink:
+    """The same receiver, for wrk."""
+
+    def __init__(self, bench, folder):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.process = Process("sink", [bench.build / "belfry-bench", "sink", "--listen",
+                                        f"127.0.0.1:{port}"], folder)
+        poll(lambda: "listening on" in self.process.log_path.read_text(errors="replace"),
+             "the sink listens")
+
+    def cpu_us(self):
+        return cpu_us_of(self.process.pid)
+
+
 def post_with_wrk(bench, folder):
-    """wrk's rate to the same kind of sink: what an HTTP client can do that is not libcurl."""
-    port = free_port()
-    sink = Process("sink", [bench.build / "belfry-bench", "sink", "--listen",
-                            f"127.0.0.1:{port}"], folder)
+    """What an HTTP client that is not libcurl can do."""
+    sink = Sink(bench, folder)
     try:
-        script = folder / "hook.lua"
-        script.write_text("".join([
-            'wrk.method = "POST"\n',
-            "done = function(summary, latency)\n",
-            "  io.write(string.format('{\"per_second\":%.1f,\"answered\":%d}\\n',\n",
-            "    summary.requests / summary.duration * 1e6, summary.requests))\n",
-            "end\n"]), encoding="ascii")
-        before_us = ended_children_cpu_us()
-        process = Process("wrk", [find("wrk"), "-t1", f"-c{IN_FLIGHT}",
-                                  f"-d{max(1, round(bench.plan.seconds))}s", "-s", script,
-                                  f"http://127.0.0.1:{port}/hook/1"], folder)
-        process.wait(bench.plan.seconds + 60, [sink])
-        figures = parse_figures("wrk", process.output())
-        figures["client_us"] = (ended_children_cpu_us() - before_us) / figures["answered"]
-        return figures
+        return wrk(folder, sink, IN_FLIGHT, bench.plan.seconds, "hook")
     finally:
-        sink.stop()
+        sink.process.stop()
 
 
 def run(bench):
@@ -100,9 +100,11 @@ def run(bench):
               cpu=cpu_text(belfry=median_of(ours, "sender_us"),
                            bare=median_of(bare, "sender_us"),
                            sink=median_of(ours, "client_us")))
+    if not installed("wrk"):
+        return
     with bench.work() as folder:
         figures = post_with_wrk(bench, folder)
     bench.add("bare curl-multi on libuv", value=ceiling,
-              samples=[figures["per_second"] for figures in bare], beside="wrk to the same sink",
+              samples=[run["per_second"] for run in bare], beside="wrk to the same sink",
               beside_value=figures["per_second"], ratio=ceiling / figures["per_second"],
               cpu=cpu_text(bare=median_of(bare, "sender_us"), wrk=figures["client_us"]))

@@ -26,11 +26,11 @@ def run_one(bench, what, count, least, asked):
                 bench.say(f"{what}, round {number + 1}")
                 turns = [(belfry, ours), (nginx, theirs)]
                 for server, runs in turns if number % 2 == 0 else reversed(turns):
-                    arguments = [str(count), str(number + 1)]
+                    what_to_get = ("get", count, number + 1)
                     if bench.plan.warmup > 0:
-                        wrk(folder, server, "get.lua", CONNECTIONS, bench.plan.warmup, arguments)
-                    runs.append(wrk(folder, server, "get.lua", CONNECTIONS, bench.plan.seconds,
-                                    arguments))
+                        wrk(folder, server, CONNECTIONS, bench.plan.warmup, *what_to_get)
+                    runs.append(wrk(folder, server, CONNECTIONS, bench.plan.seconds,
+                                    *what_to_get))
             nginx.stop()
             belfry.stop()
     rates = [figures["per_second"] for figures in ours]
