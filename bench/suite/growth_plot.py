@@ -45,7 +45,7 @@ def panel(title, series):
         value = top * step / 4
         parts.append(f'<line x1="{LEFT}" x2="{PANEL_WIDTH - RIGHT}" y1="{up(value):.1f}" '
                      f'y2="{up(value):.1f}" stroke="{GRID}"/>')
-        parts.append(text(LEFT - 8, up(value) + 4, three_digits(value), "end"))
+        parts.append(text(LEFT - 8, up(value) + 4, f"{value:g}", "end"))
     for count in counts:
         parts.append(text(place_of(count, counts), PANEL_HEIGHT - BOTTOM + 20,
                           count_text(count)))
@@ -56,9 +56,12 @@ def panel(title, series):
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in spots)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" '
                      'stroke-width="2.5"/>')
-        for x, y, value in spots:
+        for here, (x, y, value) in enumerate(spots):
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
-            parts.append(text(x, y - 9, three_digits(value), size=12, fill=colour))
+            # Out of the way of a line that rises to the right.
+            rises = here + 1 < len(spots) and spots[here + 1][1] < y - 12
+            aside = -14 if rises and here > 0 else 0
+            parts.append(text(x + aside, y - 10, three_digits(value), size=12, fill=colour))
         if name:
             parts.append(text(names_at, 20, name, "end", 12, colour))
             names_at -= 7 * len(name) + 14

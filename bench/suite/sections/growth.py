@@ -67,7 +67,7 @@ class Size:
         self.bench.add(f"{self.name}: POST, {CONNECTIONS} connections", value=rate, samples=rates,
                        beside="empty store", beside_value=beside, ratio=rate / beside,
                        asked="at least 0.80x", met=rate / beside >= 0.80, **spread_figures(ours))
-        self.point("POST, us", "", 1e6 / rate)
+        self.point("POST, us each", "", 1e6 / rate)
 
     def reads_and_fires(self):
         reads, fires = [], []
@@ -89,11 +89,11 @@ class Size:
         rates = [run["per_second"] for run in reads]
         self.bench.add(f"{self.name}: GET of random ids, {CONNECTIONS} connections",
                        value=median(rates), samples=rates, **spread_figures(reads))
-        self.point("GET of a random id, us", "", 1e6 / median(rates))
+        self.point("GET of a random id, us each", "", 1e6 / median(rates))
         rates = [run["per_second"] for run in fires]
         self.bench.add(f"{self.name}: webhooks, {count:,} due together", value=median(rates),
                        samples=rates, cpu=cpu_text(belfry=median_of(fires, "daemon_us")))
-        self.point("webhook, us", "", 1e6 / median(rates))
+        self.point("webhook, us each", "", 1e6 / median(rates))
 
     def starts(self):
         times = {"SIGTERM": [], "kill -9": []}
