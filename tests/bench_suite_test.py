@@ -81,7 +81,7 @@ class TableTest(unittest.TestCase):
 
     def test_a_section_that_failed_says_why_in_one_line(self):
         row = results.Row("sets", failed="belfry ended with 1:\nits log")
-        self.assertEqual(results.cells(row)[1], "failed: belfry ended with 1:")
+        self.assertEqual(results.cells(row)[1], "failed: belfry ended with 1")
 
     def test_every_line_has_all_columns_whatever_is_in_the_cells(self):
         text = results.table([results.Row("a|b", value=1), results.Row("c", failed="")])

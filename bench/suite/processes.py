@@ -49,8 +49,11 @@ class Process:
         return "\n".join(lines[-5:]) or "(it wrote nothing)"
 
     def check_alive(self):
-        if not self.alive():
-            raise BenchError(f"{self.name} ended with {self.popen.returncode}:\n{self.log_end()}")
+        if self.alive():
+            return
+        code = self.popen.returncode
+        how = f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"
+        raise BenchError(f"{self.name} {how}:\n{self.log_end()}")
 
     def stop(self, number=signal.SIGTERM):
         """Ends it, and kills it when it does not. Its exit code."""

@@ -72,7 +72,7 @@ COLUMNS = ("", "measured", "beside it, same run", "ratio", "asked", "met", "p50 
 
 def cells(row):
     if row.failed:
-        first = row.failed.splitlines()[0] if row.failed.splitlines() else "?"
+        first = row.failed.splitlines()[0].rstrip(":")
         return [row.what, f"failed: {first}", "", "", row.asked, "no", "", ""]
     unit = row.unit if row.beside_unit is None else row.beside_unit
     beside = f"{row.beside}: {with_unit(row.beside_value, unit)}" if row.beside else ""
