@@ -2,7 +2,7 @@
 
 import time
 
-from plan import FILL_PER_S, count_text
+from plan import FILL_PER_S, MILLION, count_text
 from results import cpu_text, median, median_of
 from stores import clone, restart
 
@@ -153,10 +153,12 @@ class Size:
         figures = {}
         if self.count != bench.plan.sizes[0]:
             figures = {"beside": f"{count_text(bench.plan.sizes[0])} pending",
-                       "beside_value": first, "ratio": small / first, "asked": "at most 1.10x",
-                       "met": small / first <= 1.10}
-        bench.add(f"{self.name}: the same, {SMALL_BUDGET_MIB} MiB budget, so that all caches are "
-                  "full", value=small, unit="MiB", **figures)
+                       "beside_value": first, "ratio": small / first}
+            # Smaller stores do not fill even such caches.
+            if bench.plan.sizes[0] >= MILLION:
+                figures |= {"asked": "at most 1.10x", "met": small / first <= 1.10}
+        bench.add(f"{self.name}: the same, budget {SMALL_BUDGET_MIB} MiB", value=small,
+                  unit="MiB", **figures)
 
 
 def run(bench):
