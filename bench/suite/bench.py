@@ -1,6 +1,7 @@
 """What every section works with: the plan, the programs, a folder of its own, and the rows."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -64,8 +65,11 @@ class Bench:
         if free < fill_bytes(count):
             raise BenchError(f"{count} timers need {fill_bytes(count) >> 30} GiB of free disk, "
                              f"there are {free >> 30}")
-        return self.ask(folder, "fill", "--data", data, "--count", count, *arguments,
-                        limit_s=60 + count / 50_000)
+        figures = self.ask(folder, "fill", "--data", data, "--count", count, *arguments,
+                           limit_s=60 + count / 50_000)
+        # What the kernel still has to write would slow the syncs that are measured next.
+        os.sync()
+        return figures
 
     def sync(self, folder):
         """p50 and p99 of a 200 B append and its fdatasync, in ms, as the disk is now."""

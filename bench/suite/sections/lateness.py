@@ -25,8 +25,8 @@ def fire(bench, count, spread_s):
                             limit_s=lead_s + spread_s + 30, watched=[belfry.process])
         belfry.stop()
     if figures["set_late"]:
-        bench.say(f"{figures['set_late']:,} of {count:,} were due before they were acknowledged and "
-                  "are left out")
+        bench.say(f"{figures['set_late']:,} of {count:,} were due before they were acknowledged "
+                  "and are left out")
     return figures
 
 
