@@ -1,21 +1,14 @@
 // drain.h - receives the webhooks of timers that are stored already, as `fill` makes them, and says
-// how fast they came and how late.
+// how fast they came and how late, by this machine's clock.
 //
-// Loop thread only. Knows the timers by their ids 1..count, the last part of the path of a request;
-// one bit of memory each. Lateness is the arrival of the whole request here minus the due time, by
-// this machine's clock.
+// Loop thread only.
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <string_view>
-#include <vector>
 
+#include "bench/arrivals.h"
 #include "bench/endpoint.h"
 #include "bench/event_loop.h"
-#include "bench/fill_order.h"
-#include "bench/histogram.h"
 #include "bench/progress.h"
 #include "bench/receiver.h"
 
@@ -24,28 +17,23 @@ namespace belfry {
 struct DrainPlan {
   Endpoint receiver;
   uint64_t count = 0;
-  int64_t first_due_ms = 0;  // UTC since 1970; 0: not known, so neither early nor late
+  int64_t first_due_ms = 0;  // UTC since 1970; 0: not known
   int64_t spread_ms = 0;     // as given to fill
   int64_t limit_ms = 0;      // without an arrival, after the last due time: the rest is missing
   int64_t linger_ms = 0;     // once all are here, for what may come twice
 };
 
 struct DrainResult {
-  uint64_t arrived = 0;     // different timers
-  uint64_t early = 0;       // of these, before they were due
-  uint64_t duplicates = 0;  // further arrivals of the same timer
-  uint64_t unknown = 0;     // requests that name no such timer
-  uint64_t missing = 0;
-  int64_t first_wall_ns = 0;  // arrival
-  int64_t last_wall_ns = 0;
+  Arrivals arrivals;
   int64_t own_cpu_us = 0;  // from the first arrival to the last
-  Histogram late_ns;
 
   [[nodiscard]] double seconds() const {
-    return static_cast<double>(last_wall_ns - first_wall_ns) / 1e9;
+    return static_cast<double>(arrivals.last_wall_ns() - arrivals.first_wall_ns()) / 1e9;
   }
   // Each arrived once, none early.
-  [[nodiscard]] bool clean() const { return missing + early + duplicates + unknown == 0; }
+  [[nodiscard]] bool clean() const {
+    return arrivals.missing() + arrivals.early() + arrivals.duplicates() + arrivals.unknown() == 0;
+  }
 };
 
 class Drain {
@@ -62,8 +50,6 @@ class Drain {
 
   EventLoop& loop_;
   const DrainPlan plan_;
-  std::optional<FillOrder> order_;
-  std::vector<bool> seen_;
   DrainResult result_;
   LoopTimer look_timer_;
   StopSignals stop_;

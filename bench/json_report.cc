@@ -45,14 +45,15 @@ void PrintFireJson(const FirePlan& plan, const FireResult& result) {
 }
 
 void PrintDrainJson(const DrainPlan& plan, const DrainResult& result) {
-  const auto arrived = static_cast<double>(result.arrived);
+  const Arrivals& arrivals = result.arrivals;
+  const auto arrived = static_cast<double>(arrivals.arrived());
   JsonLine line;
-  line.Add("count", plan.count).Add("arrived", result.arrived);
+  line.Add("count", plan.count).Add("arrived", arrivals.arrived());
   line.Add("seconds", result.seconds()).Add("per_second", Ratio(arrived, result.seconds()));
-  line.Add("first_wall_ns", result.first_wall_ns).Add("last_wall_ns", result.last_wall_ns);
-  line.AddSpread("lateness", result.late_ns);
-  line.Add("early", result.early).Add("duplicates", result.duplicates);
-  line.Add("missing", result.missing).Add("unknown", result.unknown);
+  line.Add("first_wall_ns", arrivals.first_wall_ns()).Add("last_wall_ns", arrivals.last_wall_ns());
+  line.AddSpread("lateness", arrivals.late_ns());
+  line.Add("early", arrivals.early()).Add("duplicates", arrivals.duplicates());
+  line.Add("missing", arrivals.missing()).Add("unknown", arrivals.unknown());
   line.Add("client_us", Ratio(static_cast<double>(result.own_cpu_us), arrived));
   line.Print();
 }

@@ -91,13 +91,16 @@ void PrintFire(const FirePlan& plan, const FireResult& result) {
 }
 
 void PrintDrain(const DrainPlan& plan, const DrainResult& result) {
-  std::printf("%-12s%llu of %llu timers in %.2f s, %.0f/s\n", "arrived", Number(result.arrived),
-              Number(plan.count), result.seconds(), PerSecond(result.arrived, result.seconds()));
-  if (plan.first_due_ms != 0) PrintSpread("lateness", result.late_ns);
-  std::printf("%-12s%llu\n%-12s%llu\n%-12s%llu\n", "early", Number(result.early), "duplicates",
-              Number(result.duplicates), "missing", Number(result.missing));
-  if (result.unknown > 0) {
-    std::printf("%-12s%llu requests that name no such timer\n", "unknown", Number(result.unknown));
+  const Arrivals& arrivals = result.arrivals;
+  std::printf("%-12s%llu of %llu timers in %.2f s, %.0f/s\n", "arrived", Number(arrivals.arrived()),
+              Number(plan.count), result.seconds(),
+              PerSecond(arrivals.arrived(), result.seconds()));
+  if (plan.first_due_ms != 0) PrintSpread("lateness", arrivals.late_ns());
+  std::printf("%-12s%llu\n%-12s%llu\n%-12s%llu\n", "early", Number(arrivals.early()), "duplicates",
+              Number(arrivals.duplicates()), "missing", Number(arrivals.missing()));
+  if (arrivals.unknown() > 0) {
+    std::printf("%-12s%llu requests that name no such timer\n", "unknown",
+                Number(arrivals.unknown()));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "bench/arrivals.h"
 #include "bench/ceiling.h"
 #include "bench/fill_order.h"
 #include "bench/json_line.h"
@@ -49,6 +50,38 @@ TEST(FillOrder, DueTimesHaveNothingToDoWithIds) {
   for (TimerId id = 1; id < 1000; ++id) later += order.DueOf(id) < order.DueOf(id + 1) ? 1 : 0;
   EXPECT_GT(later, 300);
   EXPECT_LT(later, 700);
+}
+
+TEST(Arrivals, EachTimerCountsOnceAndNobodyElseAtAll) {
+  Arrivals arrivals(3, std::nullopt);
+  EXPECT_TRUE(arrivals.Add("/hook/1", 1000));
+  EXPECT_TRUE(arrivals.Add("/3", 3000));
+  EXPECT_FALSE(arrivals.Add("/hook/1", 4000));
+  for (const char* unknown :
+       {"/hook/0", "/hook/4", "/hook/", "/hook/1x", "/hook/99999999999999999999"}) {
+    EXPECT_FALSE(arrivals.Add(unknown, 5000)) << unknown;
+  }
+  EXPECT_EQ(arrivals.arrived(), 2u);
+  EXPECT_EQ(arrivals.missing(), 1u);
+  EXPECT_EQ(arrivals.duplicates(), 1u);
+  EXPECT_EQ(arrivals.unknown(), 5u);
+  EXPECT_EQ(arrivals.first_wall_ns(), 1000);
+  EXPECT_EQ(arrivals.last_wall_ns(), 3000);
+  EXPECT_EQ(arrivals.late_ns().count(), 0u);
+}
+
+TEST(Arrivals, LatenessIsFromTheDueTimeOfThatTimer) {
+  const FillOrder order(10, kFirstDue, 1000);
+  Arrivals arrivals(10, order);
+  for (TimerId id = 2; id <= 10; ++id) {
+    arrivals.Add("/" + std::to_string(id), order.DueOf(id).ms * 1'000'000 + 7);
+  }
+  EXPECT_EQ(arrivals.late_ns().count(), 9u);
+  EXPECT_EQ(arrivals.late_ns().max(), 7);
+  EXPECT_EQ(arrivals.early(), 0u);
+  arrivals.Add("/1", order.DueOf(1).ms * 1'000'000 - 1);
+  EXPECT_EQ(arrivals.early(), 1u);
+  EXPECT_EQ(arrivals.late_ns().count(), 9u);
 }
 
 class CeilingTest : public ::testing::Test {
