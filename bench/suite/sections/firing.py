@@ -38,7 +38,7 @@ def fire_stored(bench, folder, count, spread_s=0.0, per_target=None):
     """Fills a store with timers that are due once it is served, and lets them fire."""
     belfry = bench.belfry(folder / "belfry", per_target=per_target)
     port = free_port()
-    lead_s = 2 + count / 250_000
+    lead_s = 1 + count / 200_000
     filled = bench.fill(folder, belfry.data, count, "--target", f"http://127.0.0.1:{port}/hook",
                         "--from", seconds(lead_s), "--spread", seconds(spread_s))
     receiver = bench.client(folder, "drain", "--listen", f"127.0.0.1:{port}", "--count", count,
