@@ -1,6 +1,6 @@
 # Daily commands. `make` builds build/belfry and build/belfry-bench and returns.
 
-.PHONY: build run test bench asan tsan fmt tidy clean
+.PHONY: build run test bench bench-full bench-micro bench-peers asan tsan fmt tidy clean
 
 build:
 	@bash script/setup
@@ -12,10 +12,20 @@ run:
 test:
 	@bash script/test
 
-# The micro-benchmarks; the load driver is build/belfry-bench, see bench/README.md.
+# Every figure beside its limit or peer, in one table: build/bench/standard.md. bench/README.md says
+# how to read it. `bench-full` goes to 100 million timers and takes hours; `bench-micro` runs the
+# micro-benchmarks; `bench-peers` compares with other timer services.
 bench:
-	@bash script/setup
-	@bash script/bench
+	@bash script/bench standard
+
+bench-full:
+	@bash script/bench full
+
+bench-micro:
+	@bash script/bench micro
+
+bench-peers:
+	@python3 bench/peers/run.py
 
 asan:
 	@bash script/setup

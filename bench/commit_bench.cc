@@ -2,42 +2,21 @@
 // Apply alone. The store on disk is made under $TMPDIR, or /var/tmp, and removed again.
 
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/time.h"
+#include "bench/bench_timer.h"
+#include "bench/temp_dir.h"
 #include "storage/ledger.h"
 #include "storage/memory_kv.h"
 #include "storage/rocks_kv.h"
 
 namespace belfry {
 namespace {
-
-constexpr WallMs kNow{1'790'000'000'000};
-
-class TempDir {
- public:
-  TempDir() {
-    const char* parent = std::getenv("TMPDIR");
-    path_ = std::string(parent != nullptr ? parent : "/var/tmp") + "/belfry-commit-XXXXXX";
-    if (mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // A fresh store over one of the two engines.
 class Subject {
@@ -81,15 +60,6 @@ class Subject {
   Status status_;
 };
 
-TimerPtr NewTimer(TimerId id) {
-  auto timer = std::make_unique<Timer>();
-  timer->id = id;
-  timer->created_at = kNow;
-  timer->due = timer->next_attempt = kNow + static_cast<int64_t>(id * 7919 % kDayMs);
-  timer->url = "http://127.0.0.1:9000/hook";
-  return timer;
-}
-
 SettleOp Delivered(TimerPtr timer) {
   SettleOp op;
   op.key = KeyOf(*timer);
@@ -114,7 +84,7 @@ void Groups(benchmark::State& state, bool on_disk, bool settle) {
     for (Completion& before : done) {
       if (settle && before.timer) ops.push_back({0, Delivered(std::move(before.timer))});
     }
-    for (int64_t i = 0; i < sets; ++i) ops.push_back({0, PutOp{NewTimer(next_id++), "", ""}});
+    for (int64_t i = 0; i < sets; ++i) ops.push_back({0, PutOp{NewBenchTimer(next_id++), "", ""}});
     applied += static_cast<int64_t>(ops.size());
     done.clear();
     const Status status = subject.Apply(state, std::move(ops), &done);

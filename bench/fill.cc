@@ -3,9 +3,9 @@
 #include <sys/statvfs.h>
 
 #include <cstdio>
-#include <numeric>
 
 #include "base/clock.h"
+#include "bench/fill_order.h"
 #include "bench/progress.h"
 #include "storage/bulk_load.h"
 
@@ -22,47 +22,20 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Which timer is due as the k-th, and back: multiplication by a number without a common factor.
-class Shuffle {
- public:
-  explicit Shuffle(uint64_t count) : count_(count), factor_(count * 6 / 10 + 1) {
-    while (std::gcd(factor_, count_) != 1) ++factor_;
-    // Euclid's algorithm gives the inverse.
-    __int128 a = factor_, b = count_, x = 1, y = 0;
-    while (b != 0) {
-      const __int128 quotient = a / b;
-      a = std::exchange(b, a - quotient * b);
-      x = std::exchange(y, x - quotient * y);
-    }
-    const __int128 modulus = count_;
-    inverse_ = static_cast<uint64_t>((x % modulus + modulus) % modulus);
-  }
-
-  [[nodiscard]] TimerId IdAt(uint64_t rank) const { return Times(rank, factor_) + 1; }
-  [[nodiscard]] uint64_t RankOf(TimerId id) const { return Times(id - 1, inverse_); }
-
- private:
-  [[nodiscard]] uint64_t Times(uint64_t a, uint64_t b) const {
-    return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b % count_);
-  }
-  uint64_t count_;
-  uint64_t factor_;
-  uint64_t inverse_ = 0;
-};
-
 class Maker {
  public:
   Maker(const FillPlan& plan, WallMs now)
-      : plan_(plan), shuffle_(plan.count), first_due_(now + plan.from_ms) {
+      : plan_(plan), order_(plan.count, now + plan.from_ms, plan.spread_ms) {
     timer_.created_at = now;
     timer_.url = plan.target;
     timer_.headers = {
         {"Content-Type", "application/json"}, {"X-Source", "billing"}, {"X-Customer", ""}};
   }
 
-  // The timer that is due as the `rank`-th. Borrowed until the next call.
-  const Timer& DueAs(uint64_t rank) {
-    SetTimes(shuffle_.IdAt(rank), rank);
+  [[nodiscard]] const FillOrder& order() const { return order_; }
+  // What a record needs of the timer with this id. Borrowed until the next call.
+  const Timer& Whole(TimerId id) {
+    WithId(id);
     const uint64_t random = Mix(timer_.id);
     char text[80];
     if (plan_.target.empty()) {
@@ -75,22 +48,16 @@ class Maker {
     timer_.headers[2].second = text;
     return timer_;
   }
-  // What an entry needs of the timer with this id.
+  // What an entry needs of it.
   const Timer& WithId(TimerId id) {
-    SetTimes(id, shuffle_.RankOf(id));
+    timer_.id = id;
+    timer_.due = timer_.next_attempt = order_.DueOf(id);
     return timer_;
   }
 
  private:
-  void SetTimes(TimerId id, uint64_t rank) {
-    const auto share = static_cast<unsigned __int128>(rank) * plan_.spread_ms / plan_.count;
-    timer_.id = id;
-    timer_.due = timer_.next_attempt = first_due_ + static_cast<int64_t>(share);
-  }
-
   const FillPlan& plan_;
-  const Shuffle shuffle_;
-  const WallMs first_due_;
+  const FillOrder order_;
   Timer timer_;
 };
 
@@ -139,11 +106,15 @@ Result<FillResult> Fill(const FillPlan& plan) {
   options.path = plan.data;
   auto load = BulkLoad::Begin(options);
   if (!load.ok()) return load.status();
-  Maker maker(plan, SystemClock().Wall());
+  const WallMs now = SystemClock().Wall();
+  Maker maker(plan, now);
   Pace pace(2 * plan.count);
-  for (uint64_t rank = 0; rank < plan.count; ++rank) {
-    if (Status s = (*load)->AddRecord(maker.DueAs(rank)); !s.ok()) return s;
-    pace.Step("records");
+  const FillOrder& order = maker.order();
+  for (uint64_t slot = 0; slot < order.slots(); ++slot) {
+    for (TimerId id = order.FirstIdIn(slot); id <= plan.count; id += order.slots()) {
+      if (Status s = (*load)->AddRecord(maker.Whole(id)); !s.ok()) return s;
+      pace.Step("records");
+    }
   }
   for (TimerId id = 1; id <= plan.count; ++id) {
     if (Status s = (*load)->AddEntry(maker.WithId(id)); !s.ok()) return s;
@@ -151,7 +122,7 @@ Result<FillResult> Fill(const FillPlan& plan) {
   }
   const uint64_t bytes = (*load)->bytes();
   if (Status s = (*load)->Finish(); !s.ok()) return s;
-  return FillResult{pace.seconds(), bytes};
+  return FillResult{pace.seconds(), bytes, now + plan.from_ms};
 }
 
 }  // namespace belfry

@@ -2,8 +2,9 @@
 // shows its progress. One thread.
 //
 // What it writes is fixed by the number of the timer: a URL of 60 bytes with one of 1,000 hosts and
-// 16 random hexadecimal digits, three headers (one with 8 random digits), no body. Due times are
-// spread evenly, in an order that has nothing to do with the ids.
+// 16 random hexadecimal digits, three headers (one with 8 random digits), no body: 96 random bits a
+// timer. Due times are spread evenly, in an order that has nothing to do with the ids
+// (fill_order.h).
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,9 @@
 
 #include "base/status.h"
 #include "base/time.h"
+#include "bench/fill_order.h"
 
 namespace belfry {
-
-constexpr uint64_t kFillCountMax = 1'000'000'000;
 
 struct FillPlan {
   std::string data;
@@ -27,6 +27,7 @@ struct FillPlan {
 struct FillResult {
   double seconds = 0;
   uint64_t bytes = 0;  // of all tables
+  WallMs first_due;
 };
 
 // kRefused when the disk has too little room or the directory holds timers.

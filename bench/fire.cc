@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/rfc3339.h"
+#include "bench/process_cpu.h"
 
 namespace belfry {
 namespace {
@@ -45,6 +46,9 @@ int64_t Fire::DueMs(size_t i) const {
 }
 
 Result<FireResult> Fire::Run() {
+  if (plan_.pid != 0) {
+    if (const Result<int64_t> cpu = CpuMicrosOf(plan_.pid); !cpu.ok()) return cpu.status();
+  }
   const auto on_webhook = [this](std::string_view t, int64_t at_ns) { OnWebhook(t, at_ns); };
   Result<std::unique_ptr<Receiver>> receiver = Receiver::Listen(loop_, plan_.receiver, on_webhook);
   if (!receiver.ok()) return receiver.status();
@@ -99,6 +103,11 @@ void Fire::OnAnswer(ClientConnection& connection, uint64_t tag, int status, std:
 void Fire::Answered() {
   if (++answered_ < timers_.size()) return;
   set_seconds_ = static_cast<double>(uv_hrtime() - begun_ns_) / kNsPerSecond;
+  arrived_before_ = arrivals_.size();
+  if (plan_.pid == 0) return;
+  const Result<int64_t> cpu = CpuMicrosOf(plan_.pid);
+  if (!cpu.ok()) return Fail(cpu.status().message());
+  daemon_cpu_us_ = *cpu;
 }
 
 void Fire::OnDown(ClientConnection& connection, bool was_up, size_t unanswered,
@@ -147,7 +156,7 @@ uint64_t Fire::NotSet() const {
   return sum;
 }
 
-FireResult Fire::Report() const {
+Result<FireResult> Fire::Report() const {
   FireResult result;
   result.set_seconds = set_seconds_;
   result.not_set = not_set_;
@@ -172,6 +181,12 @@ FireResult Fire::Report() const {
     }
   }
   result.unknown = arrivals_.size() - result.arrived;
+  result.arrived_then = arrivals_.size() - arrived_before_;
+  if (plan_.pid != 0) {
+    const Result<int64_t> cpu = CpuMicrosOf(plan_.pid);
+    if (!cpu.ok()) return IoError("the daemon ended: " + cpu.status().message());
+    result.daemon_cpu_us = *cpu - daemon_cpu_us_;
+  }
   if (result.arrived > 1) {
     result.arriving_seconds = static_cast<double>(last_ns - first_ns) / kNsPerSecond;
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,6 +32,7 @@ struct FirePlan {
   int64_t spread_ms = 0;  // from the first due time to the last
   int64_t lead_ms = 0;    // from the start to the first due time
   int64_t limit_ms = 0;   // waited after the last due time for what is missing
+  int pid = 0;            // of the daemon; 0: its processor time is not asked for
 };
 
 struct FireResult {
@@ -44,6 +46,9 @@ struct FireResult {
   uint64_t unknown = 0;                     // arrivals of a timer that was not acknowledged to us
   double arriving_seconds = 0;              // from the first arrival to the last
   Histogram late_ns;
+  // From the last acknowledgement to the end of the run.
+  std::optional<int64_t> daemon_cpu_us;
+  uint64_t arrived_then = 0;  // timers whose webhook came in that time
 
   [[nodiscard]] uint64_t missing() const { return set - arrived; }
   [[nodiscard]] bool clean() const;  // all set, each arrived once, none early
@@ -78,7 +83,7 @@ class Fire final : private ClientEvents {
   void Answered();
   void Look();
   void Fail(const std::string& why);
-  [[nodiscard]] FireResult Report() const;
+  [[nodiscard]] Result<FireResult> Report() const;
   [[nodiscard]] int64_t DueMs(size_t i) const;
   [[nodiscard]] uint64_t NotSet() const;
 
@@ -99,7 +104,9 @@ class Fire final : private ClientEvents {
   int64_t first_due_ms_ = 0;
   uint64_t begun_ns_ = 0;
   double set_seconds_ = 0;
-  uint64_t look_ns_ = 0;  // of the last Look
+  int64_t daemon_cpu_us_ = 0;    // when all were set
+  uint64_t arrived_before_ = 0;  // the same
+  uint64_t look_ns_ = 0;         // of the last Look
   size_t look_count_ = 0;
   Status failed_;
 };

@@ -7,15 +7,16 @@
 #include <csignal>
 #include <cstdio>
 #include <functional>
-#include <limits>
-#include <map>
 
-#include "base/duration.h"
 #include "base/time.h"
 #include "bench/disk_sync.h"
 #include "bench/fill.h"
 #include "bench/fire.h"
+#include "bench/firing_commands.h"
+#include "bench/json_line.h"
+#include "bench/json_report.h"
 #include "bench/load.h"
+#include "bench/options.h"
 #include "bench/report.h"
 #include "bench/requests.h"
 #include "bench/sink.h"
@@ -23,43 +24,9 @@
 namespace belfry {
 namespace {
 
-constexpr int kConnectionsMax = 60'000;
 constexpr int kPipelineMax = 1024;
-constexpr int64_t kCountMax = 100'000'000;
 
-void AddDuration(CLI::App* app, const std::string& name, int64_t* value_ms,
-                 const std::string& meaning) {
-  const auto parse = [name, value_ms](const std::string& text) {
-    const auto parsed = ParseDuration(text);
-    if (!parsed) throw CLI::ValidationError(name, "\"" + text + "\" is not a duration like 90s");
-    *value_ms = *parsed;
-  };
-  app->add_option_function<std::string>(name, parse, meaning)
-      ->type_name("DURATION")
-      ->default_str(FormatDuration(*value_ms));
-}
-
-using EndpointParser = Result<Endpoint> (*)(const std::string&);
-
-// `*endpoint` starts as what `default_text` says.
-void AddEndpoint(CLI::App* app, const std::string& name, EndpointParser parser, Endpoint* endpoint,
-                 const std::string& default_text, const std::string& meaning) {
-  const auto parse = [name, parser, endpoint](const std::string& text) {
-    Result<Endpoint> parsed = parser(text);
-    if (!parsed.ok()) throw CLI::ValidationError(name, parsed.status().message());
-    *endpoint = std::move(*parsed);
-  };
-  parse(default_text);
-  app->add_option_function<std::string>(name, parse, meaning)
-      ->type_name(parser == &EndpointOfUrl ? "URL" : "HOST:PORT")
-      ->default_str(default_text);
-}
-
-void AddDaemon(CLI::App* app, Endpoint* endpoint) {
-  AddEndpoint(app, "--url", &EndpointOfUrl, endpoint, "http://127.0.0.1:8080", "The daemon");
-}
-
-void AddLoadOptions(CLI::App* app, LoadPlan* plan) {
+void AddLoadOptions(CLI::App* app, LoadPlan* plan, bool* json) {
   plan->duration_ms = 30 * kSecondMs;
   plan->warmup_ms = 10 * kSecondMs;
   AddDaemon(app, &plan->endpoint);
@@ -75,21 +42,16 @@ void AddLoadOptions(CLI::App* app, LoadPlan* plan) {
                   "Requests per second to send whatever the answers do; latency then counts from "
                   "the intended send time")
       ->check(CLI::Range(0.001, 10'000'000.0));
-  app->add_option("--pid", plan->pid, "Process of the daemon: reports its processor time")
-      ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+  AddPid(app, &plan->pid);
+  AddJson(app, json);
 }
 
-int Fail(const Status& status) {
-  std::fprintf(stderr, "belfry-bench: %s\n", status.message().c_str());
-  return 1;
-}
-
-int RunLoad(const LoadPlan& plan, RequestSource& source) {
+int RunLoad(const LoadPlan& plan, bool json, RequestSource& source) {
   EventLoop loop;
   // Freed before the report, which takes the progress line away.
   Result<LoadResult> result = std::make_unique<Load>(loop, plan, source)->Run();
   if (!result.ok()) return Fail(result.status());
-  PrintLoad(plan, *result);
+  (json ? PrintLoadJson : PrintLoad)(plan, *result);
   return result->errors() == 0 && result->answered() > 0 ? 0 : 1;
 }
 
@@ -98,10 +60,11 @@ void AddSet(CLI::App& app, std::function<int()>* chosen) {
     LoadPlan plan;
     int64_t delay_ms = kHourMs;
     std::string target = "http://127.0.0.1:9000/hook";
+    bool json = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* set = app.add_subcommand("set", "Sets timers as fast as it can, or at a rate");
-  AddLoadOptions(set, &options->plan);
+  AddLoadOptions(set, &options->plan, &options->json);
   AddDuration(set, "--delay", &options->delay_ms, "When the timers are due, from now");
   set->add_option("--target", options->target, "The timers' url")->capture_default_str();
   set->callback([options, chosen] {
@@ -109,7 +72,7 @@ void AddSet(CLI::App& app, std::function<int()>* chosen) {
       Result<SetRequests> requests =
           SetRequests::Make(options->plan.endpoint.host_port, options->delay_ms, options->target);
       if (!requests.ok()) return Fail(requests.status());
-      return RunLoad(options->plan, *requests);
+      return RunLoad(options->plan, options->json, *requests);
     };
   });
 }
@@ -120,35 +83,43 @@ void AddGet(CLI::App& app, std::function<int()>* chosen) {
     uint64_t first = 1;
     uint64_t last = 1000;
     bool full = false;
+    bool in_order = false;
+    bool json = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* get = app.add_subcommand("get", "Reads timers by random id");
-  AddLoadOptions(get, &options->plan);
+  CLI::App* get = app.add_subcommand("get", "Reads timers by id, at random or in order");
+  AddLoadOptions(get, &options->plan, &options->json);
   get->add_option("--first", options->first, "Smallest id asked for")->capture_default_str();
   get->add_option("--last", options->last, "Greatest id asked for")->capture_default_str();
   get->add_flag("--full", options->full, "Ask for ?view=full");
+  get->add_flag("--in-order", options->in_order, "Each id in turn, not at random");
   get->callback([options, chosen] {
     if (options->first > options->last) {
       throw CLI::ValidationError("--last", "is smaller than --first");
     }
     *chosen = [options] {
       GetRequests requests(options->plan.endpoint.host_port, options->first, options->last,
-                           options->full);
-      return RunLoad(options->plan, requests);
+                           options->full, options->in_order);
+      return RunLoad(options->plan, options->json, requests);
     };
   });
 }
 
-int RunFire(const FirePlan& plan) {
+int RunFire(const FirePlan& plan, bool json) {
   EventLoop loop;
   Result<FireResult> result = std::make_unique<Fire>(loop, plan)->Run();
   if (!result.ok()) return Fail(result.status());
-  PrintFire(plan, *result);
+  (json ? PrintFireJson : PrintFire)(plan, *result);
   return result->clean() ? 0 : 1;
 }
 
 void AddFire(CLI::App& app, std::function<int()>* chosen) {
-  auto plan = std::make_shared<FirePlan>();
+  struct Options {
+    FirePlan plan;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  FirePlan* plan = &options->plan;
   plan->count = 1000;
   plan->spread_ms = 10 * kSecondMs;
   plan->lead_ms = 2 * kSecondMs;
@@ -167,7 +138,10 @@ void AddFire(CLI::App& app, std::function<int()>* chosen) {
       ->check(CLI::Range(1, kConnectionsMax));
   AddEndpoint(fire, "--listen", &ParseEndpoint, &plan->receiver, "127.0.0.1:0",
               "Where the receiver listens; port 0: any that is free");
-  fire->callback([plan, chosen] { *chosen = [plan] { return RunFire(*plan); }; });
+  AddPid(fire, &plan->pid);
+  AddJson(fire, &options->json);
+  fire->callback(
+      [options, chosen] { *chosen = [options] { return RunFire(options->plan, options->json); }; });
 }
 
 void AddSink(CLI::App& app, std::function<int()>* chosen) {
@@ -190,6 +164,7 @@ void AddSync(CLI::App& app, std::function<int()>* chosen) {
     std::string directory;
     int64_t count = 5000;
     int64_t bytes = 200;
+    bool json = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* sync = app.add_subcommand("sync", "Measures append + fdatasync of a disk");
@@ -202,39 +177,58 @@ void AddSync(CLI::App& app, std::function<int()>* chosen) {
   sync->add_option("--bytes", options->bytes, "Size of each append")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  AddJson(sync, &options->json);
   sync->callback([options, chosen] {
     *chosen = [options] {
       Result<SyncResult> result = MeasureSync(options->directory, options->count, options->bytes);
       if (!result.ok()) return Fail(result.status());
-      PrintSync(options->directory, options->bytes, *result);
+      if (options->json) {
+        PrintSyncJson(*result);
+      } else {
+        PrintSync(options->directory, options->bytes, *result);
+      }
       return 0;
     };
   });
 }
 
+void PrintFill(const FillPlan& plan, const FillResult& result) {
+  const auto count = static_cast<double>(plan.count);
+  std::printf("%-12s%llu timers in %.1f s, %.0f/s\n", "filled",
+              static_cast<unsigned long long>(plan.count), result.seconds, count / result.seconds);
+  std::printf("%-12s%.1f bytes a timer\n", "tables", static_cast<double>(result.bytes) / count);
+  std::printf("%-12s%lld, the first, in UTC milliseconds\n", "due",
+              static_cast<long long>(result.first_due.ms));
+}
+
+void PrintFillJson(const FillPlan& plan, const FillResult& result) {
+  JsonLine line;
+  line.Add("count", plan.count).Add("seconds", result.seconds).Add("bytes", result.bytes);
+  line.Add("first_due_ms", result.first_due.ms).Add("spread_ms", plan.spread_ms);
+  line.Print();
+}
+
 void AddFill(CLI::App& app, std::function<int()>* chosen) {
-  auto plan = std::make_shared<FillPlan>();
+  struct Options {
+    FillPlan plan;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  FillPlan* plan = &options->plan;
   CLI::App* fill = app.add_subcommand("fill", "Makes a store that holds very many pending timers");
   fill->add_option("--data", plan->data, "The data directory; it must hold no timer yet")
       ->required();
-  fill->add_option("--count", plan->count, "Timers; 100M for a hundred million")
-      ->capture_default_str()
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, uint64_t>{{"k", 1000}, {"M", 1'000'000}, {"G", 1'000'000'000}},
-          CLI::AsNumberWithUnit::CASE_SENSITIVE))
+  AddCount(fill, "--count", &plan->count, "Timers; 100M for a hundred million")
       ->check(CLI::Range(uint64_t{1}, kFillCountMax));
   AddDuration(fill, "--from", &plan->from_ms, "From now to the first due time");
   AddDuration(fill, "--spread", &plan->spread_ms, "From the first due time to the last");
   fill->add_option("--target", plan->target, "Their url; a made-up one when empty");
-  fill->callback([plan, chosen] {
-    *chosen = [plan] {
-      const Result<FillResult> result = Fill(*plan);
+  AddJson(fill, &options->json);
+  fill->callback([options, chosen] {
+    *chosen = [options] {
+      const Result<FillResult> result = Fill(options->plan);
       if (!result.ok()) return Fail(result.status());
-      std::printf("%-12s%llu timers in %.1f s, %.0f/s\n", "filled",
-                  static_cast<unsigned long long>(plan->count), result->seconds,
-                  static_cast<double>(plan->count) / result->seconds);
-      std::printf("%-12s%.1f bytes a timer\n", "tables",
-                  static_cast<double>(result->bytes) / static_cast<double>(plan->count));
+      (options->json ? PrintFillJson : PrintFill)(options->plan, *result);
       return 0;
     };
   });
@@ -261,6 +255,8 @@ int Main(int argc, char** argv) {
   AddSink(app, &chosen);
   AddSync(app, &chosen);
   AddFill(app, &chosen);
+  AddDrain(app, &chosen);
+  AddCeiling(app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -83,6 +83,37 @@ void PrintFire(const FirePlan& plan, const FireResult& result) {
     std::printf("%-12s%llu webhooks of timers that were not acknowledged\n", "unknown",
                 Number(result.unknown));
   }
+  if (result.daemon_cpu_us && result.arrived_then > 0) {
+    std::printf(
+        "%-12sdaemon %.2f us/webhook, after all were set\n", "cpu",
+        static_cast<double>(*result.daemon_cpu_us) / static_cast<double>(result.arrived_then));
+  }
+}
+
+void PrintDrain(const DrainPlan& plan, const DrainResult& result) {
+  const Arrivals& arrivals = result.arrivals;
+  std::printf("%-12s%llu of %llu timers in %.2f s, %.0f/s\n", "arrived", Number(arrivals.arrived()),
+              Number(plan.count), result.seconds(),
+              PerSecond(arrivals.arrived(), result.seconds()));
+  if (plan.first_due_ms != 0) PrintSpread("lateness", arrivals.late_ns());
+  std::printf("%-12s%llu\n%-12s%llu\n%-12s%llu\n", "early", Number(arrivals.early()), "duplicates",
+              Number(arrivals.duplicates()), "missing", Number(arrivals.missing()));
+  if (arrivals.unknown() > 0) {
+    std::printf("%-12s%llu requests that name no such timer\n", "unknown",
+                Number(arrivals.unknown()));
+  }
+}
+
+void PrintCeiling(const CeilingPlan& plan, const CeilingResult& result) {
+  std::printf("%-12s%llu POSTs in %.2f s, %.0f/s, %d under way\n", "answered",
+              Number(result.answered), result.seconds, PerSecond(result.answered, result.seconds),
+              plan.in_flight);
+  PrintCounts("failed", result.failed);
+  PrintSpread("latency", result.latency_ns);
+  if (result.answered > 0) {
+    std::printf("%-12s%.2f us/POST\n", "cpu",
+                static_cast<double>(result.own_cpu_us) / static_cast<double>(result.answered));
+  }
 }
 
 void PrintSync(const std::string& directory, int64_t bytes, const SyncResult& result) {

@@ -18,13 +18,24 @@ Result<SetRequests> SetRequests::Make(const std::string& host_port, int64_t dela
                      std::to_string(body.size()) + "\r\n\r\n" + body);
 }
 
-GetRequests::GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full)
+GetRequests::GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full,
+                         bool in_order)
     : tail_(std::string(full ? "?view=full" : "") + " HTTP/1.1\r\nHost: " + host_port + "\r\n\r\n"),
-      ids_(first, last) {}
+      ids_(first, last),
+      first_(first),
+      last_(last),
+      in_order_(in_order),
+      next_(first) {}
 
 std::string_view GetRequests::Next() {
+  uint64_t id = next_;
+  if (in_order_) {
+    next_ = next_ == last_ ? first_ : next_ + 1;
+  } else {
+    id = ids_(random_);
+  }
   request_ = "GET /timers/";
-  request_ += std::to_string(ids_(random_));
+  request_ += std::to_string(id);
   request_ += tail_;
   return request_;
 }

@@ -24,16 +24,22 @@ class SetRequests final : public RequestSource {
   std::string request_;
 };
 
-// `GET /timers/<id>` of ids drawn evenly from first..last; the same row of ids in every run.
+// `GET /timers/<id>` of ids drawn evenly from first..last, the same row of ids in every run; or, in
+// order, of each of them in turn and again from the first.
 class GetRequests final : public RequestSource {
  public:
-  GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full);
+  GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full,
+              bool in_order);
   [[nodiscard]] std::string_view Next() override;
 
  private:
   const std::string tail_;
   std::mt19937_64 random_{1};
   std::uniform_int_distribution<uint64_t> ids_;
+  const uint64_t first_;
+  const uint64_t last_;
+  const bool in_order_;
+  uint64_t next_;  // in order
   std::string request_;
 };
 

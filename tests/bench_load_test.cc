@@ -26,7 +26,7 @@ class LoadTest : public ::testing::Test {
     plan_.duration_ms = 50;
   }
   Result<LoadResult> Run() {
-    GetRequests requests(plan_.endpoint.host_port, 1, 10, false);
+    GetRequests requests(plan_.endpoint.host_port, 1, 10, false, false);
     return std::make_unique<Load>(loop_, plan_, requests)->Run();
   }
 

@@ -1,0 +1,84 @@
+"""nginx, one worker, that answers everything with a constant 200: the HTTP ceiling."""
+
+import os
+import shutil
+import socket
+import time
+
+from belfry import cpu_us_of
+from processes import BenchError, Process, free_port
+
+CONF = """daemon off;
+master_process off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    default_type application/json;
+    location / {{ return 200 '{{"id":1}}'; }}
+  }}
+}}
+"""
+
+
+def installed(name):
+    """Its path, also where only root's PATH has it; None when it is not there."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def find(name):
+    path = installed(name)
+    if path is None:
+        raise BenchError(f"{name} is not installed; script/setup bench installs it")
+    return path
+
+
+class Nginx:
+    def __init__(self, folder):
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            self.process.end()
+
+    def start(self):
+        conf = self.folder / "nginx.conf"
+        conf.write_text(CONF.format(folder=self.folder, port=self.port), encoding="utf-8")
+        command = [find("nginx"), "-p", self.folder, "-e", self.folder / "error.log", "-c", conf]
+        self.process = Process("nginx", command, self.folder)
+        end = time.monotonic() + 10
+        while True:
+            self.process.check_alive()
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                if time.monotonic() > end:
+                    raise BenchError("nginx does not answer within 10 s") from None
+                time.sleep(0.02)
+
+    def stop(self):
+        self.process.stop()
+
+    def cpu_us(self):
+        return cpu_us_of(self.process.pid)
