@@ -24,6 +24,7 @@ enum class Bug {
   kWrongClockFires,           // a clock that cannot be right is believed
   kUpkeepDuringStop,          // a stop goes on loading pages and marking
   kStagedUncounted,           // what left the heap does not count against the window
+  kUnsettledUnbounded,        // attempts start however many outcomes are not durable
   kIdCacheNotRefreshed,       // the id cache keeps what it knew when an op on the id completes
   kStaleReadEntersIdCache,    // the id cache takes a read during which an op on the id completed
   // storage

@@ -118,8 +118,8 @@ void Timers::CompleteErase(Completion& done) {
 void Timers::FreeFlight(TimerId id) {
   const auto flight = flights_.find(id);
   CHECK(flight != flights_.end() && !flight->second.timer);
-  admission_.Free(flight->second.target);
   flight_bytes_ -= flight->second.bytes;
+  --unsettled_;
   firing_ = nullptr;
   flights_.erase(flight);
 }
@@ -159,6 +159,8 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
   CHECK(found != flights_.end() && found->second.timer);
   Flight& flight = found->second;
   TimerPtr timer = std::move(flight.timer);
+  admission_.Free(flight.target);
+  ++unsettled_;
   if (Planted(Bug::kClockBackRefires) && now < flight.key.at) {
     outcome.kind = OutcomeKind::kInterrupted;
   }
@@ -224,7 +226,7 @@ void Timers::Unstage(WallMs now) {
 }
 
 void Timers::StartStaged() {
-  while (RoomToStart()) {
+  for (size_t started = 0; started < kStartsPerTickMax && RoomToStart(); ++started) {
     TimerPtr timer = admission_.Next();
     if (!timer) return;
     const Timer* borrowed = timer.get();
@@ -246,6 +248,8 @@ bool Timers::RoomToStage() const {
 }
 
 bool Timers::RoomToStart() const {
+  const bool settling_lags = unsettled_ >= options_.max_unsettled;
+  if (settling_lags && !Planted(Bug::kUnsettledUnbounded)) return false;
   return flights_.empty() || flight_bytes_ < options_.window_bytes / kWindowShare;
 }
 

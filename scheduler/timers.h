@@ -11,7 +11,8 @@
 //     an op on its id is unfinished.
 // (3) A timer is started only when no op on its id is unfinished.
 // (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op.
-// (5) A slot in flight is freed only by the completion of its outcome's op.
+// (5) An attempt is forgotten only by the completion of its outcome's op. Under way are at most
+//     max_in_flight attempts, and max_unsettled may have ended without a durable outcome.
 #pragma once
 
 #include <deque>
@@ -41,6 +42,7 @@ struct TimersOptions {
   size_t id_cache_bytes = 32 * 1024 * 1024;
   size_t max_in_flight = 1000;
   size_t per_target_in_flight = 100;
+  size_t max_unsettled = kUnsettledMax;
   int64_t retention_ms = 7 * kDayMs;
   RetryPolicy retry;          // for timers without their own
   uint64_t jitter_seed = 1;   // the same seed gives the same jitter
@@ -98,6 +100,8 @@ class Timers {
   [[nodiscard]] bool clock_sane() const { return clock_sane_; }
   // Started and not yet durably settled.
   [[nodiscard]] size_t in_flight() const { return flights_.size(); }
+  // Of these, those that have not ended.
+  [[nodiscard]] size_t under_way() const { return admission_.in_flight(); }
   // Queued or at the store.
   [[nodiscard]] size_t unfinished_ops() const { return unfinished_.size(); }
   // Of the timers in memory, those in flight until their outcome is durable included.
@@ -174,6 +178,7 @@ class Timers {
   absl::flat_hash_map<TimerId, Flight> flights_;
   std::shared_ptr<const std::vector<TimerId>> firing_;  // the ids of flights_; null: not made yet
   size_t flight_bytes_ = 0;
+  size_t unsettled_ = 0;  // of flights_, those that have ended
   absl::flat_hash_map<TimerId, TimerPtr> held_;
   absl::flat_hash_map<TenantId, TimerId> floors_;
   absl::flat_hash_map<TenantId, TimerId> durable_floors_;

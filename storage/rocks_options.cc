@@ -18,8 +18,8 @@ namespace {
 
 constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
 constexpr int kWriteBuffers = 4;
-constexpr size_t kTenantBytes = 4;   // the front of a key of `ids`
-constexpr size_t kDueHintBytes = 5;  // the front of a key of `due`: 4.7 hours share it
+constexpr size_t kTenantBytes = 4;    // the front of a key of `ids`
+constexpr size_t kTimeHintBytes = 5;  // the front of a key of `due` or `done`: 4.7 hours share it
 
 class DropFilter final : public rocksdb::CompactionFilter {
  public:
@@ -100,11 +100,12 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   // Several small ones: while some are written to tables, another takes what comes.
   family.write_buffer_size = options.write_buffer_bytes / kWriteBuffers;
   family.max_write_buffer_number = kWriteBuffers;
-  // New ids are the greatest, and deadlines mostly come near the last one: the place of the last
-  // insert is found faster than the root of the list. (With hints there may be one writer only.)
-  if (cf == Cf::kIds || cf == Cf::kDue) {
+  // New ids are the greatest, what ends now ends last, and deadlines mostly come near the last one:
+  // the place of the last insert is found faster than from the head of the list. (With hints there
+  // may be one writer only.)
+  if (cf == Cf::kIds || cf == Cf::kDue || cf == Cf::kDone) {
     family.memtable_insert_with_hint_prefix_extractor.reset(
-        rocksdb::NewFixedPrefixTransform(cf == Cf::kIds ? kTenantBytes : kDueHintBytes));
+        rocksdb::NewFixedPrefixTransform(cf == Cf::kIds ? kTenantBytes : kTimeHintBytes));
   }
   // Ids that are asked for mostly exist: where the last level has them, a filter says nothing.
   family.optimize_filters_for_hits = cf == Cf::kIds;

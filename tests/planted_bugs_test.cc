@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"WrongClockFires", Bug::kWrongClockFires},
                     Planting{"UpkeepDuringStop", Bug::kUpkeepDuringStop},
                     Planting{"StagedUncounted", Bug::kStagedUncounted},
+                    Planting{"UnsettledUnbounded", Bug::kUnsettledUnbounded},
                     Planting{"IdCacheNotRefreshed", Bug::kIdCacheNotRefreshed},
                     Planting{"StaleReadEntersIdCache", Bug::kStaleReadEntersIdCache},
                     Planting{"AcknowledgeBeforeSync", Bug::kAcknowledgeBeforeSync},

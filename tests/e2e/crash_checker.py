@@ -22,14 +22,14 @@ SLACK_S = 0.0015  # times are given to the millisecond
 UNDER_WAY_S = 0.5  # a POST that had started when all were removed may still arrive
 
 
-def check(events, timers, in_flight_max):
-    return _Check(events, timers, in_flight_max).run()
+def check(events, timers, unsettled_max):
+    return _Check(events, timers, unsettled_max).run()
 
 
 class _Check:
-    def __init__(self, events, timers, in_flight_max):
+    def __init__(self, events, timers, unsettled_max):
         self.violations = []
-        self.in_flight_max = in_flight_max
+        self.unsettled_max = unsettled_max
         by_kind = collections.defaultdict(list)
         for event in sorted(events, key=lambda e: e["t"]):
             by_kind[event["what"]].append(event)
@@ -169,8 +169,8 @@ class _Check:
             for earlier, later in zip(arrivals, arrivals[1:]):
                 if later["attempt"] == earlier["attempt"]:
                     repeated[earlier["run"]] += 1
-        # A slot is freed by a durable outcome only, so what was under way fits into the slots.
+        # Under way, or ended and waiting for the outcome to become durable.
         for run, count in repeated.items():
-            if count > self.in_flight_max:
+            if count > self.unsettled_max:
                 self.bad("I5 duplicate", f"{count} attempts of run {run} were repeated, at most "
-                                         f"{self.in_flight_max} were in flight when it was killed")
+                                         f"{self.unsettled_max} were not settled when it was killed")

@@ -40,8 +40,8 @@ class Checker(unittest.TestCase):
     def arrival(self, **members):
         self.events.append({**EVENTS[11], "t": 4.0, **members})
 
-    def found(self, rule, in_flight_max=10):
-        violations = check(self.events, self.timers, in_flight_max)
+    def found(self, rule, unsettled_max=10):
+        violations = check(self.events, self.timers, unsettled_max)
         self.assertTrue(any(v.startswith(rule) for v in violations), violations)
 
     def test_a_good_log_has_none(self):
@@ -140,7 +140,7 @@ class Checker(unittest.TestCase):
         self.found("I5")
 
     def test_more_repeats_than_were_in_flight(self):
-        self.found("I5", in_flight_max=0)
+        self.found("I5", unsettled_max=0)
 
     def test_an_attempt_after_a_success(self):
         self.arrival(attempt=2, run=3)

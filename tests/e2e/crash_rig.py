@@ -29,6 +29,7 @@ import harness
 from harness import Answer, Client, Closed, Daemon, Receiver, poll, show
 
 IN_FLIGHT_MAX = 64
+UNSETTLED_MAX = 256  # kUnsettledMax in base/limits.h
 NEW_PER_CLIENT_AND_CYCLE = 200
 STALLED_S = 60
 CONFIG = f"""
@@ -313,7 +314,7 @@ def main():
         timers = rig.drive()
         for timer in timers:
             timer["key"] = timer["url"].rsplit("/", 1)[1]
-        violations = crash_checker.check(rig.log.events, timers, IN_FLIGHT_MAX)
+        violations = crash_checker.check(rig.log.events, timers, IN_FLIGHT_MAX + UNSETTLED_MAX)
         states = collections.Counter(timer["state"] for timer in timers)
         show(f"{rig.log.count('killed')} kills, {rig.log.count('acked')} acknowledged, "
              f"{rig.log.count('arrived')} arrived; {dict(states)}")

@@ -22,6 +22,7 @@ World::World(uint64_t seed, bool verbose)
   options_.id_cache_bytes = Random(6) * 96;
   options_.max_in_flight = 1 + Random(4);
   options_.per_target_in_flight = 1 + Random(3);
+  options_.max_unsettled = 1 + Random(4);
   options_.retention_ms = OneIn(2) ? 7 * kDayMs : kMinuteMs;
   options_.jitter_seed = seed;
   options_.retry.max_attempts = 3;
@@ -416,7 +417,10 @@ void World::Check() {
   if (oracle_.violation()) return;
   // What is applied and not yet back is unfinished for the scheduler, and durable for the oracle.
   if (const auto wrong = TimersInspector(*timers_).Violation(oracle_.live())) oracle_.Fail(*wrong);
-  if (timers_->in_flight() > options_.max_in_flight)
+  if (timers_->in_flight() > options_.max_in_flight + options_.max_unsettled) {
+    oracle_.Fail("I5: " + std::to_string(timers_->in_flight()) + " attempts are not settled");
+  }
+  if (timers_->under_way() > options_.max_in_flight)
     oracle_.Fail("I5: more in flight than allowed");
   // One timer each may overshoot: in the heap, staged, and in flight.
   constexpr size_t kTimerBytesMax = 900;

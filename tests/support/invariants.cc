@@ -29,7 +29,9 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
   for (const auto& [id, held] : timers_.held_) {
     if (timers_.unfinished_.CountFor(id) == 0) return "timer held for no op";
   }
-  if (timers_.flights_.size() != timers_.admission_.in_flight()) return "slots leak";
+  if (timers_.flights_.size() != timers_.admission_.in_flight() + timers_.unsettled_) {
+    return "slots leak";
+  }
   return std::nullopt;
 }
 
