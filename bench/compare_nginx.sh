@@ -37,6 +37,7 @@ done
 install_missing() {
   local name missing=() as_root=()
   while read -r name; do
+    [[ $name != "["* ]] || break  # what other comparisons need
     [[ -z $name || $name == "#"* ]] && continue
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] ||
       missing+=("$name")
