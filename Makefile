@@ -1,6 +1,6 @@
 # Daily commands. `make` builds build/belfry and build/belfry-bench and returns.
 
-.PHONY: build run test bench asan tsan fmt tidy clean
+.PHONY: build run test bench bench-peers asan tsan fmt tidy clean
 
 build:
 	@bash script/setup
@@ -16,6 +16,12 @@ test:
 bench:
 	@bash script/setup
 	@bash script/bench
+
+# Beside other systems, see bench/README.md; ARGS="--rounds 1 --duration 5 --warmup 2" for a look.
+bench-peers:
+	@bash script/setup
+	@bash script/build belfry belfry-bench peer-load
+	@python3 -B bench/peers/run.py $(ARGS)
 
 asan:
 	@bash script/setup
