@@ -24,8 +24,11 @@ bench-full:
 bench-micro:
 	@bash script/bench micro
 
+# Beside other systems, see bench/README.md; ARGS="--rounds 1 --duration 5 --warmup 2" for a look.
 bench-peers:
-	@python3 bench/peers/run.py
+	@bash script/setup
+	@bash script/build belfry belfry-bench peer-load
+	@python3 -B bench/peers/run.py $(ARGS)
 
 asan:
 	@bash script/setup

@@ -144,19 +144,37 @@ void AddFire(CLI::App& app, std::function<int()>* chosen) {
       [options, chosen] { *chosen = [options] { return RunFire(options->plan, options->json); }; });
 }
 
+int Receive(const SinkPlan& plan, bool json) {
+  const Result<Arrivals> arrivals = RunSink(plan);
+  if (!arrivals.ok()) return Fail(arrivals.status());
+  std::fputs((json ? arrivals->Json() : arrivals->Text()).c_str(), stdout);
+  return plan.burst.expected == 0 || arrivals->clean() ? 0 : 1;
+}
+
 void AddSink(CLI::App& app, std::function<int()>* chosen) {
-  auto endpoint = std::make_shared<Endpoint>();
-  CLI::App* sink = app.add_subcommand("sink", "Answers 204 to everything until it is interrupted");
-  AddEndpoint(sink, "--listen", &ParseEndpoint, endpoint.get(), "127.0.0.1:9000",
-              "Where it listens");
-  sink->callback([endpoint, chosen] {
-    *chosen = [endpoint] {
-      const Result<uint64_t> received = RunSink(*endpoint);
-      if (!received.ok()) return Fail(received.status());
-      std::printf("%-12s%llu\n", "received", static_cast<unsigned long long>(*received));
-      return 0;
-    };
-  });
+  struct Options {
+    SinkPlan plan;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  Burst& burst = options->plan.burst;
+  burst.limit_ms = 30 * kSecondMs;
+  CLI::App* sink = app.add_subcommand(
+      "sink", "Answers 204 to everything until it is interrupted or an expected burst is over");
+  AddEndpoint(sink, "--listen", &ParseEndpoint, &options->plan.endpoint, "127.0.0.1:9000",
+              "Where it listens; port 0: any that is free");
+  CLI::Option* expect =
+      sink->add_option(
+              "--expect", burst.expected,
+              "Webhooks of a burst, each with a path of its own: reports how late they came")
+          ->check(CLI::Range(int64_t{1}, kCountMax));
+  CLI::Option* due = sink->add_option("--due", burst.due_ms, "When they are due, Unix time in ms");
+  expect->needs(due);
+  due->needs(expect);
+  AddDuration(sink, "--limit", &burst.limit_ms, "How long to wait after that for what is missing");
+  sink->add_flag("--json", options->json, "One JSON object instead of text");
+  sink->callback(
+      [options, chosen] { *chosen = [options] { return Receive(options->plan, options->json); }; });
 }
 
 void AddSync(CLI::App& app, std::function<int()>* chosen) {

@@ -1,5 +1,7 @@
 #include "bench/sink.h"
 
+#include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 
 #include "bench/progress.h"
@@ -9,14 +11,76 @@ namespace belfry {
 namespace {
 
 constexpr int64_t kLookMs = 200;
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kSettleNs = 1000 * kNsPerMs;
+
+unsigned long long Number(uint64_t value) { return value; }
+
+double Ms(int64_t ns) { return static_cast<double>(ns) / kNsPerMs; }
+
+// `pattern` as for printf.
+[[gnu::format(printf, 1, 2)]] std::string Words(const char* pattern, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, pattern);
+  std::vsnprintf(text, sizeof text, pattern, arguments);
+  va_end(arguments);
+  return text;
+}
 
 }  // namespace
 
-Result<uint64_t> RunSink(const Endpoint& endpoint) {
+void Arrivals::Add(std::string_view target, int64_t arrived_wall_ns) {
+  ++received_;
+  if (burst_.expected == 0 || !targets_.emplace(target).second) return;
+  const int64_t late_ns = arrived_wall_ns - burst_.due_ms * kNsPerMs;
+  first_ns_ = different() == 1 ? late_ns : std::min(first_ns_, late_ns);
+  last_ns_ = different() == 1 ? late_ns : std::max(last_ns_, late_ns);
+  if (late_ns < 0) {
+    ++early_;
+  } else {
+    late_ns_.Record(late_ns);
+  }
+}
+
+uint64_t Arrivals::missing() const {
+  return burst_.expected > different() ? burst_.expected - different() : 0;
+}
+
+std::string Arrivals::Text() const {
+  std::string text = Words("%-12s%llu\n", "received", Number(received_));
+  if (burst_.expected == 0) return text;
+  text += Words("%-12s%llu of %llu, first %.3f ms, last %.3f ms after they were due\n", "arrived",
+                Number(different()), Number(burst_.expected), Ms(first_ns_), Ms(last_ns_));
+  text += Words("%-12sp50 %.3f ms  p99 %.3f ms  max %.3f ms\n", "lateness",
+                Ms(late_ns_.Quantile(0.5)), Ms(late_ns_.Quantile(0.99)), Ms(late_ns_.max()));
+  text += Words("%-12s%llu\n%-12s%llu\n%-12s%llu\n", "early", Number(early_), "duplicates",
+                Number(duplicates()), "missing", Number(missing()));
+  return text;
+}
+
+std::string Arrivals::Json() const {
+  std::string text = Words("{\"received\":%llu", Number(received_));
+  if (burst_.expected == 0) return text + "}\n";
+  text +=
+      Words(",\"expected\":%llu,\"arrived\":%llu,\"missing\":%llu,\"duplicates\":%llu",
+            Number(burst_.expected), Number(different()), Number(missing()), Number(duplicates()));
+  text += Words(",\"early\":%llu,\"first_ms\":%.3f,\"last_ms\":%.3f", Number(early_), Ms(first_ns_),
+                Ms(last_ns_));
+  text += Words(",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n", Ms(late_ns_.Quantile(0.5)),
+                Ms(late_ns_.Quantile(0.99)), Ms(late_ns_.max()));
+  return text;
+}
+
+Result<Arrivals> RunSink(const SinkPlan& plan) {
   EventLoop loop;
-  uint64_t received = 0;
-  const auto count = [&received](std::string_view, int64_t) { ++received; };
-  Result<std::unique_ptr<Receiver>> receiver = Receiver::Listen(loop, endpoint, count);
+  Arrivals arrivals(plan.burst);
+  int64_t last_new_ns = 0;
+  const auto on_request = [&](std::string_view target, int64_t arrived_wall_ns) {
+    arrivals.Add(target, arrived_wall_ns);
+    last_new_ns = arrived_wall_ns;
+  };
+  Result<std::unique_ptr<Receiver>> receiver = Receiver::Listen(loop, plan.endpoint, on_request);
   if (!receiver.ok()) return receiver.status();
   std::fprintf(stderr, "listening on %s\n", (*receiver)->address().c_str());
 
@@ -26,15 +90,22 @@ Result<uint64_t> RunSink(const Endpoint& endpoint) {
   LoopTimer look(loop, [&] {
     const uint64_t now_ns = uv_hrtime();
     const double seconds = static_cast<double>(now_ns - looked_ns) / 1e9;
+    const uint64_t received = arrivals.received();
+    const int64_t left_ms = plan.burst.expected == 0
+                                ? -1
+                                : plan.burst.due_ms + plan.burst.limit_ms - WallNs() / kNsPerMs;
     progress.Show(std::to_string(received) + " received",
-                  static_cast<double>(received - looked_at) / seconds, -1, 0);
+                  static_cast<double>(received - looked_at) / seconds, left_ms, 0);
     looked_ns = now_ns;
     looked_at = received;
+    if (plan.burst.expected == 0) return;
+    const bool settled = arrivals.all_came() && WallNs() - last_new_ns > kSettleNs;
+    if (settled || left_ms < 0) loop.Stop();
   });
   look.Start(kLookMs, kLookMs);
   StopSignals stop(loop, [&loop] { loop.Stop(); });
   loop.Run();
-  return received;
+  return arrivals;
 }
 
 }  // namespace belfry

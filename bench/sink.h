@@ -1,14 +1,68 @@
-// sink.h - receives webhooks, answers 204, and counts them until SIGINT or SIGTERM.
+// sink.h - receives webhooks and answers 204: counts them, or judges a burst that is due at once.
+//
+// One thread. With a burst expected, lateness is the arrival of the whole request here minus the
+// due time by this machine's clock, and two requests are the same webhook when their targets are
+// equal; so whoever sends has to be on the same machine and give each webhook a path of its own.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/status.h"
 #include "bench/endpoint.h"
+#include "bench/histogram.h"
 
 namespace belfry {
 
-// Says on stderr where it listens, once it does. The number of requests received.
-[[nodiscard]] Result<uint64_t> RunSink(const Endpoint& endpoint);
+// `expected` different webhooks that are due at `due_ms` (UTC, since 1970).
+struct Burst {
+  uint64_t expected = 0;  // 0: no burst, requests are only counted and no target is kept
+  int64_t due_ms = 0;
+  int64_t limit_ms = 0;  // waited after the due time for what is missing
+};
+
+struct SinkPlan {
+  Endpoint endpoint;
+  Burst burst;
+};
+
+// What came of a burst.
+class Arrivals {
+ public:
+  explicit Arrivals(const Burst& burst) : burst_(burst) {}
+
+  void Add(std::string_view target, int64_t arrived_wall_ns);
+
+  [[nodiscard]] uint64_t received() const { return received_; }
+  [[nodiscard]] uint64_t different() const { return targets_.size(); }
+  [[nodiscard]] uint64_t duplicates() const { return received_ - different(); }
+  [[nodiscard]] uint64_t missing() const;
+  [[nodiscard]] uint64_t early() const { return early_; }
+  [[nodiscard]] bool all_came() const { return missing() == 0; }
+  // From the due time to the first and to the last of the different ones; 0 when none came.
+  [[nodiscard]] int64_t first_ns() const { return first_ns_; }
+  [[nodiscard]] int64_t last_ns() const { return last_ns_; }
+  [[nodiscard]] const Histogram& late_ns() const { return late_ns_; }  // without early ones
+  [[nodiscard]] bool clean() const { return all_came() && duplicates() == 0 && early_ == 0; }
+
+  // One `name  figures` a line, or one JSON object on one line; both end with a line break.
+  [[nodiscard]] std::string Text() const;
+  [[nodiscard]] std::string Json() const;
+
+ private:
+  const Burst burst_;
+  std::unordered_set<std::string> targets_;
+  uint64_t received_ = 0;
+  uint64_t early_ = 0;
+  int64_t first_ns_ = 0;
+  int64_t last_ns_ = 0;
+  Histogram late_ns_;
+};
+
+// Runs until SIGINT or SIGTERM; a burst also ends it, one second after its last webhook came, so
+// that duplicates are seen, or at its limit. Says on stderr where it listens, once it does.
+[[nodiscard]] Result<Arrivals> RunSink(const SinkPlan& plan);
 
 }  // namespace belfry
