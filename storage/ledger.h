@@ -54,6 +54,8 @@ class Ledger final : public Store {
   // Not OK once the engine failed behind the scenes.
   [[nodiscard]] Status Health() const { return WithAdvice(kv_->Health()); }
   [[nodiscard]] Status Close() { return kv_->Close(); }
+  // Also after Close.
+  [[nodiscard]] WrittenBytes written() const { return kv_->written(); }
 
  private:
   // Where retention stands within one step.

@@ -3,6 +3,8 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/perf_context.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <atomic>
 #include <mutex>
@@ -10,6 +12,7 @@
 #include "base/planted.h"
 #include "storage/rocks_options.h"
 #include "storage/rocks_status.h"
+#include "storage/rocks_write_meter.h"
 
 namespace belfry {
 namespace {
@@ -117,15 +120,17 @@ class RocksView final : public KvView {
 class RocksKv final : public Kv {
  public:
   Status Open(const std::string& path, const RocksOptions& options, RocksMode mode) {
-    rocksdb::DBOptions db_options = RocksDbOptions(options, mode);
-    db_options.listeners.push_back(watcher_);
+    RocksSettings settings = RocksSettingsFor(options, mode, drop_rule());
+    settings.db.listeners = {watcher_, meter_};
+    write_buffers_ = settings.db.write_buffer_manager;
+    cache_ = settings.cache;
     read_only_ = mode == RocksMode::kReadOnly || mode == RocksMode::kRescue;
-    const auto families = RocksFamilies(options, drop_rule());
     rocksdb::DB* db = nullptr;
     const rocksdb::Status s =
         read_only_
-            ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &database_.families, &db)
-            : rocksdb::DB::Open(db_options, path, families, &database_.families, &db);
+            ? rocksdb::DB::OpenForReadOnly(settings.db, path, settings.families,
+                                           &database_.families, &db)
+            : rocksdb::DB::Open(settings.db, path, settings.families, &database_.families, &db);
     database_.db.reset(db);
     return RocksStatus(s);
   }
@@ -141,6 +146,7 @@ class RocksKv final : public Kv {
     options.sync = !Planted(Bug::kAcknowledgeBeforeSync);
     Status s = RocksStatus(database_.db->Write(options, &writes));
     if (!s.ok()) watcher_->Fail(s);
+    meter_->Given(batch.bytes(), writes.GetDataSize());
     return s;
   }
 
@@ -183,6 +189,12 @@ class RocksKv final : public Kv {
     return s.ok() ? closed : s;
   }
 
+  [[nodiscard]] WrittenBytes written() const override { return meter_->written(); }
+
+  [[nodiscard]] HeldBytes held() const override {
+    return {write_buffers_->memory_usage(), cache_->GetUsage(), cache_->GetCapacity()};
+  }
+
  private:
   [[nodiscard]] Status Add(const Batch::Write& write, rocksdb::WriteBatch* writes) {
     rocksdb::ColumnFamilyHandle* family = database_.Family(write.cf);
@@ -192,11 +204,27 @@ class RocksKv final : public Kv {
   }
 
   std::shared_ptr<Watcher> watcher_ = std::make_shared<Watcher>();
+  std::shared_ptr<WriteMeter> meter_ = std::make_shared<WriteMeter>();
+  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   Database database_;
   bool read_only_ = false;
 };
 
 }  // namespace
+
+StepCount::StepCount() {
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
+  rocksdb::get_perf_context()->Reset();
+}
+
+StepCount::~StepCount() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
+
+uint64_t StepCount::deletes() const {
+  return rocksdb::get_perf_context()->internal_delete_skipped_count;
+}
+
+uint64_t StepCount::keys() const { return rocksdb::get_perf_context()->internal_key_skipped_count; }
 
 Result<std::unique_ptr<Kv>> OpenRocks(const std::string& path, const RocksOptions& options,
                                       RocksMode mode) {
