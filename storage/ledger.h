@@ -109,6 +109,8 @@ class Ledger final : public Store {
   Status SweepDone(const KvView& view, Sweep* sweep);
   Status SweepDead(const KvView& view, TenantId tenant, Sweep* sweep);
   Status SweepOnce(const KvView& view, Sweep* sweep);
+  // Right after a floor was committed: what no timer is counted in any more is thrown away by file.
+  Status DropAllIfNothingIsLeft();
   Status Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep);
   // Lets lists begin behind what was forgotten from the front.
   Status RaiseFirstId(const KvView& view, TenantId tenant);
