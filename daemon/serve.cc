@@ -101,6 +101,18 @@ Status Listen(HttpServer& server, const ListenAddress& address, LogSink& log) {
   return {};
 }
 
+// The store is closed by now. log + flush + compaction over given is the write amplification.
+void LogStoreFigures(const Ledger& store, LogSink& log) {
+  const WrittenBytes written = store.written();
+  const HeldBytes held = store.held();
+  log.Info("store_closed", {{"given_bytes", written.given},
+                            {"log_bytes", written.logged},
+                            {"flush_bytes", written.flushed},
+                            {"compaction_bytes", written.compacted},
+                            {"cache_bytes", held.cache},
+                            {"write_buffer_bytes", held.write_buffers}});
+}
+
 struct UvLoop {
   uv_loop_t loop;
   UvLoop() { CHECK(uv_loop_init(&loop) == 0); }
@@ -152,11 +164,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
     return Refuse(s);
   }
   const int code = the_loop.Run();
-  const WrittenBytes written = data.store().written();
-  log.Info("written", {{"given_bytes", written.given},
-                       {"log_bytes", written.logged},
-                       {"flush_bytes", written.flushed},
-                       {"compaction_bytes", written.compacted}});
+  LogStoreFigures(data.store(), log);
   return code;
 }
 

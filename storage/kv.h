@@ -84,13 +84,13 @@ class Kv {
   // Not OK once anything failed behind the scenes (a flush, a compaction): stop and open again.
   [[nodiscard]] virtual Status Health() const = 0;
 
-  // Not OK also when Health() was not. After this nothing but written() may be called.
+  // Not OK also when Health() was not. After this nothing but the two below may be called.
   [[nodiscard]] virtual Status Close() = 0;
 
   // Any thread. All 0 where nothing is written anywhere.
   [[nodiscard]] virtual WrittenBytes written() const { return {}; }
 
-  // Any thread, not after Close.
+  // Any thread. After Close: what it gave back.
   [[nodiscard]] virtual HeldBytes held() const { return {}; }
 
   // What the engine may remove by itself. The ledger keeps it up to date.

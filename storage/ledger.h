@@ -54,8 +54,9 @@ class Ledger final : public Store {
   // Not OK once the engine failed behind the scenes.
   [[nodiscard]] Status Health() const { return WithAdvice(kv_->Health()); }
   [[nodiscard]] Status Close() { return kv_->Close(); }
-  // Also after Close.
+  // As in kv.h, also after Close.
   [[nodiscard]] WrittenBytes written() const { return kv_->written(); }
+  [[nodiscard]] HeldBytes held() const { return kv_->held(); }
 
  private:
   // Where retention stands within one step.

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 
 #include "base/planted.h"
 #include "storage/rocks_options.h"
@@ -182,6 +183,7 @@ class RocksKv final : public Kv {
   // failed on another thread meanwhile must not pass for a stop in order.
   [[nodiscard]] Status Close() override {
     Status s = Health();
+    at_close_ = held();
     if (s.ok() && !read_only_) s = RocksStatus(database_.db->Flush({}, database_.families));
     if (s.ok()) s = Health();
     database_.CloseFamilies();
@@ -192,6 +194,7 @@ class RocksKv final : public Kv {
   [[nodiscard]] WrittenBytes written() const override { return meter_->written(); }
 
   [[nodiscard]] HeldBytes held() const override {
+    if (at_close_) return *at_close_;
     return {write_buffers_->memory_usage(), cache_->GetUsage(), cache_->GetCapacity()};
   }
 
@@ -205,6 +208,7 @@ class RocksKv final : public Kv {
 
   std::shared_ptr<Watcher> watcher_ = std::make_shared<Watcher>();
   std::shared_ptr<WriteMeter> meter_ = std::make_shared<WriteMeter>();
+  std::optional<HeldBytes> at_close_;
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   Database database_;
