@@ -17,6 +17,8 @@
 
 namespace belfry {
 
+enum class TableCompression { kLz4, kLz4AboveZstd, kZstd };  // the second: ZSTD on the last level
+
 // One cache holds both: what writes do not need at the moment is there for blocks, not the other
 // way round.
 struct RocksOptions {
@@ -26,7 +28,9 @@ struct RocksOptions {
   // only into some; the others are verified when they are first read, and each time they are
   // opened.
   int open_tables_max = -1;
-  LogFn log;  // RocksDB's warnings and errors; may be empty
+  TableCompression compression =
+      TableCompression::kLz4;  // others: to measure (bench/store_cost.cc)
+  LogFn log;                   // RocksDB's warnings and errors; may be empty
 };
 
 enum class RocksMode {

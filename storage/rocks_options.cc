@@ -108,6 +108,14 @@ void ChargeToCache(rocksdb::BlockBasedTableOptions* table) {
   }
 }
 
+void SetCompression(TableCompression compression, rocksdb::ColumnFamilyOptions* family) {
+  family->compression =
+      compression == TableCompression::kZstd ? rocksdb::kZSTD : rocksdb::kLZ4Compression;
+  if (compression == TableCompression::kLz4AboveZstd) {
+    family->bottommost_compression = rocksdb::kZSTD;
+  }
+}
+
 rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb::Cache>& cache,
                                            const RocksOptions& options,
                                            const std::shared_ptr<DropRule>& rule) {
@@ -138,7 +146,8 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   // Ids that are asked for mostly exist: where the last level has them, a filter says nothing.
   family.optimize_filters_for_hits = cf == Cf::kIds;
   family.level_compaction_dynamic_level_bytes = true;
-  family.compression = cf == Cf::kMeta ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
+  family.compression = rocksdb::kNoCompression;
+  if (cf != Cf::kMeta) SetCompression(options.compression, &family);
   family.paranoid_file_checks = true;
   family.memtable_protection_bytes_per_key = 8;
   // Queues leave walls of deletes at their front; a file that is half deletes is compacted at once.

@@ -46,7 +46,11 @@ class RocksMemory : public testing::Test {
   }
 
   TempDir dir_;
-  const RocksOptions options_{4 * kMiB, 4 * kMiB, -1, {}};
+  const RocksOptions options_ = [] {
+    RocksOptions options;
+    options.block_cache_bytes = options.write_buffer_bytes = 4 * kMiB;
+    return options;
+  }();
   uint64_t rows_ = 0;
   uint64_t random_ = 1;
   uint64_t write_buffers_max_ = 0;
