@@ -1,5 +1,6 @@
 #include "daemon/serve.h"
 
+#include <malloc.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -171,6 +172,9 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
 }  // namespace
 
 int Serve(const ServeFlags& flags) {
+  // With an arena for each thread, blocks that leave the cache make no room for what another thread
+  // writes: a hundred megabytes that no bound knows of.
+  mallopt(M_ARENA_MAX, 1);
   const NotifyEnvironment environment = TakeNotifyEnvironment();
   const auto config = ConfigFor(flags);
   if (!config.ok()) return Refuse(config.status());
