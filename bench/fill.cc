@@ -104,6 +104,7 @@ Result<FillResult> Fill(const FillPlan& plan) {
   if (Status s = CheckRoom(plan); !s.ok()) return s;
   DataDirOptions options;
   options.path = plan.data;
+  options.rocks = plan.rocks;
   auto load = BulkLoad::Begin(options);
   if (!load.ok()) return load.status();
   const WallMs now = SystemClock().Wall();

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "bench/fill_order.h"
+#include "storage/rocks_kv.h"
 
 namespace belfry {
 
@@ -22,6 +23,7 @@ struct FillPlan {
   int64_t from_ms = kHourMs;
   int64_t spread_ms = 365 * kDayMs;
   std::string target;  // "": made up
+  RocksOptions rocks;
 };
 
 struct FillResult {

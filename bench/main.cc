@@ -145,7 +145,7 @@ void AddFire(CLI::App& app, std::function<int()>* chosen) {
 }
 
 int Receive(const SinkPlan& plan, bool json) {
-  const Result<Arrivals> arrivals = RunSink(plan);
+  const Result<BurstArrivals> arrivals = RunSink(plan);
   if (!arrivals.ok()) return Fail(arrivals.status());
   std::fputs((json ? arrivals->Json() : arrivals->Text()).c_str(), stdout);
   return plan.burst.expected == 0 || arrivals->clean() ? 0 : 1;

@@ -30,7 +30,7 @@ double Ms(int64_t ns) { return static_cast<double>(ns) / kNsPerMs; }
 
 }  // namespace
 
-void Arrivals::Add(std::string_view target, int64_t arrived_wall_ns) {
+void BurstArrivals::Add(std::string_view target, int64_t arrived_wall_ns) {
   ++received_;
   if (burst_.expected == 0 || !targets_.emplace(target).second) return;
   const int64_t late_ns = arrived_wall_ns - burst_.due_ms * kNsPerMs;
@@ -43,11 +43,11 @@ void Arrivals::Add(std::string_view target, int64_t arrived_wall_ns) {
   }
 }
 
-uint64_t Arrivals::missing() const {
+uint64_t BurstArrivals::missing() const {
   return burst_.expected > different() ? burst_.expected - different() : 0;
 }
 
-std::string Arrivals::Text() const {
+std::string BurstArrivals::Text() const {
   std::string text = Words("%-12s%llu\n", "received", Number(received_));
   if (burst_.expected == 0) return text;
   text += Words("%-12s%llu of %llu, first %.3f ms, last %.3f ms after they were due\n", "arrived",
@@ -59,7 +59,7 @@ std::string Arrivals::Text() const {
   return text;
 }
 
-std::string Arrivals::Json() const {
+std::string BurstArrivals::Json() const {
   std::string text = Words("{\"received\":%llu", Number(received_));
   if (burst_.expected == 0) return text + "}\n";
   text +=
@@ -72,9 +72,9 @@ std::string Arrivals::Json() const {
   return text;
 }
 
-Result<Arrivals> RunSink(const SinkPlan& plan) {
+Result<BurstArrivals> RunSink(const SinkPlan& plan) {
   EventLoop loop;
-  Arrivals arrivals(plan.burst);
+  BurstArrivals arrivals(plan.burst);
   int64_t last_new_ns = 0;
   const auto on_request = [&](std::string_view target, int64_t arrived_wall_ns) {
     arrivals.Add(target, arrived_wall_ns);

@@ -29,9 +29,9 @@ struct SinkPlan {
 };
 
 // What came of a burst.
-class Arrivals {
+class BurstArrivals {
  public:
-  explicit Arrivals(const Burst& burst) : burst_(burst) {}
+  explicit BurstArrivals(const Burst& burst) : burst_(burst) {}
 
   void Add(std::string_view target, int64_t arrived_wall_ns);
 
@@ -63,6 +63,6 @@ class Arrivals {
 
 // Runs until SIGINT or SIGTERM; a burst also ends it, one second after its last webhook came, so
 // that duplicates are seen, or at its limit. Says on stderr where it listens, once it does.
-[[nodiscard]] Result<Arrivals> RunSink(const SinkPlan& plan);
+[[nodiscard]] Result<BurstArrivals> RunSink(const SinkPlan& plan);
 
 }  // namespace belfry

@@ -15,6 +15,7 @@
 #include "base/duration.h"
 #include "daemon/byte_size.h"
 #include "daemon/config_schema.h"
+#include "daemon/memory_plan.h"
 
 namespace belfry {
 namespace {
@@ -357,11 +358,7 @@ Status CheckConfig(const Config& config) {
                    "and cancel timers. Listen on 127.0.0.1:PORT, [::1]:PORT or unix:PATH and put a "
                    "proxy that checks its callers in front");
   }
-  if (config.memory.window > config.memory.budget / 2) {
-    return Refused("memory.window: " + FormatByteSize(config.memory.window) +
-                   " is more than half of memory.budget, " + FormatByteSize(config.memory.budget));
-  }
-  return {};
+  return CheckMemory(config.memory);
 }
 
 std::string FormatConfig(const Config& config) {

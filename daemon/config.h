@@ -80,8 +80,11 @@ struct Config {
   } storage;
 
   struct Memory {
-    uint64_t budget = 512 * 1024 * 1024;  // for window, caches and buffers together; 64MiB..1TiB
-    uint64_t window = 64 * 1024 * 1024;   // timers in memory; 64KiB..1TiB, at most half of `budget`
+    // For everything that grows (memory_plan.h); 64MiB..1TiB. The next two are parts of it and take
+    // at most half of it together.
+    uint64_t budget = 512 * 1024 * 1024;
+    uint64_t window = 64 * 1024 * 1024;    // timers that are due next; 64KiB..1TiB
+    uint64_t id_cache = 32 * 1024 * 1024;  // states of timers asked for by id; 64KiB..1TiB
   } memory;
 
   struct Log {

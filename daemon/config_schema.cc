@@ -165,6 +165,7 @@ void VisitConfig(ConfigVisitor& visitor, Config& config) {
   visitor.BeginSection("memory");
   visitor.Bytes("budget", config.memory.budget, 64 * kMiB, kTiB);
   visitor.Bytes("window", config.memory.window, 64 * kKiB, kTiB);
+  visitor.Bytes("id_cache", config.memory.id_cache, 64 * kKiB, kTiB);
   visitor.EndSection();
 
   visitor.BeginSection("log");

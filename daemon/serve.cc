@@ -12,6 +12,7 @@
 #include "daemon/clock_watch.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/memory_plan.h"
 #include "daemon/notify.h"
 #include "daemon/read_pool.h"
 #include "daemon/rlimit.h"
@@ -33,16 +34,14 @@ int Refuse(const Status& status) {
   return ExitCodeFor(status);
 }
 
-// What is not the window is shared out: half for blocks read, a quarter for writes on their way to
-// tables, the rest for requests, deliveries and the libraries themselves.
 DataDirOptions StoreOptions(const Config& config, const ServeFlags& flags, const FileShares& files,
                             LogSink& log) {
-  const uint64_t rest = config.memory.budget - config.memory.window;
+  const MemoryPlan plan = PlanMemory(config.memory);
   DataDirOptions options;
   options.path = config.data;
   options.accept_data_loss = flags.accept_data_loss;
-  options.rocks.block_cache_bytes = rest / 2;
-  options.rocks.write_buffer_bytes = rest / 4;
+  options.rocks.block_cache_bytes = plan.block_cache;
+  options.rocks.write_buffer_bytes = plan.write_buffers;
   options.rocks.open_tables_max = files.store_tables;
   options.log = [&log](std::string_view text) { log.Warn("store", {{"says", text}}); };
   return options;
@@ -50,8 +49,11 @@ DataDirOptions StoreOptions(const Config& config, const ServeFlags& flags, const
 
 TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, size_t in_flight,
                                uint64_t seed) {
+  const MemoryPlan plan = PlanMemory(config.memory);
   TimersOptions options;
   options.window_bytes = config.memory.window;
+  options.id_cache_bytes = plan.id_cache;
+  options.sets_queued_bytes_max = plan.SetsQueued();
   options.max_in_flight = in_flight;
   options.per_target_in_flight = config.delivery.per_target_in_flight;
   options.retention_ms = config.retention_ms;
@@ -78,6 +80,7 @@ CommitThreadOptions CommitOptions(const Config& config, DataDir& data, const Not
 ServerOptions HttpOptions(const Config& config, size_t connections) {
   ServerOptions options;
   options.connections_max = connections;
+  options.buffered_bytes_max = PlanMemory(config.memory).Buffered();
   options.connection.parser.head_bytes_max = config.http.max_head;
   options.connection.parser.body_bytes_max = config.http.max_body;
   options.connection.head_timeout_ms = config.http.head_timeout_ms;
@@ -99,6 +102,18 @@ Status Listen(HttpServer& server, const ListenAddress& address, LogSink& log) {
   bound.port = *port;
   log.Info("listening", {{"address", FormatListenAddress(bound)}, {"pid", getpid()}});
   return {};
+}
+
+// The store is closed by now. log + flush + compaction over given is the write amplification.
+void LogStoreFigures(const Ledger& store, LogSink& log) {
+  const WrittenBytes written = store.written();
+  const HeldBytes held = store.held();
+  log.Info("store_closed", {{"given_bytes", written.given},
+                            {"log_bytes", written.logged},
+                            {"flush_bytes", written.flushed},
+                            {"compaction_bytes", written.compacted},
+                            {"cache_bytes", held.cache},
+                            {"write_buffer_bytes", held.write_buffers}});
 }
 
 struct UvLoop {
@@ -152,7 +167,9 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
     the_loop.Abandon();
     return Refuse(s);
   }
-  return the_loop.Run();
+  const int code = the_loop.Run();
+  LogStoreFigures(data.store(), log);
+  return code;
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ namespace belfry {
 struct TimersOptions {
   size_t window_bytes = 64 * 1024 * 1024;
   size_t id_cache_bytes = 32 * 1024 * 1024;
+  size_t sets_queued_bytes_max = kSetsQueuedBytesMax;
   size_t max_in_flight = 1000;
   size_t per_target_in_flight = 100;
   size_t max_unsettled = kUnsettledMax;

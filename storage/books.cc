@@ -124,6 +124,13 @@ uint64_t Books::CountOf(TenantId tenant, TimerState state) const {
   return it == tenants_.end() ? 0 : it->second.counts[Slot(state)];
 }
 
+bool Books::AnyCounted() const {
+  for (const auto& [tenant, t] : tenants_) {
+    if (t.counts != decltype(t.counts){}) return true;
+  }
+  return false;
+}
+
 std::vector<TenantId> Books::Tenants() const {
   std::vector<TenantId> out;
   for (const auto& [tenant, t] : tenants_) out.push_back(tenant);

@@ -47,6 +47,7 @@ class Books {
   [[nodiscard]] TimerId FloorOf(TenantId tenant) const;
   [[nodiscard]] bool Exists(TenantId tenant, TimerId id) const { return id > FloorOf(tenant); }
   [[nodiscard]] uint64_t CountOf(TenantId tenant, TimerState state) const;
+  [[nodiscard]] bool AnyCounted() const;  // some tenant has a timer, alive or ended
   [[nodiscard]] std::vector<TenantId> Tenants() const;
   [[nodiscard]] Key done_cursor() const { return done_cursor_; }
   [[nodiscard]] Key DeadCursorOf(TenantId tenant) const;

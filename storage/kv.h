@@ -4,6 +4,7 @@
 // thread. A view is used and released by one thread, which does not Commit while it holds one.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -44,6 +45,22 @@ class KvView {
                                                          bool keep_cached = true) const = 0;
 };
 
+// What was written since the engine was opened, in bytes. The sum of all but `given` over `given`
+// is the write amplification.
+struct WrittenBytes {
+  uint64_t given = 0;      // keys and values of the batches
+  uint64_t logged = 0;     // to the log
+  uint64_t flushed = 0;    // from memory to tables
+  uint64_t compacted = 0;  // from tables to tables
+};
+
+// What the engine holds in memory, in bytes.
+struct HeldBytes {
+  uint64_t write_buffers = 0;  // those on their way to tables included
+  uint64_t cache = 0;  // all that is charged to the cache: blocks, write buffers, open tables
+  uint64_t cache_bound = 0;
+};
+
 class Kv {
  public:
   virtual ~Kv() = default;
@@ -71,8 +88,14 @@ class Kv {
   // Not OK once anything failed behind the scenes (a flush, a compaction): stop and open again.
   [[nodiscard]] virtual Status Health() const = 0;
 
-  // Not OK also when Health() was not. After this nothing may be called.
+  // Not OK also when Health() was not. After this nothing but the two below may be called.
   [[nodiscard]] virtual Status Close() = 0;
+
+  // Any thread. All 0 where nothing is written anywhere.
+  [[nodiscard]] virtual WrittenBytes written() const { return {}; }
+
+  // Any thread. After Close: what it gave back.
+  [[nodiscard]] virtual HeldBytes held() const { return {}; }
 
   // What the engine may remove by itself. The ledger keeps it up to date.
   [[nodiscard]] const std::shared_ptr<DropRule>& drop_rule() const { return drop_rule_; }

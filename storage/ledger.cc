@@ -60,9 +60,13 @@ Status Ledger::ApplyAll(std::vector<Op>& ops, std::vector<Completion>* done) {
     Status s = std::visit([&](auto& what) { return Do(what, &completion); }, op.what);
     if (!s.ok()) return s;
     pending_.push_back(std::move(completion));
+    const bool is_floor = std::holds_alternative<FloorOp>(op.what);
     // A cancel brings no record along but moves one, so the batch is looked at here as well.
-    if (EndsRun(op) || batch_.bytes() >= kGroupBytesMax) {
+    if (EndsRun(op) || is_floor || batch_.bytes() >= kGroupBytesMax) {
       if (s = EndRun(done); !s.ok()) return s;
+    }
+    if (is_floor) {
+      if (s = DropAllIfNothingIsLeft(); !s.ok()) return s;
     }
   }
   return EndRun(done);

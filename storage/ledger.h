@@ -55,6 +55,9 @@ class Ledger final : public Store {
   // Not OK once the engine failed behind the scenes.
   [[nodiscard]] Status Health() const { return WithAdvice(kv_->Health()); }
   [[nodiscard]] Status Close() { return kv_->Close(); }
+  // As in kv.h, also after Close.
+  [[nodiscard]] WrittenBytes written() const { return kv_->written(); }
+  [[nodiscard]] HeldBytes held() const { return kv_->held(); }
 
  private:
   // Where retention stands within one step.
@@ -108,6 +111,8 @@ class Ledger final : public Store {
   Status SweepDone(const KvView& view, Sweep* sweep);
   Status SweepDead(const KvView& view, TenantId tenant, Sweep* sweep);
   Status SweepOnce(const KvView& view, Sweep* sweep);
+  // Right after a floor was committed: what no timer is counted in any more is thrown away by file.
+  Status DropAllIfNothingIsLeft();
   Status Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep);
   // Lets lists begin behind what was forgotten from the front.
   Status RaiseFirstId(const KvView& view, TenantId tenant);

@@ -60,6 +60,18 @@ Status Ledger::Do(RetainOp& op, Completion* done) {
   return {};
 }
 
+// Otherwise the rows below a floor stay until compaction comes by: space nobody gets back, and a
+// wall that pages for later timers have to walk through. Nothing new is in any file yet: this is
+// the thread that writes.
+Status Ledger::DropAllIfNothingIsLeft() {
+  if (books_.AnyCounted() || Planted(Bug::kFloorNotHonouredByPage)) return {};
+  const std::string end(32, '\xff');
+  for (const Cf cf : {Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead}) {
+    if (Status s = kv_->DropFilesBelow(cf, {}, end); !s.ok()) return s;
+  }
+  return {};
+}
+
 Status Ledger::SweepDone(const KvView& view, Sweep* sweep) {
   const Key start = books_.done_cursor();
   Key cursor = start;

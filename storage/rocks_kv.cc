@@ -4,14 +4,18 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/perf_context.h>
 #include <rocksdb/perf_level.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 
 #include "base/planted.h"
 #include "storage/rocks_options.h"
 #include "storage/rocks_status.h"
+#include "storage/rocks_write_meter.h"
 #include "storage/zeroed_log.h"
 
 namespace belfry {
@@ -117,27 +121,38 @@ class RocksView final : public KvView {
   rocksdb::ReadOptions options_;
 };
 
+// RocksDB counts at every comparison of keys, and but for StepCount nobody reads that. The first
+// time in a thread only: a StepCount stays as it is.
+void CountNothing() {
+  thread_local const bool done = [] {
+    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
 class RocksKv final : public Kv {
  public:
   Status Open(const std::string& path, const RocksOptions& options, RocksMode mode) {
-    rocksdb::DBOptions db_options = RocksDbOptions(options, mode);
-    db_options.env = env_.get();
-    db_options.listeners.push_back(watcher_);
+    RocksSettings settings = RocksSettingsFor(options, mode, drop_rule());
+    settings.db.env = env_.get();
+    settings.db.listeners = {watcher_, meter_};
+    write_buffers_ = settings.db.write_buffer_manager;
+    cache_ = settings.cache;
     read_only_ = mode == RocksMode::kReadOnly || mode == RocksMode::kRescue;
-    const auto families = RocksFamilies(options, drop_rule());
     rocksdb::DB* db = nullptr;
     const rocksdb::Status s =
         read_only_
-            ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &database_.families, &db)
-            : rocksdb::DB::Open(db_options, path, families, &database_.families, &db);
+            ? rocksdb::DB::OpenForReadOnly(settings.db, path, settings.families,
+                                           &database_.families, &db)
+            : rocksdb::DB::Open(settings.db, path, settings.families, &database_.families, &db);
     database_.db.reset(db);
     return RocksStatus(s);
   }
 
   [[nodiscard]] Status Commit(const Batch& batch) override {
     if (Status s = Health(); !s.ok()) return s;
-    // Counts nobody reads, taken at every comparison of keys.
-    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+    CountNothing();
     constexpr size_t kProtectionBytes = 8;
     rocksdb::WriteBatch writes(batch.bytes() + batch.size() * 16, 0, kProtectionBytes, 0);
     for (size_t i = 0; i < batch.size(); ++i) {
@@ -147,6 +162,7 @@ class RocksKv final : public Kv {
     options.sync = !Planted(Bug::kAcknowledgeBeforeSync);
     Status s = RocksStatus(database_.db->Write(options, &writes));
     if (!s.ok()) watcher_->Fail(s);
+    meter_->Given(batch.bytes(), writes.GetDataSize());
     return s;
   }
 
@@ -194,11 +210,19 @@ class RocksKv final : public Kv {
   // failed on another thread meanwhile must not pass for a stop in order.
   [[nodiscard]] Status Close() override {
     Status s = Health();
+    at_close_ = held();
     if (s.ok() && !read_only_) s = RocksStatus(database_.db->Flush({}, database_.families));
     if (s.ok()) s = Health();
     database_.CloseFamilies();
     const Status closed = RocksStatus(database_.db->Close());
     return s.ok() ? closed : s;
+  }
+
+  [[nodiscard]] WrittenBytes written() const override { return meter_->written(); }
+
+  [[nodiscard]] HeldBytes held() const override {
+    if (at_close_) return *at_close_;
+    return {write_buffers_->memory_usage(), cache_->GetUsage(), cache_->GetCapacity()};
   }
 
  private:
@@ -212,11 +236,28 @@ class RocksKv final : public Kv {
   const std::unique_ptr<rocksdb::Env> env_ =
       rocksdb::NewCompositeEnv(MakeZeroedLogFileSystem(rocksdb::FileSystem::Default()));
   std::shared_ptr<Watcher> watcher_ = std::make_shared<Watcher>();
+  std::shared_ptr<WriteMeter> meter_ = std::make_shared<WriteMeter>();
+  std::optional<HeldBytes> at_close_;
+  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   Database database_;
   bool read_only_ = false;
 };
 
 }  // namespace
+
+StepCount::StepCount() {
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
+  rocksdb::get_perf_context()->Reset();
+}
+
+StepCount::~StepCount() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
+
+uint64_t StepCount::deletes() const {
+  return rocksdb::get_perf_context()->internal_delete_skipped_count;
+}
+
+uint64_t StepCount::keys() const { return rocksdb::get_perf_context()->internal_key_skipped_count; }
 
 Result<std::unique_ptr<Kv>> OpenRocks(const std::string& path, const RocksOptions& options,
                                       RocksMode mode) {

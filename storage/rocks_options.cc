@@ -7,6 +7,7 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
+#include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -17,9 +18,12 @@ namespace belfry {
 namespace {
 
 constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
+constexpr uint64_t kManifestBytesMax = uint64_t{8} << 20;
 constexpr int kWriteBuffers = 4;
 constexpr size_t kTenantBytes = 4;    // the front of a key of `ids`
 constexpr size_t kTimeHintBytes = 5;  // the front of a key of `due` or `done`: 4.7 hours share it
+constexpr size_t kCacheShardBytes = size_t{16} << 20;  // at least
+constexpr int kCacheShardBitsMax = 6;
 
 class DropFilter final : public rocksdb::CompactionFilter {
  public:
@@ -76,12 +80,52 @@ class SinkLogger final : public rocksdb::Logger {
   const LogFn log_;
 };
 
+// What is charged in pieces of 256 KiB must not fill one shard and leave the next one empty.
+std::shared_ptr<rocksdb::Cache> MakeCache(size_t bytes) {
+  int shard_bits = 0;
+  while (shard_bits < kCacheShardBitsMax && (bytes >> (shard_bits + 1)) >= kCacheShardBytes) {
+    ++shard_bits;
+  }
+  return rocksdb::NewLRUCache(bytes, shard_bits);
+}
+
+// RocksDB's bound is soft: it begins to flush at 7/8 of it, and at half of it once what is being
+// flushed fills the rest; only the number of write buffers ends that. With 2/5 of the share, the
+// first and three more come to 0.35 + 3 * 0.2 of it.
+size_t SoftBound(const RocksOptions& options) { return options.write_buffer_bytes / 5 * 2; }
+
+// What a write buffer takes at a time. Each family has one at least.
+size_t ArenaBlockBytes(const RocksOptions& options) {
+  constexpr size_t kPage = 4096;
+  return std::clamp(options.write_buffer_bytes / 256 / kPage * kPage, kPage, size_t{1} << 20);
+}
+
+// Everything that is read to find a row counts as cache, and so does what is needed to make tables.
+void ChargeToCache(rocksdb::BlockBasedTableOptions* table) {
+  using rocksdb::CacheEntryRole;
+  for (const CacheEntryRole role :
+       {CacheEntryRole::kBlockBasedTableReader, CacheEntryRole::kFileMetadata,
+        CacheEntryRole::kFilterConstruction}) {
+    table->cache_usage_options.options_overrides[role].charged =
+        rocksdb::CacheEntryRoleOptions::Decision::kEnabled;
+  }
+}
+
+void SetCompression(TableCompression compression, rocksdb::ColumnFamilyOptions* family) {
+  family->compression =
+      compression == TableCompression::kZstd ? rocksdb::kZSTD : rocksdb::kLZ4Compression;
+  if (compression == TableCompression::kLz4AboveZstd) {
+    family->bottommost_compression = rocksdb::kZSTD;
+  }
+}
+
 rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb::Cache>& cache,
                                            const RocksOptions& options,
                                            const std::shared_ptr<DropRule>& rule) {
   rocksdb::ColumnFamilyOptions family;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
+  ChargeToCache(&table);
   // Indexes and filters of very many timers are larger than the cache: cut into blocks, they are
   // read like data, and only what leads to them stays.
   table.cache_index_and_filter_blocks = true;
@@ -97,8 +141,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   if (cf == Cf::kIds || cf == Cf::kOnce)
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  // Several small ones: while some are written to tables, another takes what comes.
-  family.write_buffer_size = options.write_buffer_bytes / kWriteBuffers;
+  // Several small ones: while some are written to tables, another takes what comes. All families
+  // are flushed together, by what they hold together: see SoftBound.
+  family.write_buffer_size = options.write_buffer_bytes;
   family.max_write_buffer_number = kWriteBuffers;
   // New ids are the greatest, what ends now ends last, and deadlines mostly come near the last one:
   // the place of the last insert is found faster than from the head of the list. (With hints there
@@ -107,10 +152,12 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
     family.memtable_insert_with_hint_prefix_extractor.reset(
         rocksdb::NewFixedPrefixTransform(cf == Cf::kIds ? kTenantBytes : kTimeHintBytes));
   }
+  family.arena_block_size = ArenaBlockBytes(options);
   // Ids that are asked for mostly exist: where the last level has them, a filter says nothing.
   family.optimize_filters_for_hits = cf == Cf::kIds;
   family.level_compaction_dynamic_level_bytes = true;
-  family.compression = cf == Cf::kMeta ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
+  family.compression = rocksdb::kNoCompression;
+  if (cf != Cf::kMeta) SetCompression(options.compression, &family);
   family.paranoid_file_checks = true;
   family.memtable_protection_bytes_per_key = 8;
   // Queues leave walls of deletes at their front; a file that is half deletes is compacted at once.
@@ -131,9 +178,8 @@ void BoundOpenTables(int open_tables_max, rocksdb::DBOptions* db) {
   if (open_tables_max >= 0) db->table_cache_numshardbits = 0;
 }
 
-}  // namespace
-
-rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
+rocksdb::DBOptions DbOptions(const RocksOptions& options, RocksMode mode,
+                             const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::DBOptions db;
   db.create_if_missing = mode == RocksMode::kCreate;
   db.create_missing_column_families = mode == RocksMode::kCreate;
@@ -162,24 +208,29 @@ rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode) {
   db.max_bgerror_resume_count = 0;
   BoundOpenTables(options.open_tables_max, &db);
 
-  db.db_write_buffer_size = options.write_buffer_bytes;
+  db.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(SoftBound(options), cache);
   db.allow_concurrent_memtable_write = false;
   db.enable_write_thread_adaptive_yield = false;
   db.max_background_jobs = 2;
-  db.max_manifest_file_size = size_t{64} << 20;
+  db.max_manifest_file_size = kManifestBytesMax;  // all of it is read at a start
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   return db;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> RocksFamilies(const RocksOptions& options,
-                                                           const std::shared_ptr<DropRule>& rule) {
-  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+}  // namespace
+
+RocksSettings RocksSettingsFor(const RocksOptions& options, RocksMode mode,
+                               const std::shared_ptr<DropRule>& rule) {
+  RocksSettings settings;
+  settings.cache = MakeCache(options.block_cache_bytes + options.write_buffer_bytes);
+  settings.db = DbOptions(options, mode, settings.cache);
   for (size_t i = 0; i < kCfCount; ++i) {
-    families.emplace_back(kCfNames[i], FamilyOptions(static_cast<Cf>(i), cache, options, rule));
+    settings.families.emplace_back(
+        kCfNames[i], FamilyOptions(static_cast<Cf>(i), settings.cache, options, rule));
   }
-  return families;
+  return settings;
 }
 
 }  // namespace belfry

@@ -1,6 +1,7 @@
-// rocks_options.h - how RocksDB is set up. Included by rocks_kv.cc only.
+// rocks_options.h - how RocksDB is set up. Included by rocks_*.cc only.
 #pragma once
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 
 #include <array>
@@ -16,10 +17,14 @@ namespace belfry {
 inline constexpr std::array<const char*, kCfCount> kCfNames = {
     "default", "due", "ids", "done", "dead", "once"};  // `meta` is the default one
 
-[[nodiscard]] rocksdb::DBOptions RocksDbOptions(const RocksOptions& options, RocksMode mode);
+struct RocksSettings {
+  rocksdb::DBOptions db;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;  // in the order of Cf
+  std::shared_ptr<rocksdb::Cache> cache;
+};
 
-// In the order of Cf. The rule is asked by every compaction.
-[[nodiscard]] std::vector<rocksdb::ColumnFamilyDescriptor> RocksFamilies(
-    const RocksOptions& options, const std::shared_ptr<DropRule>& rule);
+// The rule is asked by every compaction.
+[[nodiscard]] RocksSettings RocksSettingsFor(const RocksOptions& options, RocksMode mode,
+                                             const std::shared_ptr<DropRule>& rule);
 
 }  // namespace belfry

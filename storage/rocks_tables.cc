@@ -13,13 +13,16 @@ namespace {
 
 constexpr uint64_t kTableBytes = uint64_t{256} << 20;
 
+RocksSettings SettingsFor(const RocksOptions& options) {
+  return RocksSettingsFor(options, RocksMode::kExisting, std::make_shared<DropRule>());
+}
+
 }  // namespace
 
 struct TableWriter::Table {
-  Table(const RocksOptions& options, Cf cf)
-      : settings(
-            RocksDbOptions(options, RocksMode::kExisting),
-            RocksFamilies(options, std::make_shared<DropRule>())[static_cast<size_t>(cf)].options),
+  Table(const RocksOptions& options, Cf cf) : Table(SettingsFor(options), cf) {}
+  Table(const RocksSettings& all, Cf cf)
+      : settings(all.db, all.families[static_cast<size_t>(cf)].options),
         writer(rocksdb::EnvOptions(), settings) {}
 
   rocksdb::Options settings;
@@ -61,11 +64,10 @@ uint64_t TableWriter::bytes() const {
 }
 
 Status IngestTables(const std::string& db, const RocksOptions& options, const TableFiles& files) {
-  const auto families = RocksFamilies(options, std::make_shared<DropRule>());
+  const RocksSettings settings = SettingsFor(options);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
-  Status s = RocksStatus(rocksdb::DB::Open(RocksDbOptions(options, RocksMode::kExisting), db,
-                                           families, &handles, &opened));
+  Status s = RocksStatus(rocksdb::DB::Open(settings.db, db, settings.families, &handles, &opened));
   if (!s.ok()) return s;
   const std::unique_ptr<rocksdb::DB> owned(opened);
   std::vector<rocksdb::IngestExternalFileArg> arguments;

@@ -11,8 +11,8 @@ constexpr int64_t kDueMs = 1'700'000'000'000;
 
 int64_t AfterDue(int64_t ms) { return (kDueMs + ms) * 1'000'000; }
 
-TEST(Arrivals, CountsFromTheDueTimeWhateverTheOrder) {
-  Arrivals arrivals({.expected = 3, .due_ms = kDueMs, .limit_ms = 0});
+TEST(BurstArrivals, CountsFromTheDueTimeWhateverTheOrder) {
+  BurstArrivals arrivals({.expected = 3, .due_ms = kDueMs, .limit_ms = 0});
   arrivals.Add("/hook/2", AfterDue(20));
   arrivals.Add("/hook/1", AfterDue(10));
   EXPECT_FALSE(arrivals.all_came());
@@ -24,8 +24,8 @@ TEST(Arrivals, CountsFromTheDueTimeWhateverTheOrder) {
   EXPECT_EQ(arrivals.late_ns().max(), 20'000'000);
 }
 
-TEST(Arrivals, ASecondOneOfTheSamePathIsADuplicateAndNotLate) {
-  Arrivals arrivals({.expected = 1, .due_ms = kDueMs, .limit_ms = 0});
+TEST(BurstArrivals, ASecondOneOfTheSamePathIsADuplicateAndNotLate) {
+  BurstArrivals arrivals({.expected = 1, .due_ms = kDueMs, .limit_ms = 0});
   arrivals.Add("/hook/1", AfterDue(10));
   arrivals.Add("/hook/1", AfterDue(5000));
   EXPECT_EQ(arrivals.duplicates(), 1u);
@@ -34,8 +34,8 @@ TEST(Arrivals, ASecondOneOfTheSamePathIsADuplicateAndNotLate) {
   EXPECT_FALSE(arrivals.clean());
 }
 
-TEST(Arrivals, AnEarlyOneCountsAsArrivedButNotInTheLateness) {
-  Arrivals arrivals({.expected = 2, .due_ms = kDueMs, .limit_ms = 0});
+TEST(BurstArrivals, AnEarlyOneCountsAsArrivedButNotInTheLateness) {
+  BurstArrivals arrivals({.expected = 2, .due_ms = kDueMs, .limit_ms = 0});
   arrivals.Add("/hook/1", AfterDue(-3));
   arrivals.Add("/hook/2", AfterDue(4));
   EXPECT_EQ(arrivals.early(), 1u);
@@ -44,8 +44,8 @@ TEST(Arrivals, AnEarlyOneCountsAsArrivedButNotInTheLateness) {
   EXPECT_FALSE(arrivals.clean());
 }
 
-TEST(Arrivals, WithoutABurstNothingIsKeptButTheCount) {
-  Arrivals arrivals({});
+TEST(BurstArrivals, WithoutABurstNothingIsKeptButTheCount) {
+  BurstArrivals arrivals({});
   arrivals.Add("/hook/1", AfterDue(1));
   arrivals.Add("/hook/1", AfterDue(2));
   EXPECT_EQ(arrivals.different(), 0u);
@@ -53,8 +53,8 @@ TEST(Arrivals, WithoutABurstNothingIsKeptButTheCount) {
   EXPECT_EQ(arrivals.Text(), "received    2\n");
 }
 
-TEST(Arrivals, JsonIsOneObjectOnOneLine) {
-  Arrivals arrivals({.expected = 2, .due_ms = kDueMs, .limit_ms = 0});
+TEST(BurstArrivals, JsonIsOneObjectOnOneLine) {
+  BurstArrivals arrivals({.expected = 2, .due_ms = kDueMs, .limit_ms = 0});
   arrivals.Add("/hook/1", AfterDue(10));
   EXPECT_EQ(arrivals.Json(),
             "{\"received\":1,\"expected\":2,\"arrived\":1,\"missing\":1,\"duplicates\":0,"
@@ -62,8 +62,8 @@ TEST(Arrivals, JsonIsOneObjectOnOneLine) {
             "\"p99_ms\":10.000,\"max_ms\":10.000}\n");
 }
 
-TEST(Arrivals, NothingAtAllIsAllMissing) {
-  const Arrivals arrivals({.expected = 2, .due_ms = kDueMs, .limit_ms = 0});
+TEST(BurstArrivals, NothingAtAllIsAllMissing) {
+  const BurstArrivals arrivals({.expected = 2, .due_ms = kDueMs, .limit_ms = 0});
   EXPECT_EQ(arrivals.missing(), 2u);
   EXPECT_NE(arrivals.Text().find("arrived     0 of 2"), std::string::npos);
 }

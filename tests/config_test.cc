@@ -9,7 +9,9 @@
 #include <string>
 #include <thread>
 
+#include "base/limits.h"
 #include "daemon/byte_size.h"
+#include "daemon/memory_plan.h"
 
 namespace belfry {
 namespace {
@@ -61,6 +63,7 @@ TEST(Config, AnEmptyFileHasTheDefaultsOfTheContract) {
     EXPECT_EQ(config.storage.min_free, 256u << 20);
     EXPECT_EQ(config.memory.budget, 512u << 20);
     EXPECT_EQ(config.memory.window, 64u << 20);
+    EXPECT_EQ(config.memory.id_cache, 32u << 20);
   }
 }
 
@@ -91,7 +94,7 @@ retention: 7d
 shutdown_timeout: 20s
 streams: {limit: 3, default_ttl: 12h, require_user: false}
 storage: {min_free: 256MiB}
-memory: {budget: 512MiB, window: 64MiB}
+memory: {budget: 512MiB, window: 64MiB, id_cache: 32MiB}
 )");
   EXPECT_EQ(FormatConfig(config), FormatConfig(Config()));
 }
@@ -132,7 +135,7 @@ retention: 1s
 shutdown_timeout: 0s
 streams: {limit: 1, default_ttl: 1s, require_user: true}
 storage: {min_free: 0B}
-memory: {budget: 64MiB, window: 64KiB}
+memory: {budget: 64MiB, window: 64KiB, id_cache: 64KiB}
 log: {level: debug}
 )");
   EXPECT_EQ(config.listen.path, "/run/belfry.sock");
@@ -161,6 +164,7 @@ log: {level: debug}
   EXPECT_EQ(config.storage.min_free, 0u);
   EXPECT_EQ(config.memory.budget, 64u << 20);
   EXPECT_EQ(config.memory.window, 64u << 10);
+  EXPECT_EQ(config.memory.id_cache, 64u << 10);
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
 }
 
@@ -232,6 +236,7 @@ TEST(Config, WrongTypesAreRefusedByName) {
       {"storage: {min_free: 17179869184GiB}", "storage.min_free"},
       {"memory: {budget: 1MiB}", "memory.budget"},
       {"memory: {window: 1KiB}", "memory.window"},
+      {"memory: {id_cache: 1KiB}", "memory.id_cache"},
       {"http: {max_body: 257KiB}", "http.max_body"},
       {"http: {cors_origins: ['*']}", "http.cors_origins"},
       {"http: {cors_origins: ['https://a.example/path']}", "http.cors_origins"},
@@ -297,10 +302,35 @@ TEST(Config, OnlyLocalListenersMayServeEverybody) {
   }
 }
 
-TEST(Config, TheWindowIsAtMostHalfOfTheBudget) {
-  EXPECT_TRUE(CheckConfig(Parsed("memory: {budget: 128MiB, window: 64MiB}")).ok());
+TEST(Config, WindowAndIdCacheAreAtMostHalfOfTheBudget) {
+  EXPECT_TRUE(CheckConfig(Parsed("memory: {budget: 192MiB}")).ok());
   const Status status = CheckConfig(Parsed("memory: {budget: 64MiB}"));
-  EXPECT_EQ(status.message(), "memory.window: 64MiB is more than half of memory.budget, 64MiB");
+  EXPECT_EQ(status.message(),
+            "memory.budget: 64MiB is too small: memory.window, 64MiB, and memory.id_cache, 32MiB, "
+            "may take half of it");
+  EXPECT_FALSE(CheckConfig(Parsed("memory: {budget: 64MiB, window: 1TiB, id_cache: 1TiB}")).ok());
+}
+
+TEST(MemoryPlan, ThePartsAddUpToTheBudget) {
+  const MemoryPlan plan = PlanMemory({512u << 20, 64u << 20, 32u << 20});
+  EXPECT_EQ(plan.window, 64u << 20);
+  EXPECT_EQ(plan.id_cache, 32u << 20);
+  EXPECT_EQ(plan.block_cache, 208u << 20);
+  EXPECT_EQ(plan.write_buffers, 104u << 20);
+  EXPECT_EQ(plan.under_way, 104u << 20);
+  EXPECT_LT(plan.Buffered() + plan.SetsQueued(), plan.under_way);
+}
+
+TEST(MemoryPlan, ALargeBudgetDoesNotRaiseWhatIsBoundedForClients) {
+  const MemoryPlan plan = PlanMemory({uint64_t{64} << 30, 64u << 20, 32u << 20});
+  EXPECT_EQ(plan.Buffered(), kBufferedBytesMax);
+  EXPECT_EQ(plan.SetsQueued(), kSetsQueuedBytesMax);
+}
+
+TEST(MemoryPlan, TheSmallestBudgetHasRoomForTheLargestRequest) {
+  const MemoryPlan plan = PlanMemory({64u << 20, 64u << 10, 64u << 10});
+  EXPECT_GE(plan.Buffered(), 2 * (kRequestHeadBytesMax + kRequestBodyBytesMax));
+  EXPECT_GE(plan.write_buffers, kGroupBytesMax);
 }
 
 TEST(Config, ReadsAPipe) {

@@ -22,7 +22,7 @@ class DataDirDamage : public testing::Test {
  protected:
   // Every fifth delivered, every seventh dead, the rest alive; several tables a family; stopped.
   void SetUp() override {
-    rocks_.write_buffer_bytes = 64 << 10;
+    rocks_.write_buffer_bytes = 192 << 10;
     auto data = Open(false);
     ASSERT_TRUE(data.ok()) << data.status().message();
     std::mt19937 random(1);

@@ -2,7 +2,7 @@
 """Belfry and its peers with the same work, one after the other: one durable timer a request, then a
 burst of timers due at once, each POSTed to the same sink. Prints a table with ratios.
 
-Installs what is missing: Debian packages (bench/peers/packages) and npm packages (package-lock.json here)
+Installs what is missing: Debian packages (packages here) and npm packages (package-lock.json here)
 into the build directory. Every run has a fresh store in a temporary directory; servers listen on
 loopback and are stopped by PID. Which system is first changes each round.
 

@@ -20,7 +20,7 @@ retention: 7d
 shutdown_timeout: 20s
 streams: {limit: 3, default_ttl: 12h, require_user: false}
 storage: {min_free: 256MiB}
-memory: {budget: 512MiB, window: 64MiB}
+memory: {budget: 512MiB, window: 64MiB, id_cache: 32MiB}
 """
 
 

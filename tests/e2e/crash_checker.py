@@ -173,4 +173,4 @@ class _Check:
         for run, count in repeated.items():
             if count > self.unsettled_max:
                 self.bad("I5 duplicate", f"{count} attempts of run {run} were repeated, at most "
-                                         f"{self.unsettled_max} were not settled when it was killed")
+                                         f"{self.unsettled_max} were unsettled when it was killed")
