@@ -64,13 +64,13 @@ constexpr int kStopCheckRows = 1000;  // a scan asks this often whether it is st
 constexpr size_t kPageBytesMax = 8 * 1024 * 1024;  // of records in memory; then the page ends early
 
 // The scheduler.
-constexpr size_t kLoadRowsMax = 4096;  // rows examined by one Load
-constexpr size_t kLoadBytesMax = 1024 * 1024;
+constexpr size_t kLoadRowsMax = 1024;  // rows examined by one Load
+constexpr size_t kLoadBytesMax = 512 * 1024;
 constexpr int64_t kLoadIntervalMs = 50;  // unless the horizon is near
 constexpr int64_t kHorizonNearMs = 60 * kSecondMs;
 constexpr size_t kDuePerTickMax = 256;  // timers popped in one loop turn
 constexpr size_t kUnsettledMax = 256;   // attempts that ended, and whose outcome is not durable yet
-constexpr size_t kStartsPerTickMax = 32;  // attempts started in one: a turn stays below 2 ms
+constexpr size_t kStartsPerTickMax = 12;  // attempts started in one: a turn stays below 2 ms
 constexpr size_t kStagedMax = 10'000;     // due, waiting for a slot of their target
 constexpr size_t kWindowShare = 4;  // of the window's bytes: what is staged, what is in flight
 constexpr size_t kSetsQueuedMax = 16'384;  // sets on their way to disk; beyond: 503
