@@ -123,6 +123,7 @@ TEST(ReadPoolScans, CountsThatScanLeaveThreadsToTheOthers) {
   pool.Run({100, CountQuery{}, {}});
   pool.Run({101, FindQuery{}, {}});
   while (done.size() < 2) uv_run(&loop, UV_RUN_ONCE);
+  std::sort(done.begin(), done.end());
   EXPECT_EQ(done, (std::vector<ReplyToken>{100, 101})) << "while no scan came to its end";
   store.WaitUntilRunning(kCountScansMax);
   EXPECT_EQ(pool.outstanding(), 8u);
