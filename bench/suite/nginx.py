@@ -7,6 +7,7 @@ import time
 
 from belfry import cpu_us_of
 from processes import BenchError, Process, free_port
+from results import cpu_text, median, median_of
 
 CONF = """daemon off;
 master_process off;
@@ -82,3 +83,15 @@ class Nginx:
 
     def cpu_us(self):
         return cpu_us_of(self.process.pid)
+
+
+def add_beside_nginx(bench, what, ours, theirs, least, asked):
+    """A row of the table: Belfry's rounds beside nginx's, both as wrk saw them."""
+    rates = [figures["per_second"] for figures in ours]
+    rate, ceiling = median(rates), median_of(theirs, "per_second")
+    bench.add(what, value=rate, samples=rates, beside="nginx, constant 200", beside_value=ceiling,
+              ratio=rate / ceiling, asked=asked, met=rate / ceiling >= least,
+              p50_ms=median_of(ours, "p50_ms"), p99_ms=median_of(ours, "p99_ms"),
+              cpu=cpu_text(belfry=median_of(ours, "server_us"),
+                           nginx=median_of(theirs, "server_us"),
+                           wrk=median_of(ours, "client_us")))

@@ -60,6 +60,11 @@ def with_unit(value, unit):
     return text + unit if unit.startswith("/") else f"{text} {unit}".strip()
 
 
+def in_turn(number, competitors):
+    """Who is first changes with the round's number."""
+    return competitors if number % 2 == 0 else competitors[::-1]
+
+
 def cpu_text(**us_by_process):
     """"belfry 14.4, wrk 5.6": microseconds a request."""
     return ", ".join(f"{name} {three_digits(us)}" for name, us in us_by_process.items()

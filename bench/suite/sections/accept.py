@@ -1,8 +1,8 @@
 """Durable sets beside nginx that answers the same POSTs with a constant 200."""
 
 from clients import wrk
-from nginx import Nginx
-from results import cpu_text, median, median_of
+from nginx import Nginx, add_beside_nginx
+from results import in_turn
 
 TITLE = "durable POST /timers beside nginx"
 ASKED = ((64, 0.50, "at least 0.50x, aim 0.60x"), (512, 0.65, "at least 0.65x, aim 0.90x"))
@@ -41,14 +41,7 @@ def run(bench):
             with bench.work() as folder:
                 turns = [lambda: ours.append(measure_belfry(bench, folder, connections)),
                          lambda: theirs.append(measure_nginx(bench, folder, connections))]
-                for turn in turns if number % 2 == 0 else reversed(turns):
+                for turn in in_turn(number, turns):
                     turn()
-        rates = [figures["per_second"] for figures in ours]
-        rate, ceiling = median(rates), median_of(theirs, "per_second")
-        bench.add(f"durable POST /timers, {connections} connections", value=rate, samples=rates,
-                  beside="nginx, constant 200", beside_value=ceiling, ratio=rate / ceiling,
-                  asked=asked, met=rate / ceiling >= least, p50_ms=median_of(ours, "p50_ms"),
-                  p99_ms=median_of(ours, "p99_ms"),
-                  cpu=cpu_text(belfry=median_of(ours, "server_us"),
-                               nginx=median_of(theirs, "server_us"),
-                               wrk=median_of(ours, "client_us")))
+        add_beside_nginx(bench, f"durable POST /timers, {connections} connections", ours, theirs,
+                         least, asked)

@@ -5,7 +5,7 @@ from clients import seconds, wrk
 from nginx import installed
 from plan import FIRES_PER_S
 from processes import Process, free_port, poll
-from results import cpu_text, median, median_of
+from results import cpu_text, in_turn, median, median_of
 
 TITLE = "firing beside bare libcurl"
 IN_FLIGHT = 64
@@ -89,7 +89,7 @@ def run(bench):
         with bench.work() as folder:
             turns = [lambda: ours.append(fire_once(bench, folder)),
                      lambda: bare.append(post_bare(bench, folder))]
-            for turn in turns if number % 2 == 0 else reversed(turns):
+            for turn in in_turn(number, turns):
                 turn()
     rates = [figures["per_second"] for figures in ours]
     rate, ceiling = median(rates), median_of(bare, "per_second")

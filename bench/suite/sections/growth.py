@@ -3,7 +3,7 @@
 import time
 
 from plan import FILL_PER_S, MILLION, count_text
-from results import cpu_text, median, median_of
+from results import cpu_text, in_turn, median, median_of
 from stores import clone, restart
 
 TITLE = "costs with more and more pending timers"
@@ -57,7 +57,7 @@ class Size:
             self.bench.say(f"{self.name}: POST, round {number + 1}")
             with self.bench.work() as work:
                 stores = [(self.copy(work), ours), (self.bench.belfry(work / "empty"), empty)]
-                for belfry, runs in stores if number % 2 == 0 else reversed(stores):
+                for belfry, runs in in_turn(number, stores):
                     with belfry.start():
                         runs.append(self.bench.load(work, belfry, "set", "--connections",
                                                     CONNECTIONS))

@@ -1,9 +1,9 @@
 """GET /timers/{id} beside nginx that answers a constant 200 to the same GETs."""
 
 from clients import wrk
-from nginx import Nginx
+from nginx import Nginx, add_beside_nginx
 from plan import FILL_PER_S, count_text
-from results import cpu_text, median, median_of
+from results import in_turn
 
 TITLE = "GET /timers/{id} beside nginx"
 CONNECTIONS = 64
@@ -25,7 +25,7 @@ def run_one(bench, what, count, least, asked):
             for number in bench.rounds:
                 bench.say(f"{what}, round {number + 1}")
                 turns = [(belfry, ours), (nginx, theirs)]
-                for server, runs in turns if number % 2 == 0 else reversed(turns):
+                for server, runs in in_turn(number, turns):
                     what_to_get = ("get", count, number + 1)
                     if bench.plan.warmup > 0:
                         wrk(folder, server, CONNECTIONS, bench.plan.warmup, *what_to_get)
@@ -33,15 +33,8 @@ def run_one(bench, what, count, least, asked):
                                     *what_to_get))
             nginx.stop()
             belfry.stop()
-    rates = [figures["per_second"] for figures in ours]
-    rate, ceiling = median(rates), median_of(theirs, "per_second")
-    bench.add(f"GET /timers/{{id}}, {CONNECTIONS} connections, {what}", value=rate, samples=rates,
-              beside="nginx, constant 200", beside_value=ceiling, ratio=rate / ceiling,
-              asked=asked, met=rate / ceiling >= least, p50_ms=median_of(ours, "p50_ms"),
-              p99_ms=median_of(ours, "p99_ms"),
-              cpu=cpu_text(belfry=median_of(ours, "server_us"),
-                           nginx=median_of(theirs, "server_us"),
-                           wrk=median_of(ours, "client_us")))
+    add_beside_nginx(bench, f"GET /timers/{{id}}, {CONNECTIONS} connections, {what}", ours, theirs,
+                     least, asked)
 
 
 def run(bench):
