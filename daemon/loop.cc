@@ -17,6 +17,8 @@ constexpr int64_t kFailedFlushTimeoutMs = 50;
 // For the last commits and the files of the store.
 constexpr int64_t kCloseTimeoutMs = 30 * kSecondMs;
 
+constexpr uint64_t kRequestsPerSlice = 16;
+
 template <typename Handle>
 uv_handle_t* Base(Handle& handle) {
   return reinterpret_cast<uv_handle_t*>(&handle);
@@ -51,6 +53,7 @@ int Loop::Run() {
   uv_signal_start(&interrupt_, on_signal, SIGINT);
   uv_signal_start(
       &hang_up_, [](uv_signal_t* h, int) { static_cast<Loop*>(h->data)->Reload(); }, SIGHUP);
+  parts_.server.AfterEach(kRequestsPerSlice, [this] { Slice(); });
   uv_run(parts_.uv, UV_RUN_DEFAULT);
   return exit_code_;
 }
@@ -69,6 +72,10 @@ void Loop::Turn() {
   AnnounceReady();
   AdvanceStop();
   SleepUntil(wake_at, now);
+}
+
+void Loop::Slice() {
+  if (parts_.commits.idle()) HandOver(parts_.timers.TakeReady());
 }
 
 void Loop::HandOver(Ready ready) {
@@ -104,6 +111,8 @@ void Loop::TakeCompletions() {
   for (const Completion& completion : done) LogIfDead(completion.ended.get());
   parts_.timers.Complete(std::move(done), parts_.clock.Wall());
   if (!status.ok()) Failed(status);
+  HandOver(parts_.timers.TakeReady());
+  parts_.server.FlushWrites();
 }
 
 void Loop::DeliveryDone(Outcome outcome) {

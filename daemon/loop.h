@@ -4,7 +4,10 @@
 // Loop thread only. Borrows every part; all outlive it.
 //
 // A turn: Tick(now), TakeReady, ops to the commit thread, deliveries to the sender, reads to the
-// pool, replies to the clients, then sleep until wake_at or until something comes back.
+// pool, replies to the clients, then sleep until wake_at or until something comes back. With many
+// clients a turn is long, so two things do not wait for its end: what completed is answered when
+// it is taken, and a commit thread that has nothing to do gets the ops there are after every
+// kRequestsPerSlice requests.
 //
 // A stop (DESIGN: serve on, start nothing, wait, cut off, settle, flush):
 //   serving -> draining (SIGTERM) -> settling (nothing under way, or the time is up) -> stopped.
@@ -70,6 +73,7 @@ class Loop {
   enum class Phase { kServing, kDraining, kSettling, kStopped, kFailed };
 
   void Turn();
+  void Slice();
   void HandOver(Ready ready);
   void Read(Query query);
   void SleepUntil(std::optional<WallMs> wake_at, WallMs now);

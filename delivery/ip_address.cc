@@ -31,6 +31,17 @@ IpAddress FromV6Bytes(const uint8_t* bytes) {
   return IsMapped(address.bytes) ? FromV4Bytes(bytes + 12) : address;
 }
 
+// inet_ntop prints these with sprintf, and each URL with an address in it is compared with its own.
+std::string FormatV4(const uint8_t* bytes) {
+  char text[INET_ADDRSTRLEN];
+  char* end = text;
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) *end++ = '.';
+    end = std::to_chars(end, text + sizeof text, bytes[i]).ptr;
+  }
+  return {text, end};
+}
+
 bool BitsBelowAreZero(const IpBlock& block) {
   const int bits = block.base.v6 ? 128 : 32;
   for (int i = block.prefix_bits; i < bits; ++i) {
@@ -74,8 +85,9 @@ std::optional<IpAddress> FromSockaddr(const sockaddr* address) {
 }
 
 std::string FormatIp(const IpAddress& address) {
+  if (!address.v6) return FormatV4(address.bytes.data());
   char text[INET6_ADDRSTRLEN];
-  CHECK(inet_ntop(address.v6 ? AF_INET6 : AF_INET, address.bytes.data(), text, sizeof(text)));
+  CHECK(inet_ntop(AF_INET6, address.bytes.data(), text, sizeof(text)));
   return text;
 }
 

@@ -142,6 +142,12 @@ bool HttpServer::HoldBytes(int64_t change) {
 void HttpServer::HandleRequest(HttpConnection& from, const Request& request, uint64_t sequence) {
   ++requests_;
   handler_.Handle(request, {this, from.id(), sequence});
+  if (called_every_ != 0 && requests_ % called_every_ == 0) called_();
+}
+
+void HttpServer::AfterEach(uint64_t every, std::function<void()> call) {
+  called_every_ = every;
+  called_ = std::move(call);
 }
 
 void HttpServer::Respond(const ReplyTo& to, Response response) {

@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +47,10 @@ class HttpServer final : public Responder, private ConnectionOwner {
 
   void Respond(const ReplyTo& to, Response response) override;
   void HoldFurther(const ReplyTo& to) override;
+
+  // `call` after each `every` requests taken, before the turn of the loop ends. It may answer.
+  // Called before the first client comes.
+  void AfterEach(uint64_t every, std::function<void()> call);
 
   void FlushWrites();    // writes what was answered so far
   void StopAccepting();  // no new clients; each further answer is the last of its connection
@@ -106,6 +111,8 @@ class HttpServer final : public Responder, private ConnectionOwner {
   std::string date_;
   int64_t buffered_bytes_ = 0;
   uint64_t requests_ = 0;
+  uint64_t called_every_ = 0;  // 0: never
+  std::function<void()> called_;
   uint64_t request_ids_ = 0;
   bool full_ = false;
   bool stopping_ = false;

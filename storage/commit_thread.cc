@@ -84,8 +84,10 @@ bool CommitThread::NextGroup(std::vector<Op>* group) {
   std::unique_lock lock(mutex_);
   if (taken_.empty()) {
     const auto interval = std::chrono::milliseconds(options_.interval_ms);
+    idle_ = waiting_.empty();
     woken_.wait_for(lock, interval,
                     [this] { return !waiting_.empty() || stopping_ != Stopping::kNo; });
+    idle_ = false;
     taken_.swap(waiting_);
   }
   if (stopping_ == Stopping::kNow) return false;

@@ -58,6 +58,8 @@ class CommitThread {
   [[nodiscard]] uint64_t commits() const { return commits_; }
   // Grows at least once per interval while the thread is alive and the disk answers.
   [[nodiscard]] uint64_t turns() const { return turns_; }
+  // The thread waits for ops: what is submitted now is applied at once.
+  [[nodiscard]] bool idle() const { return idle_; }
   [[nodiscard]] bool below_min_free() const { return below_min_free_; }
 
  private:
@@ -87,6 +89,7 @@ class CommitThread {
 
   std::atomic<uint64_t> commits_ = 0;
   std::atomic<uint64_t> turns_ = 0;
+  std::atomic<bool> idle_ = false;
   std::atomic<bool> below_min_free_ = false;
 
   // Commit thread only.

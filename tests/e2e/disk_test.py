@@ -150,7 +150,22 @@ class FullDisk(Case):
         return True
 
 
+UNFINISHED = re.compile(r"^(\d+) (.*) <unfinished \.\.\.>$")
+RESUMED = re.compile(r"^(\d+) [0-9.]+ <\.\.\. \w+ resumed>(.*)$")
 INJECTED = re.compile(r"^(?:\d+ +)?(\d+\.\d+) fdatasync\(\d+<([^>]*)>\).*EIO.*\(INJECTED\)", re.M)
+
+
+def whole_calls(trace):
+    """The trace with each call on one line: at the time it began, in the order of their ends."""
+    begun, calls = {}, []
+    for line in trace.read_text().splitlines():
+        if found := UNFINISHED.match(line):
+            begun[found[1]] = f"{found[1]} {found[2]}"
+        elif found := RESUMED.match(line):
+            calls.append(begun.pop(found[1]) + found[2])
+        else:
+            calls.append(line)
+    return "\n".join(calls)
 
 
 class FailingSync(Case):
@@ -208,8 +223,9 @@ class FailingSync(Case):
                 code = d.wait(20)
                 ended = time.time()
                 self.assertEqual(code, 1, d.log())
-                found = INJECTED.search(trace.read_text())
-                self.assertTrue(found, trace.read_text()[-2000:])
+                calls = whole_calls(trace)
+                found = INJECTED.search(calls)
+                self.assertTrue(found, calls[-2000:])
                 failed = float(found.group(1)) + self.DELAY_S
                 show(f"fdatasync of {found.group(2).rsplit('/', 1)[1]} failed; the process ended "
                      f"{(ended - failed) * 1000:.0f} ms later; {len(acknowledged)} acknowledged "
@@ -219,7 +235,7 @@ class FailingSync(Case):
                 for answer in others:
                     self.assertEqual((answer.status, answer.json()["type"]),
                                      (500, "/problems/outcome-unknown"))
-                after = trace.read_text().split("(INJECTED)", 1)[1]
+                after = calls.split("(INJECTED)", 1)[1]
                 self.assertNotIn(f"<{found.group(2)}>) = 0", after, "the file was synced again")
                 d.wrap = []
                 d.start()
