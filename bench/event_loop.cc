@@ -4,6 +4,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace belfry {
 
 EventLoop::EventLoop() {
@@ -35,20 +37,18 @@ void LoopTimer::Start(int64_t first_ms, int64_t period_ms) {
                        static_cast<uint64_t>(period_ms)) == 0);
 }
 
-PreciseTimer::PreciseTimer(EventLoop& loop, std::function<void()> call)
-    : call_(std::move(call)),
+PreciseTimer::PreciseTimer(EventLoop& loop, uint64_t gap_ns, std::function<void()> call)
+    : gap_ns_(gap_ns),
+      call_(std::move(call)),
       fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       poll_(new uv_poll_t) {
   CHECK(fd_ >= 0);
   CHECK(uv_poll_init(loop.get(), poll_.get(), fd_) == 0);
   poll_->data = this;
-  const auto fired = [](uv_poll_t* poll, int, int) {
-    auto* self = static_cast<PreciseTimer*>(poll->data);
-    uint64_t times = 0;
-    // Nothing to read: it was set anew since it went off.
-    if (read(self->fd_, &times, sizeof times) == sizeof times) self->call_();
+  const auto ready = [](uv_poll_t* poll, int, int) {
+    static_cast<PreciseTimer*>(poll->data)->GoOff();
   };
-  CHECK(uv_poll_start(poll_.get(), UV_READABLE, fired) == 0);
+  CHECK(uv_poll_start(poll_.get(), UV_READABLE, ready) == 0);
 }
 
 PreciseTimer::~PreciseTimer() {
@@ -56,7 +56,19 @@ PreciseTimer::~PreciseTimer() {
   close(fd_);
 }
 
+void PreciseTimer::GoOff() {
+  uint64_t times = 0;
+  // Nothing to read: it was set anew since it went off.
+  if (read(fd_, &times, sizeof times) != sizeof times) return;
+  set_for_ns_ = 0;
+  not_before_ns_ = uv_hrtime() + gap_ns_;
+  call_();
+}
+
 void PreciseTimer::StartAt(uint64_t at_ns) {
+  at_ns = std::max(at_ns, not_before_ns_);
+  if (set_for_ns_ != 0 && set_for_ns_ <= at_ns) return;
+  set_for_ns_ = at_ns;
   itimerspec when{};
   when.it_value.tv_sec = static_cast<time_t>(at_ns / 1'000'000'000);
   when.it_value.tv_nsec = static_cast<long>(at_ns % 1'000'000'000);

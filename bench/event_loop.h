@@ -59,15 +59,24 @@ class LoopTimer {
 };
 
 // Calls back at a point of uv_hrtime() to within microseconds; a LoopTimer knows only milliseconds.
+// Two calls are at least `gap_ns` apart: each wakes the process, and that is what it costs.
 class PreciseTimer {
  public:
-  PreciseTimer(EventLoop& loop, std::function<void()> call);
+  PreciseTimer(EventLoop& loop, uint64_t gap_ns, std::function<void()> call);
   ~PreciseTimer();
+  PreciseTimer(const PreciseTimer&) = delete;
+  PreciseTimer& operator=(const PreciseTimer&) = delete;
+  // One call at `at_ns`, or when the gap is over. One that is set and comes no later stands for it.
   void StartAt(uint64_t at_ns);
 
  private:
+  void GoOff();
+
+  const uint64_t gap_ns_;
   std::function<void()> call_;
   int fd_;
+  uint64_t set_for_ns_ = 0;  // 0: not set
+  uint64_t not_before_ns_ = 0;
   UvPtr<uv_poll_t> poll_;
 };
 

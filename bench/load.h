@@ -3,7 +3,8 @@
 // Loop thread only. Closed loop: each connection keeps `pipeline` requests under way and sends the
 // next one when an answer came; latency counts from the send. Open loop (`rate` > 0): requests are
 // meant to leave at a fixed rate whatever the answers do, and latency counts from that moment, so
-// that time spent waiting for a free connection is not left out.
+// that time spent waiting for a free connection is not left out. None leaves early; those that
+// become due within 0.2 ms may leave together, at the end of it, and that wait counts too.
 #pragma once
 
 #include <cstdint>

@@ -40,7 +40,8 @@ void AddLoadOptions(CLI::App* app, LoadPlan* plan, bool* json) {
       ->check(CLI::Range(1, kPipelineMax));
   app->add_option("--rate", plan->rate,
                   "Requests per second to send whatever the answers do; latency then counts from "
-                  "the intended send time")
+                  "the intended send time, also where requests leave together: the client wakes "
+                  "at most every 0.2 ms for them")
       ->check(CLI::Range(0.001, 10'000'000.0));
   AddPid(app, &plan->pid);
   AddJson(app, json);

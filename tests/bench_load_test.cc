@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bench/endpoint.h"
+#include "bench/event_loop.h"
 #include "bench/load.h"
 #include "bench/receiver.h"
 #include "bench/requests.h"
@@ -59,6 +61,38 @@ TEST_F(LoadTest, AtAFixedRateNothingLeavesBeforeItsTime) {
   EXPECT_EQ(received_, 1u);
   EXPECT_EQ(result->unsent, 0u);
   EXPECT_EQ(result->errors(), 0u);
+}
+
+TEST(PreciseTimer, IsNeverEarlyAndNeverTwiceWithinItsGap) {
+  constexpr uint64_t kGapNs = 2'000'000;
+  EventLoop loop;
+  std::vector<uint64_t> calls_ns;
+  const std::unique_ptr<PreciseTimer> timer = std::make_unique<PreciseTimer>(loop, kGapNs, [&] {
+    calls_ns.push_back(uv_hrtime());
+    calls_ns.size() < 2 ? timer->StartAt(calls_ns.back()) : loop.Stop();
+  });
+  const uint64_t at_ns = uv_hrtime() + 1'000'000;
+  timer->StartAt(at_ns);
+  loop.Run();
+  ASSERT_EQ(calls_ns.size(), 2u);
+  EXPECT_GE(calls_ns[0], at_ns);
+  EXPECT_GE(calls_ns[1], at_ns + kGapNs);
+}
+
+TEST(PreciseTimer, ASoonerTimeTakesThePlaceOfALaterOne) {
+  EventLoop loop;
+  int calls = 0;
+  PreciseTimer timer(loop, 0, [&] {
+    ++calls;
+    loop.Stop();
+  });
+  const uint64_t now_ns = uv_hrtime();
+  timer.StartAt(now_ns + 3'600'000'000'000);
+  timer.StartAt(now_ns + 1'000'000);
+  // This one changes nothing.
+  timer.StartAt(now_ns + 7'200'000'000'000);
+  loop.Run();
+  EXPECT_EQ(calls, 1);
 }
 
 TEST_F(LoadTest, NobodyListeningIsAnErrorThatNamesTheAddress) {
