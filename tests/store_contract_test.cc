@@ -235,16 +235,20 @@ TEST_P(StoreContract, AFloorRaisesTheIdCounter) {
 }
 
 TEST_P(StoreContract, RowsBelowTheFloorCountAsExamined) {
-  for (TimerId id = 1; id <= 10; ++id) {
-    rig_.Apply(Put(PendingTimer(id, static_cast<int64_t>(1000 + id))));
-  }
-  rig_.Apply(FloorOp{kLocalTenant, 10}, Put(PendingTimer(11, 5000)));
+  constexpr TimerId kLast = 100;
+  const auto key = [](TimerId id) { return Key{{static_cast<int64_t>(1000 + id)}, id}; };
+  // Another tenant's: while anything is left, rows below a floor are not thrown away by file.
+  rig_.Apply(Put(PendingTimer(1, 4000, kLocalTenant + 1)));
+  for (TimerId id = 2; id <= kLast; ++id) rig_.Apply(Put(PendingTimer(id, key(id).at.ms)));
+  rig_.Apply(FloorOp{kLocalTenant, kLast}, Put(PendingTimer(kLast + 1, 5000)));
+  for (TimerId id = 2; id <= kLast; ++id) ASSERT_TRUE(rig_.Stored(Cf::kDue, TimeKey(key(id))));
   LoadedPage page = rig_.Load({}, 4);
   EXPECT_TRUE(page.timers.empty());
   EXPECT_FALSE(page.ended);
-  EXPECT_EQ(page.last_examined, (Key{{1004}, 4}));
-  page = rig_.Load(page.last_examined, 100);
-  EXPECT_EQ(IdsOf(page), Ids{11});
+  EXPECT_EQ(page.last_examined, key(5));
+  page = rig_.Load(page.last_examined, 1000);
+  EXPECT_EQ(IdsOf(page), (Ids{1, kLast + 1}));
+  EXPECT_TRUE(page.ended);
 }
 
 TEST_P(StoreContract, CompactionRemovesOnlyWhatIsBelowTheFloor) {
