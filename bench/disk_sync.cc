@@ -6,11 +6,14 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "bench/progress.h"
 
 namespace belfry {
 namespace {
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
 Status Failed(const std::string& doing) { return IoError(doing + ": " + std::strerror(errno)); }
 
@@ -23,9 +26,18 @@ Result<int> OpenNameless(const std::string& directory) {
   return fd;
 }
 
+void SleepUntil(uint64_t at_ns) {
+  timespec at{};
+  at.tv_sec = static_cast<time_t>(at_ns / kNsPerSecond);
+  at.tv_nsec = static_cast<long>(at_ns % kNsPerSecond);
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+  }
+}
+
 }  // namespace
 
-Result<SyncResult> MeasureSync(const std::string& directory, int64_t count, int64_t bytes) {
+Result<SyncResult> MeasureSync(const std::string& directory, int64_t count, int64_t bytes,
+                               double rate) {
   const Result<int> fd = OpenNameless(directory);
   if (!fd.ok()) return fd.status();
   const std::string block(static_cast<size_t>(bytes), 'x');
@@ -34,7 +46,13 @@ Result<SyncResult> MeasureSync(const std::string& directory, int64_t count, int6
   Progress progress;
   const uint64_t begun_ns = uv_hrtime();
   for (int64_t i = 0; i < count && failed.ok(); ++i) {
-    const uint64_t from_ns = uv_hrtime();
+    uint64_t from_ns = uv_hrtime();
+    if (rate > 0) {
+      const uint64_t meant_ns =
+          begun_ns + static_cast<uint64_t>(static_cast<double>(i) * 1e9 / rate);
+      if (meant_ns > from_ns) SleepUntil(meant_ns);
+      from_ns = meant_ns;
+    }
     if (write(*fd, block.data(), block.size()) != bytes) {
       failed = Failed("write in " + directory);
     } else if (fdatasync(*fd) != 0) {

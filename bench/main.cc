@@ -183,6 +183,7 @@ void AddSync(CLI::App& app, std::function<int()>* chosen) {
     std::string directory;
     int64_t count = 5000;
     int64_t bytes = 200;
+    double rate = 0;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
@@ -196,10 +197,16 @@ void AddSync(CLI::App& app, std::function<int()>* chosen) {
   sync->add_option("--bytes", options->bytes, "Size of each append")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  sync->add_option(
+          "--rate", options->rate,
+          "So many a second, timed from when each was meant to begin; 0: one after another")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
   AddJson(sync, &options->json);
   sync->callback([options, chosen] {
     *chosen = [options] {
-      Result<SyncResult> result = MeasureSync(options->directory, options->count, options->bytes);
+      const Result<SyncResult> result =
+          MeasureSync(options->directory, options->count, options->bytes, options->rate);
       if (!result.ok()) return Fail(result.status());
       if (options->json) {
         PrintSyncJson(*result);

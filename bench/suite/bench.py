@@ -75,6 +75,13 @@ class Bench:
         """p50 and p99 of a 200 B append and its fdatasync, in ms, as the disk is now."""
         return self.ask(folder, "sync", "--dir", folder, "--count", self.plan.syncs)["latency"]
 
+    def paced_sync(self, folder, rate):
+        """The same at a fixed rate for the measured time, from the moment each was meant to
+        begin."""
+        count = max(1, round(rate * self.plan.seconds))
+        return self.ask(folder, "sync", "--dir", folder, "--count", count, "--rate",
+                        rate)["latency"]
+
     def read_once(self, folder, belfry, count):
         """Every id of 1..count once, in order: the warming pass."""
         first = 1
