@@ -9,7 +9,8 @@ import unittest
 import xml.etree.ElementTree
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "bench" / "suite"))
+BENCH = Path(__file__).parent.parent / "bench"
+sys.path[:0] = [str(BENCH / "suite"), str(BENCH)]
 
 # pylint: disable=wrong-import-position
 import growth_plot
@@ -17,7 +18,8 @@ import machine
 import plan as plans
 import results
 import run as suite
-from clients import parse_figures, seconds
+from clients import seconds
+from figures import parse_figures
 from processes import BenchError
 from sections import SECTIONS, bulk
 

@@ -4,8 +4,9 @@ import datetime
 import json
 
 from driver import figures_of_set
+from figures import parse_figures
 from peer import Peer, http_request
-from process import run_to_end
+from processes import run_to_end
 
 
 class Belfry(Peer):
@@ -17,15 +18,16 @@ class Belfry(Peer):
         server = self.run.server("belfry", [
             self.run.build / "belfry", "serve", "--data", self.run.folder / "data",
             "--listen", f"127.0.0.1:{port}"])
-        server.wait_for_line("event=ready")
+        server.wait_for_words("event=ready")
 
     def measure(self):
         run = self.run
-        return figures_of_set(run_to_end("belfry-bench set", [
+        said = run_to_end("belfry-bench set", [
             run.build / "belfry-bench", "set", "--url", f"http://127.0.0.1:{run.port}",
             "--connections", run.connections, "--warmup", f"{run.warmup_ms}ms",
-            "--duration", f"{run.duration_ms}ms", "--pid", self.run.processes[0].pid],
-            limit_s=(run.warmup_ms + run.duration_ms) / 1000 + 60))
+            "--duration", f"{run.duration_ms}ms", "--pid", run.processes[0].pid, "--json"],
+            limit_s=(run.warmup_ms + run.duration_ms) / 1000 + 60)
+        return figures_of_set(parse_figures("belfry-bench set", said))
 
     def burst(self, count, due_ms, origin):
         due = datetime.datetime.fromtimestamp(due_ms / 1000, datetime.timezone.utc)

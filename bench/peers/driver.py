@@ -7,11 +7,11 @@ servers is read at these two moments.
 
 import json
 import os
-import re
 import subprocess
 import tempfile
 
-from process import RunFailed, cpu_us_of
+from processes import BenchError
+from server_time import cpu_us_of
 
 
 def figures_of_events(lines, read_cpu_us):
@@ -47,7 +47,7 @@ def measure(name, command, servers, env=None):
                                      stdout=subprocess.PIPE, stderr=errors, text=True,
                                      env={**os.environ, **(env or {})})
         except OSError as error:
-            raise RunFailed(f"{name}: the driver does not start: {error}") from error
+            raise BenchError(f"{name}: the driver does not start: {error}") from error
         try:
             figures = figures_of_events(child.stdout, lambda: cpu_us_of(servers))
             child.stdout.read()
@@ -60,28 +60,19 @@ def measure(name, command, servers, env=None):
         if child.returncode != 0 or figures is None:
             errors.seek(0)
             words = errors.read().strip().splitlines() or ["it gave no figures"]
-            raise RunFailed(f"{name}: the driver failed: {' | '.join(words[-4:])[-600:]}")
+            raise BenchError(f"{name}: the driver failed:\n" + "\n".join(words[-5:]))
     return figures
 
 
-def figures_of_set(text):
-    """The figures that `belfry-bench set --pid` prints."""
-    patterns = {
-        "requests": r"^requests\s+(\d+), (\d+)/s$",
-        "latency": r"^latency\s+p50 ([\d.]+) ms\s+p99 ([\d.]+) ms",
-        "cpu": r"^cpu\s+driver ([\d.]+) us/request\s+daemon ([\d.]+) us/request$",
-    }
-    found = {name: re.search(pattern, text, re.M) for name, pattern in patterns.items()}
-    if not all(found.values()):
-        missing = ", ".join(name for name, match in found.items() if not match)
-        raise RunFailed(f"belfry-bench gave no figures of {missing}")
-    rate = float(found["requests"][2])
-    client_us = float(found["cpu"][1])
+def figures_of_set(figures):
+    """The same of what `belfry-bench set --pid --json` says."""
+    if not figures["answered"]:
+        raise BenchError("belfry-bench had no answer")
     return {
-        "rate": rate,
-        "p50_ms": float(found["latency"][1]),
-        "p99_ms": float(found["latency"][2]),
-        "server_us": float(found["cpu"][2]),
-        "client_us": client_us,
-        "client_busy": client_us * rate / 1e6,
+        "rate": figures["per_second"],
+        "p50_ms": figures["latency"]["p50_ms"],
+        "p99_ms": figures["latency"]["p99_ms"],
+        "server_us": figures["daemon_us"],
+        "client_us": figures["client_us"],
+        "client_busy": figures["client_us"] * figures["per_second"] / 1e6,
     }

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from peer import Peer
-from process import RunFailed, run_to_end
+from processes import BenchError, run_to_end
 
 # PostgreSQL does not run as root; then it is given to this user, who owns nothing.
 UNPRIVILEGED = "nobody"
@@ -44,10 +44,10 @@ class Graphile(Peer):
                 PROGRAMS / "initdb", "--pgdata", cluster, "--username", "bench",
                 "--auth", "scram-sha-256", "--pwfile", password, "--locale", "C",
                 "--encoding", "UTF8"], user=user, env={"HOME": str(folder)})
-        except RunFailed as error:
+        except BenchError as error:
             if user and "ermission denied" in str(error):
-                raise RunFailed(f"{error}; root's PostgreSQL runs as {user}, who must be able to "
-                                "enter --dir and all folders above it") from error
+                raise BenchError(f"{error}; root's PostgreSQL runs as {user}, who must be able "
+                                 "to enter --dir and all folders above it") from error
             raise
         # More than the defaults give: a cache and a log that need no checkpoint during the run.
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "",
@@ -58,7 +58,7 @@ class Graphile(Peer):
         # SIGINT: a fast shutdown, which does not wait for clients.
         server = self.run.server("postgresql", command, user=user, cwd=folder,
                                  env={"HOME": str(folder)}, stop_signal=signal.SIGINT)
-        server.wait_for_line("ready to accept connections")
+        server.wait_for_words("ready to accept connections")
 
     def stop(self):
         super().stop()

@@ -1,10 +1,11 @@
 """What every system under comparison offers to bench/peers/run.py, and what it is given."""
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from process import Process, free_port
+from processes import BenchError, Process, free_port
 
 NUMBER = "{n}"  # what peer-load replaces by twelve digits
 NUMBER_DIGITS = 12
@@ -41,22 +42,22 @@ class Run:
     processes: list = field(default_factory=list)  # all that were started, the server first
 
     def server(self, name, command, **options):
-        # A log of its own for each, also where one is started twice.
-        log = self.folder / f"{len(list(self.folder.glob('*.log')))}.log"
-        process = Process(name, command, log, **options)
+        process = Process(name, command, self.folder, **options)
         self.processes.append(process)
         return process
 
     def stop(self):
         while self.processes:
-            self.processes.pop().stop()
+            # One that had to be killed was measured all the same.
+            with contextlib.suppress(BenchError):
+                self.processes.pop().stop()
 
     def node(self, module, *arguments):
         return ["node", self.npm / module, *arguments]
 
     def node_worker(self, module, *arguments, **options):
         worker = self.server(f"{module} worker", self.node(module, *arguments), **options)
-        worker.wait_for_line('"ready"')
+        worker.wait_for_words('"ready"')
 
     def request_file(self, text):
         path = self.folder / "request"

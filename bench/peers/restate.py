@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from peer import Peer, http_request, payload
-from process import RunFailed, free_port
+from processes import BenchError, free_port
 
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 
@@ -28,7 +28,7 @@ class Restate(Peer):
         program = (self.run.npm / "node_modules/@restatedev" /
                    f"restate-server-{sys.platform}-{architecture}" / "bin/restate-server")
         if not program.is_file():
-            raise RunFailed(f"its npm package has no program for {sys.platform}-{architecture}")
+            raise BenchError(f"its npm package has no program for {sys.platform}-{architecture}")
         folder = self.run.folder / "restate"
         settings = {
             "RESTATE_BASE_DIR": str(folder),
@@ -43,7 +43,7 @@ class Restate(Peer):
         }
         server = self.run.server("restate", [program, "--no-logo"], env=settings,
                                  cwd=self.run.folder)
-        server.wait_until("healthy", lambda: self.get_health(self.admin_port) and
+        server.wait_until("is healthy", lambda: self.get_health(self.admin_port) and
                           self.get_health(self.run.port, "/restate/health"))
         self.serve("http://127.0.0.1:9")
         self.register()
@@ -72,9 +72,9 @@ class Restate(Peer):
                 answer.read()
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")[:300]
-            raise RunFailed(f"Restate refuses the service: {error.code} {said}") from error
+            raise BenchError(f"Restate refuses the service: {error.code} {said}") from error
         except OSError as error:
-            raise RunFailed(f"Restate does not take the service: {error}") from error
+            raise BenchError(f"Restate does not take the service: {error}") from error
 
     def load(self):
         request = http_request(self.run.port, "/Hook/send/send?delay=1h", payload())

@@ -13,28 +13,30 @@ command line.
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+# pylint: disable=wrong-import-position
 import driver
 import table
 from beanstalkd import Beanstalkd
 from belfry import Belfry
+from figures import parse_figures
 from graphile import Graphile
 from install import Unavailable, install_debian, install_npm
 from peer import Run
-from process import Process, RunFailed, free_port, run_to_end
+from processes import BenchError, Process, free_port, run_to_end
 from redis_always import BullMq, Redis
 from restate import Restate
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS = {peer.name: peer for peer in (Beanstalkd, Redis, BullMq, Graphile, Restate)}
 CONNECTIONS = 64
 BURST = 10_000
@@ -115,29 +117,22 @@ def burst(peer, lead_s):
     origin = f"http://127.0.0.1:{port}"
     peer.start_worker(origin)
     due_ms = int((time.time() + lead_s) * 1000)
-    answer = peer.run.folder / "sink.json"
     command = [peer.run.build / "belfry-bench", "sink", "--listen", f"127.0.0.1:{port}",
                "--expect", BURST, "--due", due_ms, "--limit", f"{SINK_LIMIT_S}s", "--json"]
-    with Process("sink", command, answer) as sink:
-        sink.wait_for_line("listening on")
+    with Process("sink", command, peer.run.folder) as sink:
+        sink.wait_for_words("listening on")
         run_to_end(f"setting {BURST} timers", peer.burst(BURST, due_ms, origin),
                    env=peer.environment())
         if time.time() * 1000 > due_ms - MARGIN_MS:
             raise TooSlow
-        try:
-            sink.child.wait(lead_s + SINK_LIMIT_S + 30)
-        except subprocess.TimeoutExpired as error:
-            raise RunFailed("the sink does not end") from error
-        return figures_of_sink(answer.read_text(encoding="utf-8"))
+        sink.wait(lead_s + SINK_LIMIT_S + 30)
+        return figures_of_sink(sink.output())
 
 
 def figures_of_sink(text):
-    found = re.findall(r"^\{.*\}$", text, re.M)
-    if not found:
-        raise RunFailed(f"the sink gave no figures: {text.strip()[-300:]}")
-    figures = json.loads(found[-1])
+    figures = parse_figures("the sink", text)
     if figures["arrived"] == 0:
-        raise RunFailed("no webhook arrived")
+        raise BenchError("no webhook arrived")
     seconds = (figures["last_ms"] - figures["first_ms"]) / 1000
     figures["per_second"] = figures["arrived"] / seconds if seconds > 0 else 0
     return figures
@@ -152,7 +147,7 @@ def burst_in_time(bench, peer_class):
         except TooSlow as error:
             lead_s *= 2
             if lead_s > LEAD_MAX_S:
-                raise RunFailed(f"could not set {BURST} timers in {lead_s // 2} s") from error
+                raise BenchError(f"could not set {BURST} timers in {lead_s // 2} s") from error
 
 
 def prepare(names, bench, say):
@@ -179,12 +174,9 @@ def prepare(names, bench, say):
 
 def sync_ms(bench):
     """What an append and fdatasync costs on this disk at the moment."""
-    text = run_to_end("belfry-bench sync", [bench.build / "belfry-bench", "sync", "--dir",
-                                            bench.folder, "--count", SYNCS])
-    found = re.search(r"^latency\s+p50 ([\d.]+) ms", text, re.M)
-    if not found:
-        raise RunFailed("belfry-bench sync gave no figures")
-    return float(found[1])
+    said = run_to_end("belfry-bench sync", [bench.build / "belfry-bench", "sync", "--dir",
+                                            bench.folder, "--count", SYNCS, "--json"])
+    return parse_figures("belfry-bench sync", said)["latency"]["p50_ms"]
 
 
 def accept_beside_sync(bench, peer_class):
@@ -214,7 +206,8 @@ def measure_all(bench, names, problems):
                 if peer.fires:
                     progress.step(f"round {number + 1} of {bench.rounds}: {name}, burst", burst_s)
                     rounds[name]["fire"].append(burst_in_time(bench, peer))
-            except RunFailed as error:
+            except BenchError as error:
+                error = " | ".join(str(error).splitlines())[-600:]
                 problems[name] = f"round {number + 1}: {error}"
                 progress.say(f"{name}: {error}")
                 progress.drop(plan[name] * (bench.rounds - number - 1))
@@ -298,7 +291,7 @@ def main():
         out.with_suffix(".json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
         print(report, end="")
         return 1 if problems else 0
-    except RunFailed as error:
+    except BenchError as error:
         sys.exit(f"run.py: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

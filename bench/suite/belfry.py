@@ -1,13 +1,12 @@
 """The daemon under test: one data directory and the process on it."""
 
 import os
-import select
 import shutil
 import signal
 import socket
 import time
 
-from processes import BenchError, Process, free_port
+from processes import BenchError, Process, free_port, next_notes
 
 READY_LIMIT_S = 300
 TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
@@ -72,33 +71,26 @@ class Belfry:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             name = f"belfry-bench-{os.getpid()}-{self.port}"
             notify.bind("\0" + name)
-            env = {**os.environ, "NOTIFY_SOCKET": "@" + name}
             command = [self.binary, "serve", "--config", self.config, "--data", self.data,
                        "--listen", f"127.0.0.1:{self.port}"]
             self.started_ns = time.time_ns()
             begun = time.monotonic()
-            self.process = Process("belfry", command, self.folder, env)
+            self.process = Process("belfry", command, self.folder,
+                                   env={"NOTIFY_SOCKET": "@" + name})
             self._wait_ready(notify, begun)
         return self
 
     def _wait_ready(self, notify, begun):
-        pidfd = os.pidfd_open(self.pid)
-        try:
-            while True:
-                left = begun + READY_LIMIT_S - time.monotonic()
-                ready, _, _ = select.select([notify, pidfd], [], [], max(0, left))
-                if notify in ready:
-                    if b"READY=1" in notify.recv(4096).split(b"\n"):
-                        self.ready_s = time.monotonic() - begun
-                        return
-                elif pidfd in ready:
-                    self.process.popen.wait()
-                    self.process.check_alive()
-                elif left <= 0:
-                    raise BenchError(f"belfry is not ready after {READY_LIMIT_S} s:\n"
-                                     f"{self.process.log_end()}")
-        finally:
-            os.close(pidfd)
+        notes = []
+        while "READY=1" not in notes:
+            try:
+                notes = next_notes(notify, self.process.popen, begun + READY_LIMIT_S)
+            except TimeoutError:
+                raise BenchError(f"belfry is not ready after {READY_LIMIT_S} s:\n"
+                                 f"{self.process.log_end()}") from None
+            if notes is None:
+                return self.process.check_alive()
+        self.ready_s = time.monotonic() - begun
 
     def stop(self):
         code = self.process.stop()

@@ -1,11 +1,13 @@
 """The programs that put load on a server: belfry-bench and wrk. Both answer with a dictionary."""
 
 import json
+import resource
 import signal
 from pathlib import Path
 
+from figures import parse_figures
 from nginx import find
-from processes import BenchError, Process, ended_children_cpu_us, poll
+from processes import BenchError, Process
 
 SCRIPT = Path(__file__).with_name("load.lua")
 SLACK_S = 120
@@ -16,15 +18,10 @@ def seconds(value):
     return f"{round(value * 1000)}ms"
 
 
-def parse_figures(name, text):
-    """The last line that is a JSON object; a BenchError when there is none."""
-    for line in reversed(text.splitlines()):
-        if line.startswith("{"):
-            try:
-                return json.loads(line)
-            except ValueError:
-                break
-    raise BenchError(f"{name} printed no figures")
+def ended_children_cpu_us():
+    """Processor time of all children that were waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (usage.ru_utime + usage.ru_stime) * 1e6
 
 
 class Client:
@@ -48,10 +45,7 @@ class Client:
             self.process.popen.send_signal(signal.SIGINT)
 
     def wait_listening(self):
-        def listening():
-            self.process.check_alive()
-            return "listening on" in self.process.log_path.read_text(errors="replace")
-        poll(listening, f"{self.name} listens")
+        self.process.wait_for_words("listening on")
 
     def result(self, limit_s, may_fail=False):
         """`may_fail`: errors that were counted are the caller's to judge."""

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import socket
-import time
 
 from belfry import cpu_us_of
 from processes import BenchError, Process, free_port
@@ -67,16 +65,8 @@ class Nginx:
         conf.write_text(CONF.format(folder=self.folder, port=self.port), encoding="utf-8")
         command = [find("nginx"), "-p", self.folder, "-e", self.folder / "error.log", "-c", conf]
         self.process = Process("nginx", command, self.folder)
-        end = time.monotonic() + 10
-        while True:
-            self.process.check_alive()
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
-            except OSError:
-                if time.monotonic() > end:
-                    raise BenchError("nginx does not answer within 10 s") from None
-                time.sleep(0.02)
+        self.process.wait_for_port(self.port)
+        return self
 
     def stop(self):
         self.process.stop()

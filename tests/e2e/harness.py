@@ -4,11 +4,8 @@ Nothing here sleeps to wait for readiness: READY=1 arrives on a NOTIFY_SOCKET of
 pidfd, conditions of the API are polled. Every process started is ended by its own pid.
 """
 
-import atexit
 import os
 import pathlib
-import random
-import select
 import shutil
 import signal
 import socket
@@ -18,23 +15,16 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
+
+# pylint: disable=wrong-import-position
+import processes
 from http_client import Client, Closed
+from processes import free_port, next_notes
 from receiver import Answer, Receiver  # noqa: F401: for the tests
 
 BINARY = None  # set by main()
 TOOLS = {}     # further programs, by name; set by main()
-
-_running = set()
-
-
-def _end_all():
-    for process in list(_running):
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-atexit.register(_end_all)
 
 
 class _TimedResult(unittest.TextTestResult):
@@ -65,29 +55,9 @@ def use_binary(path):
     BINARY = os.path.abspath(path)
 
 
-def free_port():
-    """Below the range of ports that connections take, so that no client of ours can sit on it."""
-    for _ in range(1000):
-        port = random.randint(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise AssertionError("no free port")
-
-
 def poll(condition, what, timeout_s=20, every_s=0.005):
     """Polls until `condition()` is true, and returns it."""
-    end = time.monotonic() + timeout_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {timeout_s} s: {what}")
-        time.sleep(every_s)
+    return processes.poll(condition, what, timeout_s, every_s, AssertionError)
 
 
 class Died(AssertionError):
@@ -138,11 +108,9 @@ class Daemon:
             command = ["setpriv", "--pdeathsig", "KILL"] + command
         self.log_offset = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                command + self.args + list(args), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **self.env, "NOTIFY_SOCKET": self._notify.getsockname()},
-                cwd=self.root)
-        _running.add(self.process)
+            self.process = processes.spawn(
+                command + self.args + list(args), stdout=log, stderr=log, cwd=self.root,
+                env={**os.environ, **self.env, "NOTIFY_SOCKET": self._notify.getsockname()})
         self.notes = []
         return self
 
@@ -154,20 +122,15 @@ class Daemon:
         return self
 
     def wait_note(self, word, timeout_s=30):
-        end = time.monotonic() + timeout_s
-        pidfd = os.pidfd_open(self.process.pid)
-        try:
-            while word not in self.notes:
-                left = end - time.monotonic()
-                ready, _, _ = select.select([self._notify, pidfd], [], [], max(0, left))
-                if self._notify in ready:
-                    self.notes += self._notify.recv(4096).decode().split("\n")
-                elif pidfd in ready:
-                    raise Died(f"exited with {self.process.wait()} before {word}:\n{self.log()}")
-                elif left <= 0:
-                    raise NoNote(f"no {word} within {timeout_s} s:\n{self.log()}")
-        finally:
-            os.close(pidfd)
+        until = time.monotonic() + timeout_s
+        while word not in self.notes:
+            try:
+                notes = next_notes(self._notify, self.process, until)
+            except TimeoutError:
+                raise NoNote(f"no {word} within {timeout_s} s:\n{self.log()}") from None
+            if notes is None:
+                raise Died(f"exited with {self.process.returncode} before {word}:\n{self.log()}")
+            self.notes += notes
 
     def kill(self):
         """kill -9, and waits until it is gone."""
@@ -187,7 +150,7 @@ class Daemon:
             code = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout_s} s:\n{self.log()}") from None
-        _running.discard(self.process)
+        processes.forget(self.process)
         self.forget_client()
         return code
 

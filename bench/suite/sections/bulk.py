@@ -1,11 +1,9 @@
 """Sets through the storage library beside bare RocksDB, batches of 1,024 with a sync each."""
 
-import os
+import json
 
 from processes import BenchError, Process
 from results import cpu_text, median
-
-import json
 
 TITLE = "bulk sets beside bare RocksDB"
 OURS = "Groups/RocksSets/sets:1024/manual_time"
@@ -45,7 +43,7 @@ def run(bench):
                    f"--benchmark_repetitions={bench.plan.rounds}",
                    f"--benchmark_min_time={bench.plan.bulk_seconds}",
                    "--benchmark_enable_random_interleaving=true"]
-        process = Process("commit_bench", command, folder, {**os.environ, "TMPDIR": str(folder)})
+        process = Process("commit_bench", command, folder, env={"TMPDIR": str(folder)})
         code = process.wait(120 + 20 * estimate_s(bench.plan))
         if code != 0:
             raise BenchError(f"commit_bench ended with {code}:\n{process.log_end()}")

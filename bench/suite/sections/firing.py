@@ -4,7 +4,7 @@ from belfry import cpu_us_of
 from clients import seconds, wrk
 from nginx import installed
 from plan import FIRES_PER_S
-from processes import Process, free_port, poll
+from processes import Process, free_port
 from results import cpu_text, in_turn, median, median_of
 
 TITLE = "firing beside bare libcurl"
@@ -66,8 +66,7 @@ class Sink:
         self.url = f"http://127.0.0.1:{port}"
         self.process = Process("sink", [bench.build / "belfry-bench", "sink", "--listen",
                                         f"127.0.0.1:{port}"], folder)
-        poll(lambda: "listening on" in self.process.log_path.read_text(errors="replace"),
-             "the sink listens")
+        self.process.wait_for_words("listening on")
 
     def cpu_us(self):
         return cpu_us_of(self.process.pid)
