@@ -69,6 +69,7 @@ void World::Step() {
       if (OneIn(8)) Stop();
       if (OneIn(4))
         targets_[Random(kTargets)] = static_cast<Target>(Random(uint64_t(Target::kCount)));
+      if (OneIn(40)) StartOver();
   }
   Pump();
   Check();
@@ -93,21 +94,36 @@ void World::ClientStep() {
   switch (Random(10)) {
     case 0:
     case 1:
-      return CancelOne();
+      return Cancel(Random(last_id_ + 3));
     case 2:
       return OneIn(6) ? CancelAll() : ReadOne();
     case 3:
       return ReadOne();
     default:
       const uint64_t burst = OneIn(50) ? 30 : OneIn(5) ? 6 : 1;
-      for (uint64_t i = 0; i < burst; ++i) SetOne();
+      for (uint64_t i = 0; i < burst; ++i) SetOne(false);
   }
 }
 
-void World::SetOne() {
+// What is left is far away, behind rows below the floor that pages have to walk through: nothing
+// but the next page wakes the loop.
+void World::StartOver() {
+  constexpr int kWall = 10;
+  for (int i = 0; i < kWall; ++i) SetOne(true);
+  CancelAll();
+  SetOne(true);
+  Pump();
+  Quieten();
+  OneIn(2) ? Crash() : ClockStep();
+  Pump();
+  Quieten();
+  CheckWake();
+}
+
+void World::SetOne(bool far) {
   auto timer = std::make_unique<Timer>();
   constexpr int64_t kDelays[] = {-5000, 0, 1, 500, 1000, 1000, 5000, 20'000, 90'000, kHourMs};
-  timer->due = now_ + kDelays[Random(std::size(kDelays))];
+  timer->due = now_ + (far ? kHourMs : kDelays[Random(std::size(kDelays))]);
   timer->url = "http://r" + std::to_string(Random(kTargets)) + "/x";
   if (OneIn(10)) timer->body.assign(Random(400), 'b');
   std::string key;
@@ -121,8 +137,7 @@ void World::SetOne() {
   timers_->Set(token, std::move(timer), key, body, now_);
 }
 
-void World::CancelOne() {
-  const TimerId id = Random(last_id_ + 3);
+void World::Cancel(TimerId id) {
   const TenantId tenant = OneIn(8) ? kLocalTenant + 1 : kLocalTenant;
   const ReplyToken token = Expect({Ask::kCancel, tenant == kLocalTenant ? id : 0, "", {}});
   Note("cancel " + std::to_string(id) + " by " + std::to_string(tenant));

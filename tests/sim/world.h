@@ -45,8 +45,9 @@ class World {
 
   void Step();
   void ClientStep();
-  void SetOne();
-  void CancelOne();
+  void StartOver();
+  void SetOne(bool far);
+  void Cancel(TimerId id);
   void CancelAll();
   void ReadOne();
   void ClockStep();
@@ -121,6 +122,7 @@ class World {
   std::vector<Query> queries_;
   std::vector<QueryResult> read_;  // and not handed back yet
   ReplyToken next_token_ = 1;
+  TimerId looked_at_ = 0;            // by the last Find
   TimerId last_id_ = 0;              // the greatest id a client has seen
   std::map<TimerId, WallMs> ended_;  // durably ended above the floor, not yet seen to be forgotten
   WallMs retained_before_;           // what ended earlier may be forgotten

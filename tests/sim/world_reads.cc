@@ -11,10 +11,14 @@ void World::ReadOne() {
     case 1:
       return timers_->Count(Expect({Ask::kCount, 0, "", {}}), {kLocalTenant, {}});
     default: {
-      const TimerId id =
-          OneIn(2) ? Random(last_id_ + 2) : last_id_ - Random(std::min<uint64_t>(last_id_, 6) + 1);
-      const ReplyToken token = Expect({Ask::kFind, id, "", {}, oracle_.Now(id)});
-      timers_->Find(token, {kLocalTenant, id, OneIn(3)});
+      if (OneIn(2)) {
+        looked_at_ = OneIn(2) ? Random(last_id_ + 2)
+                              : last_id_ - Random(std::min<uint64_t>(last_id_, 6) + 1);
+      }
+      const ReplyToken token = Expect({Ask::kFind, looked_at_, "", {}, oracle_.Now(looked_at_)});
+      timers_->Find(token, {kLocalTenant, looked_at_, OneIn(3)});
+      // While the read is under way, and before the next look at it.
+      if (OneIn(4)) Cancel(looked_at_);
     }
   }
 }
