@@ -132,6 +132,36 @@ TEST_F(DataDirDamage, WithTheLossAcceptedADamagedTableCostsItsRowsAndNothingElse
   EXPECT_GT(salvaged, 3);
 }
 
+// The block with the rows, the filter, the index, the properties: all but the footer's padding.
+TEST_F(DataDirDamage, WithoutTheFiguresNothingIsGuessedWhereverTheirTableIsDamaged) {
+  const auto refused = [this](const std::string& name, size_t at) {
+    Damage(name, at);
+    const auto opened = Open(true);
+    if (opened.ok()) return std::string();
+    EXPECT_EQ(opened.status().code(), StatusCode::kRefused);
+    return opened.status().message();
+  };
+  constexpr size_t kFirstRow = 20;
+  size_t refusals = 0;
+  for (const std::string& name : Tables()) {
+    WriteTree(path_, whole_);
+    if (refused(name, kFirstRow).empty()) continue;
+    for (const int open_tables : {-1, 1}) {
+      rocks_.open_tables_max = open_tables;
+      for (size_t tenths = 0; tenths <= 9; ++tenths) {
+        SCOPED_TRACE(name + " at " + std::to_string(tenths) + "/10");
+        WriteTree(path_, whole_);
+        EXPECT_NE(refused(name, kFirstRow + whole_.at(name).size() * tenths / 10)
+                      .find("damaged beyond what can be read"),
+                  std::string::npos);
+        ++refusals;
+      }
+    }
+    break;
+  }
+  EXPECT_EQ(refusals, 20u);
+}
+
 TEST_F(DataDirDamage, ATableCutShortOrMissingIsAcceptedToo) {
   for (const bool missing : {false, true}) {
     const std::string name = Tables()[1];
