@@ -12,124 +12,112 @@ Key Admission::FirstStaged() const {
   return first;
 }
 
-void Admission::Stage(TimerPtr timer) {
-  const std::string name(TargetOf(*timer));
-  auto& target = targets_[name];
-  if (!target) target = std::make_unique<Target>();
+void Admission::Stage(TimerPtr timer, size_t bytes) {
+  const std::string_view name = TargetOf(*timer);
+  auto found = targets_.find(name);
+  if (found == targets_.end()) {
+    auto fresh = std::make_unique<Target>(name);
+    const std::string_view kept = fresh->name;
+    found = targets_.emplace(kept, std::move(fresh)).first;
+  }
+  Target* target = found->second.get();
   const Key key = KeyOf(*timer);
-  staged_bytes_ += MemoryBytes(*timer);
-  CHECK(staged_.emplace(key.id, Place{name, key}).second);
-  target->waiting.emplace(key, std::move(timer));
-  MakeRunnable(name, *target);
+  staged_bytes_ += bytes;
+  CHECK(staged_.emplace(key.id, Place{target, key}).second);
+  target->waiting.Add({key, bytes, std::move(timer)});
+  MakeRunnable(target);
 }
 
-TimerPtr Admission::Next() {
-  if (!CanStart()) return nullptr;
-  const std::string name = std::move(runnable_.front());
+Admission::Started Admission::Next() {
+  if (!CanStart()) return {};
+  Target* target = runnable_.front();
   runnable_.pop_front();
-  Target& target = *targets_.at(name);
-  target.runnable = false;
-  const auto first = target.waiting.begin();
-  TimerPtr timer = std::move(first->second);
-  target.waiting.erase(first);
-  staged_.erase(timer->id);
-  staged_bytes_ -= MemoryBytes(*timer);
-  ++target.in_flight;
+  target->runnable = false;
+  WaitingLine::Place first = target->waiting.TakeFirst();
+  staged_.erase(first.key.id);
+  staged_bytes_ -= first.bytes;
+  ++target->in_flight;
   ++in_flight_;
-  MakeRunnable(name, target);
-  return timer;
+  MakeRunnable(target);
+  return {std::move(first.timer), target, first.bytes};
 }
 
-void Admission::Free(const std::string& name) {
-  Target& target = *targets_.at(name);
-  CHECK(target.in_flight > 0);
-  --target.in_flight;
+void Admission::Free(Target* target) {
+  CHECK(target->in_flight > 0);
+  --target->in_flight;
   --in_flight_;
-  MakeRunnable(name, target);
-  Forget(name);
+  MakeRunnable(target);
+  Forget(target);
 }
 
 TimerPtr Admission::Remove(TimerId id) {
-  std::string target;
-  TimerPtr timer = TakeOut(id, &target);
-  if (timer) ForgetEmptied({target});
-  return timer;
-}
-
-TimerPtr Admission::TakeOut(TimerId id, std::string* target) {
   const auto found = staged_.find(id);
   if (found == staged_.end()) return nullptr;
-  const Key key = found->second.key;
-  *target = std::move(found->second.target);
+  const Place place = found->second;
   staged_.erase(found);
-  auto& waiting = targets_.at(*target)->waiting;
-  const auto place = waiting.find(key);
-  TimerPtr timer = std::move(place->second);
-  waiting.erase(place);
-  staged_bytes_ -= MemoryBytes(*timer);
-  return timer;
+  WaitingLine::Place taken = place.target->waiting.Take(place.key);
+  staged_bytes_ -= taken.bytes;
+  ForgetEmptied({place.target});
+  return std::move(taken.timer);
 }
 
 // One pass over the turns, however many targets lost their last timer.
-void Admission::ForgetEmptied(const std::vector<std::string>& targets) {
+void Admission::ForgetEmptied(const std::vector<Target*>& targets) {
   bool turns_change = false;
-  for (const std::string& name : targets) {
-    Target& target = *targets_.at(name);
-    if (!target.waiting.empty() || !target.runnable) continue;
-    target.runnable = false;
+  for (Target* target : targets) {
+    if (!target->waiting.empty() || !target->runnable) continue;
+    target->runnable = false;
     turns_change = true;
   }
   if (turns_change) {
-    std::erase_if(runnable_,
-                  [this](const std::string& name) { return !targets_.at(name)->runnable; });
+    std::erase_if(runnable_, [](const Target* target) { return !target->runnable; });
   }
-  for (const std::string& name : targets) Forget(name);
+  for (Target* target : targets) Forget(target);
 }
 
 const Timer* Admission::Find(TimerId id) const {
   const auto found = staged_.find(id);
   if (found == staged_.end()) return nullptr;
-  return targets_.at(found->second.target)->waiting.at(found->second.key).get();
+  return found->second.target->waiting.Find(found->second.key);
 }
 
 void Admission::DropIf(const std::function<bool(const Timer&)>& drop) {
-  std::vector<TimerId> dropped;
-  for (const auto& [id, place] : staged_) {
-    if (drop(*Find(id))) dropped.push_back(id);
-  }
-  TakeAll(dropped);
+  TakeIf([&drop](const WaitingLine::Place& place) { return drop(*place.timer); });
 }
 
 std::vector<TimerPtr> Admission::TakeLaterThan(WallMs now) {
-  std::vector<TimerId> later;
-  for (const auto& [id, place] : staged_) {
-    if (place.key.at > now) later.push_back(id);
-  }
-  return TakeAll(later);
+  return TakeIf([now](const WaitingLine::Place& place) { return place.key.at > now; });
 }
 
-std::vector<TimerPtr> Admission::TakeAll(const std::vector<TimerId>& ids) {
-  std::vector<TimerPtr> taken;
-  std::vector<std::string> targets;
-  for (const TimerId id : ids) {
-    taken.push_back(TakeOut(id, &targets.emplace_back()));
+template <typename Wanted>
+std::vector<TimerPtr> Admission::TakeIf(const Wanted& wanted) {
+  std::vector<WaitingLine::Place> taken;
+  std::vector<Target*> lost;
+  for (const auto& [name, target] : targets_) {
+    const size_t before = taken.size();
+    target->waiting.TakeIf(wanted, &taken);
+    if (taken.size() > before) lost.push_back(target.get());
   }
-  ForgetEmptied(targets);
-  return taken;
+  std::vector<TimerPtr> timers;
+  for (WaitingLine::Place& place : taken) {
+    staged_.erase(place.key.id);
+    staged_bytes_ -= place.bytes;
+    timers.push_back(std::move(place.timer));
+  }
+  ForgetEmptied(lost);
+  return timers;
 }
 
-void Admission::MakeRunnable(const std::string& name, Target& target) {
-  if (target.runnable || target.waiting.empty() || target.in_flight >= per_target_in_flight_)
+void Admission::MakeRunnable(Target* target) {
+  if (target->runnable || target->waiting.empty() || target->in_flight >= per_target_in_flight_) {
     return;
-  target.runnable = true;
-  runnable_.push_back(name);
+  }
+  target->runnable = true;
+  runnable_.push_back(target);
 }
 
-void Admission::Forget(const std::string& name) {
-  const auto found = targets_.find(name);
-  if (found == targets_.end()) return;
-  const Target& target = *found->second;
-  if (target.in_flight == 0 && target.waiting.empty()) targets_.erase(found);
+void Admission::Forget(Target* target) {
+  if (target->in_flight == 0 && target->waiting.empty()) targets_.erase(target->name);
 }
 
 }  // namespace belfry

@@ -3,20 +3,21 @@
 // Loop thread only. Owns the timers staged in it.
 // Invariants: (1) in_flight() <= max_in_flight, and per target <= per_target_in_flight. (2) Of one
 // target the earliest key starts first; targets with room take turns. (3) A target without staged
-// or started timers takes no memory.
+// or started timers takes no memory; every other has one Target, which holds its name once.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "base/id.h"
 #include "base/timer.h"
+#include "scheduler/waiting_line.h"
 
 namespace belfry {
 
@@ -28,16 +29,25 @@ class Admission {
   [[nodiscard]] size_t in_flight() const { return in_flight_; }
   [[nodiscard]] size_t staged() const { return staged_.size(); }
   [[nodiscard]] size_t staged_bytes() const { return staged_bytes_; }
+  // With timers staged or started, for tests.
+  [[nodiscard]] size_t targets() const { return targets_.size(); }
   [[nodiscard]] bool CanStart() const { return in_flight_ < max_in_flight_ && !runnable_.empty(); }
   // The smallest key staged; kKeyMax when none is. Walks the staged timers.
   [[nodiscard]] Key FirstStaged() const;
 
-  // Takes a due timer.
-  void Stage(TimerPtr timer);
-  // Takes out the next timer to start and occupies its slot; null when nothing may start.
-  TimerPtr Next();
+  struct Target;
+  struct Started {
+    TimerPtr timer;            // null: nothing may start
+    Target* target = nullptr;  // for Free; valid until then
+    size_t bytes = 0;          // as given to Stage
+  };
+
+  // Takes a due timer; `bytes` is its MemoryBytes.
+  void Stage(TimerPtr timer, size_t bytes);
+  // Takes out the next timer to start and occupies its slot.
+  Started Next();
   // Frees the slot of a timer that Next() gave out.
-  void Free(const std::string& target);
+  void Free(Target* target);
 
   // Staged timers by id: as in TimerHeap.
   TimerPtr Remove(TimerId id);
@@ -47,30 +57,34 @@ class Admission {
   std::vector<TimerPtr> TakeLaterThan(WallMs now);
 
  private:
-  struct Target {
-    std::map<Key, TimerPtr> waiting;
-    size_t in_flight = 0;
-    bool runnable = false;  // stands in runnable_
-  };
   struct Place {
-    std::string target;
+    Target* target;
     Key key;
   };
 
-  // Takes the timer out and leaves its target, empty perhaps, where it is.
-  TimerPtr TakeOut(TimerId id, std::string* target);
-  std::vector<TimerPtr> TakeAll(const std::vector<TimerId>& ids);
-  void ForgetEmptied(const std::vector<std::string>& targets);
-  void MakeRunnable(const std::string& name, Target& target);
-  void Forget(const std::string& name);
+  // Takes out all that `wanted(const WaitingLine::Place&)` names.
+  template <typename Wanted>
+  std::vector<TimerPtr> TakeIf(const Wanted& wanted);
+  void ForgetEmptied(const std::vector<Target*>& targets);
+  void MakeRunnable(Target* target);
+  void Forget(Target* target);
 
   size_t max_in_flight_;
   size_t per_target_in_flight_;
   size_t in_flight_ = 0;
   size_t staged_bytes_ = 0;
-  absl::flat_hash_map<std::string, std::unique_ptr<Target>> targets_;
+  absl::flat_hash_map<std::string_view, std::unique_ptr<Target>> targets_;  // by Target::name
   absl::flat_hash_map<TimerId, Place> staged_;
-  std::deque<std::string> runnable_;  // targets with staged timers and room, in turn
+  std::deque<Target*> runnable_;  // targets with staged timers and room, in turn
+};
+
+struct Admission::Target {
+  explicit Target(std::string_view of) : name(of) {}
+
+  const std::string name;
+  WaitingLine waiting;
+  size_t in_flight = 0;
+  bool runnable = false;  // stands in runnable_
 };
 
 }  // namespace belfry

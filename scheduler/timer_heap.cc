@@ -20,6 +20,11 @@ Key TimerHeap::top() const {
   return entries_[0].key;
 }
 
+size_t TimerHeap::top_bytes() const {
+  CHECK(!entries_.empty());
+  return slots_[entries_[0].slot].bytes;
+}
+
 void TimerHeap::Insert(TimerPtr timer) {
   const Key key = KeyOf(*timer);
   Remove(key.id);
@@ -42,7 +47,10 @@ void TimerHeap::Insert(TimerPtr timer) {
 
 TimerPtr TimerHeap::Pop() {
   CHECK(!entries_.empty());
-  return TakeAt(0);
+  TimerPtr timer = TakeAt(0);
+  // Loaded long ago, most likely by another thread, and most likely the next to be popped.
+  if (!entries_.empty()) __builtin_prefetch(slots_[entries_[0].slot].timer.get());
+  return timer;
 }
 
 TimerPtr TimerHeap::Remove(TimerId id) {
@@ -74,7 +82,7 @@ Key TimerHeap::DropLatest(size_t keep_bytes) {
   }
   const Key first_dropped = entries_[kept].key;
   for (size_t i = kept; i < entries_.size(); ++i) {
-    set_aside_.push_back(FreeSlot(entries_[i].slot));
+    set_aside_.push_back(FreeSlot(entries_[i]));
   }
   entries_.resize(kept);
   Heapify();
@@ -95,7 +103,7 @@ void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
     return;
   }
   for (auto entry = dropped; entry != entries_.end(); ++entry) {
-    set_aside_.push_back(FreeSlot(entry->slot));
+    set_aside_.push_back(FreeSlot(*entry));
   }
   entries_.erase(dropped, entries_.end());
   Heapify();
@@ -156,7 +164,7 @@ void TimerHeap::SiftDown(uint32_t position, Entry entry) {
 }
 
 TimerPtr TimerHeap::TakeAt(uint32_t position) {
-  const uint32_t slot = entries_[position].slot;
+  const Entry taken = entries_[position];
   const Entry last = entries_.back();
   entries_.pop_back();
   if (position < entries_.size()) {
@@ -168,7 +176,7 @@ TimerPtr TimerHeap::TakeAt(uint32_t position) {
       SiftDown(position, last);
     }
   }
-  return FreeSlot(slot);
+  return FreeSlot(taken);
 }
 
 void TimerHeap::Heapify() {
@@ -178,11 +186,11 @@ void TimerHeap::Heapify() {
   for (uint32_t i = last_parent + 1; i-- > 0;) SiftDown(i, entries_[i]);
 }
 
-TimerPtr TimerHeap::FreeSlot(uint32_t slot) {
-  Slot& s = slots_[slot];
+TimerPtr TimerHeap::FreeSlot(const Entry& entry) {
+  Slot& s = slots_[entry.slot];
   bytes_ -= s.bytes;
-  slot_of_.erase(s.timer->id);
-  free_slots_.push_back(slot);
+  slot_of_.erase(entry.key.id);
+  free_slots_.push_back(entry.slot);
   return std::move(s.timer);
 }
 

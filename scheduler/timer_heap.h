@@ -23,6 +23,8 @@ class TimerHeap {
   [[nodiscard]] size_t bytes() const { return bytes_; }
   // The smallest key. The heap is not empty.
   [[nodiscard]] Key top() const;
+  // MemoryBytes of its timer, which is not looked at. The heap is not empty.
+  [[nodiscard]] size_t top_bytes() const;
 
   // Inserts, or replaces what is held under the same id.
   void Insert(TimerPtr timer);
@@ -63,7 +65,7 @@ class TimerHeap {
   void SiftDown(uint32_t position, Entry entry);
   TimerPtr TakeAt(uint32_t position);
   void Heapify();
-  TimerPtr FreeSlot(uint32_t slot);
+  TimerPtr FreeSlot(const Entry& entry);
 
   std::vector<Entry> entries_;
   std::vector<Slot> slots_;

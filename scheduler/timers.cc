@@ -215,7 +215,8 @@ void Timers::StageDue(WallMs now) {
   TimerHeap& heap = window_.heap();
   for (size_t popped = 0; popped < kDuePerTickMax; ++popped) {
     if (heap.empty() || heap.top().at > now || !RoomToStage()) return;
-    admission_.Stage(heap.Pop());
+    const size_t bytes = heap.top_bytes();
+    admission_.Stage(heap.Pop(), bytes);
   }
 }
 
@@ -227,15 +228,14 @@ void Timers::Unstage(WallMs now) {
 
 void Timers::StartStaged() {
   for (size_t started = 0; started < kStartsPerTickMax && RoomToStart(); ++started) {
-    TimerPtr timer = admission_.Next();
-    if (!timer) return;
-    const Timer* borrowed = timer.get();
-    const size_t bytes = MemoryBytes(*borrowed);
+    Admission::Started next = admission_.Next();
+    if (!next.timer) return;
+    const Timer* borrowed = next.timer.get();
     const auto [flight, fresh] = flights_.try_emplace(
-        borrowed->id, Flight{std::move(timer), std::string(TargetOf(*borrowed)), KeyOf(*borrowed),
-                             borrowed->tenant, bytes});
+        borrowed->id,
+        Flight{std::move(next.timer), next.target, KeyOf(*borrowed), borrowed->tenant, next.bytes});
     CHECK(fresh);
-    flight_bytes_ += bytes;
+    flight_bytes_ += next.bytes;
     firing_ = nullptr;
     ready_.deliveries.push_back({borrowed, borrowed->attempts + 1});
   }

@@ -116,7 +116,7 @@ class Timers {
   // An attempt under way, or ended with its outcome's op unfinished (then `timer` is null).
   struct Flight {
     TimerPtr timer;
-    std::string target;
+    Admission::Target* target;
     Key key;
     TenantId tenant;
     size_t bytes;
