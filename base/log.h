@@ -30,6 +30,8 @@ struct LogField {
 class LogSink {
  public:
   virtual ~LogSink() = default;
+  // False: such a line would go nowhere, so its fields need not be made.
+  [[nodiscard]] virtual bool Wants(LogLevel) const { return true; }
   // `event` is a plain word that names what happened; every event has one name.
   virtual void Log(LogLevel level, std::string_view event,
                    std::initializer_list<LogField> fields) = 0;
@@ -51,6 +53,7 @@ class LogSink {
 // For tests and tools that want no log.
 class NullLog final : public LogSink {
  public:
+  [[nodiscard]] bool Wants(LogLevel) const override { return false; }
   void Log(LogLevel, std::string_view, std::initializer_list<LogField>) override {}
 };
 

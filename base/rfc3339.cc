@@ -1,7 +1,6 @@
 #include "base/rfc3339.h"
 
 #include <chrono>
-#include <cstdio>
 
 namespace belfry {
 namespace {
@@ -47,19 +46,36 @@ int ParseFraction(std::string_view text, size_t& at) {
   return finer ? ms + 1 : ms;
 }
 
+void PutDigits(char* out, int count, uint64_t value) {
+  while (count-- > 0) {
+    out[count] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+}
+
 }  // namespace
 
 std::string FormatRfc3339(WallMs t) {
+  std::string out;
+  AppendRfc3339(t, &out);
+  return out;
+}
+
+void AppendRfc3339(WallMs t, std::string* out) {
   using namespace std::chrono;
   const sys_time<milliseconds> point{milliseconds{t.ms}};
   const auto day = floor<days>(point);
   const year_month_day date{day};
-  const auto ms = (point - day).count();
-  char out[40];
-  std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", int(date.year()),
-                unsigned(date.month()), unsigned(date.day()), int(ms / kHourMs),
-                int(ms / kMinuteMs % 60), int(ms / kSecondMs % 60), int(ms % kSecondMs));
-  return out;
+  const auto ms = static_cast<unsigned>((point - day).count());
+  char text[] = "0000-00-00T00:00:00.000Z";
+  PutDigits(text, 4, static_cast<unsigned>(int(date.year())));
+  PutDigits(text + 5, 2, unsigned(date.month()));
+  PutDigits(text + 8, 2, unsigned(date.day()));
+  PutDigits(text + 11, 2, ms / kHourMs);
+  PutDigits(text + 14, 2, ms / kMinuteMs % 60);
+  PutDigits(text + 17, 2, ms / kSecondMs % 60);
+  PutDigits(text + 20, 3, ms % kSecondMs);
+  out->append(text, sizeof text - 1);
 }
 
 std::optional<WallMs> ParseRfc3339(std::string_view text) {

@@ -11,6 +11,8 @@ namespace belfry {
 
 // UTC with milliseconds: `2026-11-21T08:00:00.000Z`. `t` within the years 0000..9999.
 [[nodiscard]] std::string FormatRfc3339(WallMs t);
+// The same behind what `out` holds.
+void AppendRfc3339(WallMs t, std::string* out);
 
 // Needs an offset (`Z` or `+hh:mm`). Fractions beyond the millisecond are rounded up; a leap second
 // (23:59:60 UTC) is read as the second after it. nullopt for anything else.

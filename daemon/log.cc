@@ -136,9 +136,11 @@ LogWriter::LogWriter(int fd, LogLevel least) : impl_(std::make_unique<Impl>(fd, 
 
 LogWriter::~LogWriter() = default;
 
+bool LogWriter::Wants(LogLevel level) const { return level >= impl_->least; }
+
 void LogWriter::Log(LogLevel level, std::string_view event,
                     std::initializer_list<LogField> fields) {
-  if (level < impl_->least) return;
+  if (!Wants(level)) return;
   std::string line = "level=";
   line += LevelName(level);
   line += " event=";

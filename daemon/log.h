@@ -25,6 +25,7 @@ class LogWriter final : public LogSink {
   LogWriter(int fd, LogLevel least);
   ~LogWriter() override;
 
+  [[nodiscard]] bool Wants(LogLevel level) const override;
   void Log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) override;
 
   // Lines dropped since the start.

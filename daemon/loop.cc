@@ -116,10 +116,12 @@ void Loop::TakeCompletions() {
 }
 
 void Loop::DeliveryDone(Outcome outcome) {
-  parts_.log.Debug("attempt", {{"id", outcome.id},
-                               {"status", outcome.status},
-                               {"error", outcome.error},
-                               {"duration_ms", outcome.duration_ms}});
+  if (parts_.log.Wants(LogLevel::kDebug)) {
+    parts_.log.Debug("attempt", {{"id", outcome.id},
+                                 {"status", outcome.status},
+                                 {"error", outcome.error},
+                                 {"duration_ms", outcome.duration_ms}});
+  }
   parts_.timers.DeliveryDone(std::move(outcome), parts_.clock.Wall());
 }
 

@@ -105,7 +105,7 @@ void CurlSender::Start(const Delivery& delivery) {
 }
 
 void CurlSender::Resolve(Transfer* transfer) {
-  const UrlTarget target = TargetOfUrl(transfer->url());
+  const UrlTarget& target = transfer->target();
   if (const auto ip = ParseIp(target.host)) {
     if (policy_.Allows(*ip)) {
       Send(transfer);
@@ -147,21 +147,20 @@ void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
   std::copy_if(answer.addresses.begin(), answer.addresses.end(), std::back_inserter(allowed),
                [&](const IpAddress& ip) { return policy_.Allows(ip); });
   if (allowed.empty()) return FinishWith(transfer, OutcomeKind::kForbidden, "policy");
-  const UrlTarget target = TargetOfUrl(transfer->url());
-  transfer->Pin(target.host, target.port, allowed);
+  transfer->Pin(allowed);
   Send(transfer);
 }
 
 void CurlSender::Send(Transfer* transfer) {
-  CurlMultiLoop& multi = PickMulti(transfer->url());
+  CurlMultiLoop& multi = PickMulti(transfer->target().host);
   if (!transfer->Prepare(&multi) || !multi.Add(transfer->easy())) {
     transfer->Detach();
     FinishWith(transfer, OutcomeKind::kLocalFault, "local fault");
   }
 }
 
-CurlMultiLoop& CurlSender::PickMulti(std::string_view url) {
-  const size_t first = std::hash<std::string_view>{}(TargetOfUrl(url).host) % multis_.size();
+CurlMultiLoop& CurlSender::PickMulti(std::string_view host) {
+  const size_t first = std::hash<std::string_view>{}(host) % multis_.size();
   for (size_t i = 0; i < multis_.size(); ++i) {
     CurlMultiLoop& multi = *multis_[(first + i) % multis_.size()];
     if (multi.in_flight() < transfers_per_multi_) return multi;
@@ -198,7 +197,9 @@ void CurlSender::ReportFinished() {
   if (std::exchange(drop_idle_, false)) {
     for (const auto& multi : multis_) multi->DropIdle();
   }
-  std::vector<Finished> finished = std::exchange(finished_, {});
+  // Who is told may start the next, and so add to finished_.
+  std::vector<Finished> finished = std::exchange(reported_, {});
+  finished.swap(finished_);
   for (Finished& one : finished) {
     if (one.transfer == nullptr || !one.transfer->reusable()) continue;
     if (idle_.size() < kIdleTransfersMax) idle_.push_back(std::move(one.transfer));
@@ -207,6 +208,8 @@ void CurlSender::ReportFinished() {
     --in_flight_;
     done_(std::move(one.outcome));
   }
+  finished.clear();
+  reported_ = std::move(finished);
 }
 
 void CurlSender::InterruptAll() {

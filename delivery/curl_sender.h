@@ -56,7 +56,7 @@ class CurlSender final : public Sender {
   void Resolve(Transfer* transfer);
   void LookedUp(Transfer* transfer, const LookupAnswer& answer);
   void Send(Transfer* transfer);
-  [[nodiscard]] CurlMultiLoop& PickMulti(std::string_view url);
+  [[nodiscard]] CurlMultiLoop& PickMulti(std::string_view host);
   void CurlDone(CURL* easy, CURLcode result);
   void Finish(Transfer* transfer, Outcome outcome);
   void FinishWith(Transfer* transfer, OutcomeKind kind, std::string_view error);
@@ -74,6 +74,7 @@ class CurlSender final : public Sender {
   std::vector<std::unique_ptr<Transfer>> active_;  // active_[i]->slot == i
   std::vector<std::unique_ptr<Transfer>> idle_;
   std::vector<Finished> finished_;
+  std::vector<Finished> reported_;  // storage only
   absl::flat_hash_map<Resolver::Ticket, Transfer*> lookups_;
   size_t in_flight_ = 0;
   size_t transfers_per_multi_ = 0;

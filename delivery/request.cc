@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/decimal.h"
 #include "base/header.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
@@ -51,6 +52,13 @@ void HeaderList::Add(std::string_view name, std::string_view value) {
   bytes_ += '\0';
 }
 
+std::string* HeaderList::Open(std::string_view name) {
+  starts_.push_back(bytes_.size());
+  bytes_ += name;
+  bytes_ += ": ";
+  return &bytes_;
+}
+
 curl_slist* HeaderList::Link() {
   nodes_.resize(starts_.size());
   for (size_t i = 0; i < nodes_.size(); ++i) {
@@ -67,11 +75,18 @@ Status BuildHeaders(const Delivery& delivery, WallMs now, std::string_view store
   if (!Has(timer, "accept")) out.Add("Accept:");
   if (!Has(timer, "content-type")) out.Add("Content-Type:");
   out.Add("Expect:");
-  out.Add("User-Agent", "belfry/" + std::string(version));
-  out.Add("webhook-id", std::string(store_id) + "-" + std::to_string(timer.id));
-  out.Add("webhook-timestamp", std::to_string(now.ms / kSecondMs));
-  out.Add("webhook-attempt", std::to_string(delivery.attempt));
-  out.Add("webhook-due", FormatRfc3339(timer.due));
+  out.Open("User-Agent")->append("belfry/").append(version);
+  out.Close();
+  std::string* id = out.Open("webhook-id");
+  id->append(store_id).push_back('-');
+  AppendDecimal(timer.id, id);
+  out.Close();
+  AppendDecimal(now.ms / kSecondMs, out.Open("webhook-timestamp"));
+  out.Close();
+  AppendDecimal(delivery.attempt, out.Open("webhook-attempt"));
+  out.Close();
+  AppendRfc3339(timer.due, out.Open("webhook-due"));
+  out.Close();
   size_t bytes = 0;
   for (const auto& [name, value] : timer.headers) {
     if (Status s = CheckHeader(name, value); !s.ok()) return s;

@@ -27,6 +27,9 @@ class HeaderList {
   void Clear();
   void Add(std::string_view line);
   void Add(std::string_view name, std::string_view value);
+  // The same for a value that is appended piece by piece to what Open gives, until Close.
+  [[nodiscard]] std::string* Open(std::string_view name);
+  void Close() { bytes_ += '\0'; }
 
   // Valid until the next Clear or Add. nullptr when empty. Owned by this object: never freed by
   // curl_slist_free_all.

@@ -65,7 +65,8 @@ bool Transfer::SetUpOnce() {
   // These copy their strings, so they may lack memory.
   bool ok = curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
   ok &= curl_easy_setopt(easy_, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
-  ok &= curl_easy_setopt(easy_, CURLOPT_PROXY, "") == CURLE_OK;
+  // Enough to keep curl from the environment's proxies; an empty CURLOPT_PROXY it would copy for
+  // every attempt.
   ok &= curl_easy_setopt(easy_, CURLOPT_NOPROXY, "*") == CURLE_OK;
   if (!options_.ca_file.empty()) {
     ok &= curl_easy_setopt(easy_, CURLOPT_CAINFO, options_.ca_file.c_str()) == CURLE_OK;
@@ -100,13 +101,18 @@ Status Transfer::Begin(const Delivery& delivery) {
   lookup = 0;
   pins_.Clear();
   const Timer& timer = *delivery.timer;
-  url_ = timer.append_id ? WithId(timer.url, timer.id) : timer.url;
+  if (timer.append_id) {
+    JoinId(timer.url, timer.id, &url_);
+  } else {
+    url_ = timer.url;
+  }
+  target_ = TargetOfUrl(url_);
   return BuildHeaders(delivery, started_, options_.store_id, options_.version, headers_);
 }
 
-void Transfer::Pin(std::string_view host, uint16_t port, const std::vector<IpAddress>& addresses) {
+void Transfer::Pin(const std::vector<IpAddress>& addresses) {
   // With the plus curl lets the entry go after a while; it is given anew with every attempt.
-  std::string entry = "+" + std::string(host) + ":" + std::to_string(port) + ":";
+  std::string entry = "+" + std::string(target_.host) + ":" + std::to_string(target_.port) + ":";
   for (size_t i = 0; i < addresses.size(); ++i) {
     if (i > 0) entry += ',';
     entry += addresses[i].v6 ? "[" + FormatIp(addresses[i]) + "]" : FormatIp(addresses[i]);
@@ -133,6 +139,11 @@ bool Transfer::SetMethod() {
   } else {
     Set(easy_, CURLOPT_POSTFIELDS, static_cast<const char*>(nullptr));
     Set(easy_, CURLOPT_HTTPGET, 1L);
+  }
+  // What curl sends by itself it need not copy for every attempt.
+  if (timer.method == (has_length ? Method::kPost : Method::kGet)) {
+    Set(easy_, CURLOPT_CUSTOMREQUEST, static_cast<const char*>(nullptr));
+    return true;
   }
   const std::string method(MethodName(timer.method));
   return curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, method.c_str()) == CURLE_OK;

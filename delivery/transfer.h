@@ -26,6 +26,7 @@
 #include "delivery/curl_multi_loop.h"
 #include "delivery/request.h"
 #include "delivery/sender_options.h"
+#include "delivery/url.h"
 
 namespace belfry {
 
@@ -40,8 +41,8 @@ class Transfer {
 
   // Starts the clock of a new attempt and makes its request. kInvalid: it cannot be sent.
   [[nodiscard]] Status Begin(const Delivery& delivery);
-  // The addresses that the host of this URL has; curl is not to ask anybody else.
-  void Pin(std::string_view host, uint16_t port, const std::vector<IpAddress>& addresses);
+  // The addresses that the host of the URL has; curl is not to ask anybody else.
+  void Pin(const std::vector<IpAddress>& addresses);
   // After Prepare, when curl would not take it after all.
   void Detach() { multi_ = nullptr; }
   // What this attempt may take, and what is left of it; <= 0 when its time is up.
@@ -63,7 +64,8 @@ class Transfer {
   [[nodiscard]] bool reusable() const { return curl_errno_ == 0; }
 
   [[nodiscard]] CURL* easy() const { return easy_; }
-  [[nodiscard]] const std::string& url() const { return url_; }
+  // Of the attempt's URL; borrowed until the next Begin.
+  [[nodiscard]] const UrlTarget& target() const { return target_; }
   [[nodiscard]] CurlMultiLoop* multi() const { return multi_; }
 
   // The sender's own notes; see CurlSender.
@@ -93,6 +95,7 @@ class Transfer {
 
   Delivery delivery_;
   std::string url_;
+  UrlTarget target_;
   HeaderList headers_;
   HeaderList pins_;  // CURLOPT_RESOLVE takes the same kind of list
   CurlMultiLoop* multi_ = nullptr;

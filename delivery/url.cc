@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/decimal.h"
 #include "base/limits.h"
 #include "delivery/ip_address.h"
 
@@ -227,13 +228,12 @@ Result<std::string> ParseUrl(std::string_view text) {
   return out;
 }
 
-std::string WithId(std::string_view normalised_url, TimerId id) {
+void JoinId(std::string_view normalised_url, TimerId id, std::string* out) {
   const std::string_view before = normalised_url.substr(0, normalised_url.find('?'));
-  std::string out(before);
-  if (out.empty() || out.back() != '/') out += '/';
-  out += std::to_string(id);
-  out += normalised_url.substr(before.size());
-  return out;
+  out->assign(before);
+  if (out->empty() || out->back() != '/') *out += '/';
+  AppendDecimal(id, out);
+  *out += normalised_url.substr(before.size());
 }
 
 UrlTarget TargetOfUrl(std::string_view normalised_url) {

@@ -26,7 +26,8 @@ namespace belfry {
 
 // The id joined to the path by exactly one slash, before any query:
 // https://h -> https://h/7, http://h/s/ -> http://h/s/7, http://h/q?x=1 -> http://h/q/7?x=1.
-[[nodiscard]] std::string WithId(std::string_view normalised_url, TimerId id);
+// `out` is overwritten.
+void JoinId(std::string_view normalised_url, TimerId id, std::string* out);
 
 struct UrlTarget {
   std::string_view host;  // a name, a dotted quad, or IPv6 without its brackets

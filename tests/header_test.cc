@@ -6,7 +6,8 @@ namespace belfry {
 namespace {
 
 TEST(Header, NamesMustBeTokens) {
-  for (const char* name : {"", "a b", "a:", "a\r\nb", "\xc3\xa4", "(a)", "a\"", "a/b", "a\x7f"}) {
+  for (const char* name :
+       {"", "a b", "a:", "a\r\nb", "\xc3\xa4", "(a)", "a\"", "a/b", "a\x7f", "a\xff", "a\x80"}) {
     EXPECT_FALSE(CheckHeader(name, "v").ok()) << name;
   }
   EXPECT_FALSE(CheckHeader(std::string_view("a\0b", 3), "v").ok());

@@ -196,6 +196,16 @@ TEST(Log, AFileThatIsFullCostsLinesOnly) {
   unlink(path.c_str());
 }
 
+TEST(Log, WantsWhatItWouldWrite) {
+  Pair pipe(false);
+  LogWriter log(pipe.writer(), LogLevel::kInfo);
+  EXPECT_FALSE(log.Wants(LogLevel::kDebug));
+  EXPECT_TRUE(log.Wants(LogLevel::kInfo));
+  EXPECT_TRUE(log.Wants(LogLevel::kError));
+  log.Debug("unwanted");
+  EXPECT_TRUE(Lines(pipe.Drain()).empty());
+}
+
 TEST(LogThreads, LinesOfManyThreadsStayWhole) {
   Pair pipe(false);
   LogWriter log(pipe.writer(), LogLevel::kInfo);

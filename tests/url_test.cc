@@ -196,15 +196,21 @@ TEST(Url, EncodingMayNotMakeItTooLong) {
   EXPECT_EQ(Normal(text), "error: is longer than 8192 bytes when encoded");
 }
 
+std::string Joined(std::string_view url, TimerId id) {
+  std::string out = "what was there before";
+  JoinId(url, id, &out);
+  return out;
+}
+
 TEST(Url, TheIdJoinsThePathWithOneSlash) {
-  EXPECT_EQ(WithId("https://h", 7), "https://h/7");
-  EXPECT_EQ(WithId("https://h/", 7), "https://h/7");
-  EXPECT_EQ(WithId("https://h/s/", 7), "https://h/s/7");
-  EXPECT_EQ(WithId("https://h/s", 7), "https://h/s/7");
-  EXPECT_EQ(WithId("https://h/q?x=1", 7), "https://h/q/7?x=1");
-  EXPECT_EQ(WithId("https://h/q/?x=/&y=?", 7), "https://h/q/7?x=/&y=?");
-  EXPECT_EQ(WithId("https://h?x=1", 7), "https://h/7?x=1");
-  EXPECT_EQ(WithId("https://h", UINT64_MAX), "https://h/18446744073709551615");
+  EXPECT_EQ(Joined("https://h", 7), "https://h/7");
+  EXPECT_EQ(Joined("https://h/", 7), "https://h/7");
+  EXPECT_EQ(Joined("https://h/s/", 7), "https://h/s/7");
+  EXPECT_EQ(Joined("https://h/s", 7), "https://h/s/7");
+  EXPECT_EQ(Joined("https://h/q?x=1", 7), "https://h/q/7?x=1");
+  EXPECT_EQ(Joined("https://h/q/?x=/&y=?", 7), "https://h/q/7?x=/&y=?");
+  EXPECT_EQ(Joined("https://h?x=1", 7), "https://h/7?x=1");
+  EXPECT_EQ(Joined("https://h", UINT64_MAX), "https://h/18446744073709551615");
 }
 
 }  // namespace
