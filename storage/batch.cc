@@ -19,7 +19,7 @@ void Batch::Clear() {
   bytes_.clear();
   writes_.clear();
   newest_.clear();
-  indexed_ = 0;
+  indexed_.fill(0);
 }
 
 void Batch::Add(Cf cf, std::string_view key, std::string_view value, bool is_put) {
@@ -35,16 +35,19 @@ Batch::Write Batch::at(size_t i) const {
           all.substr(w.offset + w.key_bytes, w.value_bytes)};
 }
 
-void Batch::Index(size_t i) {
-  const Write write = at(i);
-  auto [it, added] = newest_.try_emplace(HashOf(write.cf, write.key), static_cast<int32_t>(i));
-  if (added) return;
-  writes_[i].older = it->second;
-  it->second = static_cast<int32_t>(i);
+void Batch::Index(Cf cf) {
+  for (size_t& i = indexed_[static_cast<size_t>(cf)]; i < writes_.size(); ++i) {
+    if (writes_[i].cf != cf) continue;
+    const Write write = at(i);
+    auto [it, added] = newest_.try_emplace(HashOf(cf, write.key), static_cast<int32_t>(i));
+    if (added) continue;
+    writes_[i].older = it->second;
+    it->second = static_cast<int32_t>(i);
+  }
 }
 
 Batch::Seen Batch::Find(Cf cf, std::string_view key, std::string_view* value) {
-  for (; indexed_ < writes_.size(); ++indexed_) Index(indexed_);
+  Index(cf);
   const auto it = newest_.find(HashOf(cf, key));
   int32_t i = it == newest_.end() ? -1 : it->second;
   for (; i >= 0; i = writes_[i].older) {

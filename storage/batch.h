@@ -1,9 +1,10 @@
 // batch.h - writes that become durable together: all of them or none.
 //
 // One thread. A later write on a key replaces an earlier one. The index that Find needs is built at
-// the first Find, so a batch that nobody reads pays nothing for it.
+// the first Find, for the families asked for: what nobody reads pays nothing for it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -51,12 +52,12 @@ class Batch {
   };
 
   void Add(Cf cf, std::string_view key, std::string_view value, bool is_put);
-  void Index(size_t i);
+  void Index(Cf cf);
 
   std::string bytes_;
   std::vector<Stored> writes_;
   absl::flat_hash_map<uint64_t, int32_t> newest_;  // hash of (cf, key) -> index into writes_
-  size_t indexed_ = 0;
+  std::array<size_t, kCfCount> indexed_{};         // per family, how many of writes_ were looked at
 };
 
 }  // namespace belfry

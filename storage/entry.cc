@@ -1,18 +1,31 @@
 #include "storage/entry.h"
 
+#include <utility>
+
 #include "storage/bytes.h"
 
 namespace belfry {
 namespace {
 
 constexpr uint8_t kEntryVersion = 1;
+constexpr size_t kSealBytes = 1 + 4;
+constexpr size_t kIdEntryBytes = 1 + 8 + 8;
+constexpr size_t kOnceEntryBytes = 4 * 8;
 
 // version u8 | checksum u32 | fields
-std::string Seal(std::string_view key, std::string_view fields) {
+std::string Unsealed(size_t fields_bytes) {
   std::string out;
-  AppendU8(&out, kEntryVersion);
-  AppendU32(&out, static_cast<uint32_t>(ChecksumOf(kEntryVersion, key, fields)));
-  return out.append(fields);
+  out.reserve(kSealBytes + fields_bytes);
+  out.assign(kSealBytes, '\0');
+  return out;
+}
+
+std::string Seal(std::string_view key, std::string out) {
+  const std::string_view fields = std::string_view(out).substr(kSealBytes);
+  const auto checksum = static_cast<uint32_t>(ChecksumOf(kEntryVersion, key, fields));
+  out[0] = static_cast<char>(kEntryVersion);
+  StoreU32(&out[1], checksum);
+  return out;
 }
 
 Result<std::string_view> Unseal(std::string_view key, std::string_view bytes) {
@@ -33,11 +46,11 @@ IdEntry EntryOf(const Timer& t) {
 }
 
 std::string EncodeIdEntry(std::string_view key, const IdEntry& entry) {
-  std::string fields;
-  AppendU8(&fields, static_cast<uint8_t>(entry.state));
-  AppendU64(&fields, static_cast<uint64_t>(entry.at.ms));
-  AppendU64(&fields, static_cast<uint64_t>(entry.due.ms));
-  return Seal(key, fields);
+  std::string out = Unsealed(kIdEntryBytes);
+  AppendU8(&out, static_cast<uint8_t>(entry.state));
+  AppendU64(&out, static_cast<uint64_t>(entry.at.ms));
+  AppendU64(&out, static_cast<uint64_t>(entry.due.ms));
+  return Seal(key, std::move(out));
 }
 
 Result<IdEntry> DecodeIdEntry(std::string_view key, std::string_view bytes) {
@@ -54,12 +67,12 @@ Result<IdEntry> DecodeIdEntry(std::string_view key, std::string_view bytes) {
 }
 
 std::string EncodeOnceEntry(std::string_view key, const OnceEntry& entry) {
-  std::string fields;
-  AppendU64(&fields, entry.id);
-  AppendU64(&fields, static_cast<uint64_t>(entry.created.ms));
-  AppendU64(&fields, entry.request.first);
-  AppendU64(&fields, entry.request.second);
-  return Seal(key, fields);
+  std::string out = Unsealed(kOnceEntryBytes);
+  AppendU64(&out, entry.id);
+  AppendU64(&out, static_cast<uint64_t>(entry.created.ms));
+  AppendU64(&out, entry.request.first);
+  AppendU64(&out, entry.request.second);
+  return Seal(key, std::move(out));
 }
 
 Result<OnceEntry> DecodeOnceEntry(std::string_view key, std::string_view bytes) {

@@ -1,5 +1,6 @@
 #include "storage/record.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/limits.h"
@@ -101,14 +102,14 @@ bool ReadPayload(std::string_view payload, Timer* t) {
   t->finished.ms = static_cast<int64_t>(in->Varint());
   t->attempts = static_cast<uint32_t>(in->Varint());
   t->timeout_ms = static_cast<int64_t>(in->Varint());
-  t->url = std::string(in->String());
+  t->url = in->String();
   const uint64_t headers = in->Varint();
+  t->headers.reserve(std::min<uint64_t>(headers, kHeadersMax));  // whatever damage says
   for (uint64_t i = 0; i < headers && in->ok(); ++i) {
-    std::string name(in->String());
-    std::string value(in->String());
-    t->headers.emplace_back(std::move(name), std::move(value));
+    const std::string_view name = in->String();
+    t->headers.emplace_back(name, in->String());
   }
-  t->body = std::string(in->String());
+  t->body = in->String();
   if (flags & kFlagRetry) t->retry = ReadRetry(in);
   const uint64_t attempts = in->Varint();
   for (uint64_t i = 0; i < attempts && in->ok(); ++i) t->history.push_back(ReadAttempt(in));
