@@ -1,5 +1,9 @@
 #include "storage/ledger.h"
 
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
 #include "base/limits.h"
 #include "storage/reads.h"
 
@@ -13,6 +17,16 @@ size_t KindOf(const Op& op) { return op.what.index(); }
 // Reads the committed store instead of the batch, so it needs its own run.
 bool EndsRun(const Op& op) {
   return std::holds_alternative<LoadOp>(op.what) || std::holds_alternative<RetainOp>(op.what);
+}
+
+// Of the op that will ask `ids` where its timer is.
+std::optional<TenantTimer> AskedFor(const Op& op) {
+  const Timer* timer = nullptr;
+  if (const auto* settle = std::get_if<SettleOp>(&op.what)) timer = settle->timer.get();
+  if (const auto* retry = std::get_if<RetryOp>(&op.what)) timer = retry->timer.get();
+  if (timer != nullptr) return TenantTimer{timer->tenant, timer->id};
+  const auto* erase = std::get_if<EraseByIdOp>(&op.what);
+  return erase != nullptr ? std::optional(TenantTimer{erase->tenant, erase->id}) : std::nullopt;
 }
 
 }  // namespace
@@ -50,10 +64,12 @@ Status Ledger::Apply(std::vector<Op> ops, std::vector<Completion>* done) {
 }
 
 Status Ledger::ApplyAll(std::vector<Op>& ops, std::vector<Completion>* done) {
-  for (Op& op : ops) {
+  for (size_t i = 0; i < ops.size(); ++i) {
+    Op& op = ops[i];
     if (EndsRun(op)) {
       if (Status s = EndRun(done); !s.ok()) return s;
     }
+    if (!read_ahead_) ReadAhead(ops, i);
     Completion completion;
     completion.kind = KindOf(op);
     completion.token = op.token;
@@ -78,10 +94,12 @@ Status Ledger::EndRun(std::vector<Completion>* done) {
   }
   for (Completion& completion : pending_) done->push_back(std::move(completion));
   pending_.clear();
+  read_ahead_ = false;
   return {};
 }
 
 Status Ledger::CommitBatch() {
+  ahead_.clear();
   books_.Write(&batch_);
   if (Status s = kv_->Commit(batch_); !s.ok()) return s;
   batch_.Clear();
@@ -91,6 +109,32 @@ Status Ledger::CommitBatch() {
     bounds_changed_ = false;
   }
   return {};
+}
+
+void Ledger::ReadAhead(const std::vector<Op>& ops, size_t first) {
+  read_ahead_ = true;
+  ahead_.clear();
+  std::vector<TenantTimer> names;
+  for (size_t i = first; i < ops.size() && !EndsRun(ops[i]); ++i) {
+    if (const auto name = AskedFor(ops[i])) names.push_back(*name);
+  }
+  if (names.size() < 2) return;
+  const auto less = [](const TenantTimer& a, const TenantTimer& b) {
+    return std::tie(a.tenant, a.id) < std::tie(b.tenant, b.id);
+  };
+  std::sort(names.begin(), names.end(), less);
+  std::vector<ShortKey> keys;
+  std::vector<std::string_view> views;
+  keys.reserve(names.size());
+  for (const TenantTimer& name : names) {
+    const ShortKey key = IdKey(name.tenant, name.id);
+    if (!keys.empty() && std::string_view(keys.back()) == std::string_view(key)) continue;
+    views.push_back(keys.emplace_back(key));
+  }
+  kv_->GetMany(Cf::kIds, views, [&](size_t i, const auto& found) {
+    const TenantTimer name = *ParseIdKey(views[i]);
+    ahead_.insert_or_assign({name.tenant, name.id}, EntryFrom(views[i], found));
+  });
 }
 
 Result<Found> Ledger::Get(Cf cf, std::string_view key) {

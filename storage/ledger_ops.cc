@@ -182,12 +182,28 @@ Status Ledger::Do(MarkOp& op, Completion*) {
 Result<std::optional<IdEntry>> Ledger::FindEntry(TenantId tenant, TimerId id) {
   if (!books_.Exists(tenant, id)) return std::optional<IdEntry>();
   const ShortKey key = IdKey(tenant, id);
-  const Result<Found> found = Get(Cf::kIds, key);
+  std::string_view value;
+  switch (blind_ ? Batch::Seen::kNothing : batch_.Find(Cf::kIds, key, &value)) {
+    case Batch::Seen::kPut:
+      return EntryFrom(key, std::optional<std::string_view>(value));
+    case Batch::Seen::kDeleted:
+      return std::optional<IdEntry>();
+    case Batch::Seen::kNothing:
+      break;
+  }
+  if (const auto ahead = ahead_.find({tenant, id}); ahead != ahead_.end()) return ahead->second;
+  const Result<Found> found = kv_->Get(Cf::kIds, key);
+  if (!found.ok()) return found.status();
+  return EntryFrom(key, *found ? std::optional<std::string_view>(**found) : std::nullopt);
+}
+
+Result<std::optional<IdEntry>> Ledger::EntryFrom(
+    std::string_view key, const Result<std::optional<std::string_view>>& found) {
   if (!found.ok()) return found.status();
   if (!*found) return std::optional<IdEntry>();
   const Result<IdEntry> entry = DecodeIdEntry(key, **found);
-  if (!entry.ok()) return Corruption(TimerText(id) + " in ids: " + entry.status().message());
-  return std::optional<IdEntry>(*entry);
+  if (entry.ok()) return std::optional<IdEntry>(*entry);
+  return Corruption(TimerText(ParseIdKey(key)->id) + " in ids: " + entry.status().message());
 }
 
 Result<TimerPtr> Ledger::ReadDue(Key key) {
