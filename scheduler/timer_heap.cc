@@ -48,8 +48,11 @@ void TimerHeap::Insert(TimerPtr timer) {
 TimerPtr TimerHeap::Pop() {
   CHECK(!entries_.empty());
   TimerPtr timer = TakeAt(0);
-  // Loaded long ago, most likely by another thread, and most likely the next to be popped.
-  if (!entries_.empty()) __builtin_prefetch(slots_[entries_[0].slot].timer.get());
+  if (!entries_.empty()) {
+    // Most likely popped next, and not touched since it was loaded.
+    __builtin_prefetch(slots_[entries_[0].slot].timer.get());
+    slot_of_.prefetch(entries_[0].key.id);
+  }
   return timer;
 }
 

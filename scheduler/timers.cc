@@ -237,6 +237,7 @@ void Timers::StartStaged() {
     CHECK(fresh);
     flight_bytes_ += next.bytes;
     firing_ = nullptr;
+    if (ready_.deliveries.capacity() == 0) ready_.deliveries.reserve(kStartsPerTickMax);
     ready_.deliveries.push_back({borrowed, borrowed->attempts + 1});
   }
 }
@@ -303,6 +304,7 @@ void Timers::StopStarting() { stopping_ = true; }
 
 void Timers::Enqueue(Op op, Unfinished::Entry entry) {
   unfinished_.Queued(entry);
+  if (ready_.ops.capacity() == 0) ready_.ops.reserve(kStartsPerTickMax);
   ready_.ops.push_back(std::move(op));
 }
 
