@@ -90,9 +90,10 @@ std::shared_ptr<rocksdb::Cache> MakeCache(size_t bytes) {
 }
 
 // RocksDB's bound is soft: it begins to flush at 7/8 of it, and at half of it once what is being
-// flushed fills the rest; only the number of write buffers ends that. With 2/5 of the share, the
-// first and three more come to 0.35 + 3 * 0.2 of it.
-size_t SoftBound(const RocksOptions& options) { return options.write_buffer_bytes / 5 * 2; }
+// flushed fills the rest; only the number of write buffers ends that. With 3/8 of the share, the
+// first and three more come to 0.33 + 3 * 0.19 of it, and the rest is for the batch that each of
+// them goes beyond it.
+size_t SoftBound(const RocksOptions& options) { return options.write_buffer_bytes / 8 * 3; }
 
 // What a write buffer takes at a time. Each family has one at least.
 size_t ArenaBlockBytes(const RocksOptions& options) {
