@@ -138,7 +138,6 @@ class RocksKv final : public Kv {
   Status Open(const std::string& path, const RocksOptions& options, RocksMode mode) {
     RocksSettings settings = RocksSettingsFor(options, mode, drop_rule());
     settings.db.env = env_.get();
-    YieldToRequests();
     settings.db.listeners = {watcher_, meter_};
     write_buffers_ = settings.db.write_buffer_manager;
     cache_ = settings.cache;
@@ -253,16 +252,6 @@ class RocksKv final : public Kv {
   }
 
  private:
-  // A flush or a compaction takes a whole core for a while; who waits for an answer goes first.
-  // When commits have to wait for a flush, the processors are free for it.
-  void YieldToRequests() {
-    using rocksdb::CpuPriority;
-    using rocksdb::Env;
-    for (const auto pool : {Env::Priority::HIGH, Env::Priority::LOW}) {
-      (void)env_->LowerThreadPoolCPUPriority(pool, CpuPriority::kLow);
-    }
-  }
-
   [[nodiscard]] Status Add(const Batch::Write& write, rocksdb::WriteBatch* writes) {
     rocksdb::ColumnFamilyHandle* family = database_.Family(write.cf);
     const rocksdb::Slice key = RocksSlice(write.key);

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 UNIT = Path(__file__).parent.parent / "systemd" / "belfry.service"
-EXPOSURE_MAX = 12  # of 100: 1.2, where systemd calls everything up to 4.9 OK
+EXPOSURE_MAX = 11  # of 100: 1.1, where systemd calls everything up to 4.9 OK
 BELFRY = Path("/nonexistent")
 
 
