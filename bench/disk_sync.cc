@@ -5,15 +5,14 @@
 #include <uv.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
-#include <ctime>
+#include <thread>
 
 #include "bench/progress.h"
 
 namespace belfry {
 namespace {
-
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
 Status Failed(const std::string& doing) { return IoError(doing + ": " + std::strerror(errno)); }
 
@@ -24,14 +23,6 @@ Result<int> OpenNameless(const std::string& directory) {
   if (fd < 0) return Failed("cannot make a file in " + directory);
   unlink(name.c_str());
   return fd;
-}
-
-void SleepUntil(uint64_t at_ns) {
-  timespec at{};
-  at.tv_sec = static_cast<time_t>(at_ns / kNsPerSecond);
-  at.tv_nsec = static_cast<long>(at_ns % kNsPerSecond);
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
-  }
 }
 
 }  // namespace
@@ -50,7 +41,9 @@ Result<SyncResult> MeasureSync(const std::string& directory, int64_t count, int6
     if (rate > 0) {
       const uint64_t meant_ns =
           begun_ns + static_cast<uint64_t>(static_cast<double>(i) * 1e9 / rate);
-      if (meant_ns > from_ns) SleepUntil(meant_ns);
+      if (meant_ns > from_ns) {
+        std::this_thread::sleep_for(std::chrono::nanoseconds(meant_ns - from_ns));
+      }
       from_ns = meant_ns;
     }
     if (write(*fd, block.data(), block.size()) != bytes) {

@@ -31,49 +31,12 @@ IpAddress FromV6Bytes(const uint8_t* bytes) {
   return IsMapped(address.bytes) ? FromV4Bytes(bytes + 12) : address;
 }
 
-// inet_ntop prints these with sprintf, and each URL with an address in it is compared with its own.
-std::string FormatV4(const uint8_t* bytes) {
-  char text[INET_ADDRSTRLEN];
-  char* end = text;
-  for (int i = 0; i < 4; ++i) {
-    if (i > 0) *end++ = '.';
-    end = std::to_chars(end, text + sizeof text, bytes[i]).ptr;
-  }
-  return {text, end};
-}
-
 bool BitsBelowAreZero(const IpBlock& block) {
   const int bits = block.base.v6 ? 128 : 32;
   for (int i = block.prefix_bits; i < bits; ++i) {
     if (block.base.bytes[static_cast<size_t>(i / 8)] & (0x80 >> (i % 8))) return false;
   }
   return true;
-}
-
-// As inet_pton has it: four numbers without leading zeros. Every attempt asks twice.
-std::optional<IpAddress> ParseV4(std::string_view text) {
-  IpAddress address;
-  size_t at = 0;
-  for (size_t part = 0; part < 4; ++part) {
-    if (part > 0 && (at == text.size() || text[at++] != '.')) return std::nullopt;
-    const size_t first = at;
-    uint32_t number = 0;
-    for (; at < text.size() && at < first + 3 && text[at] >= '0' && text[at] <= '9'; ++at) {
-      number = number * 10 + static_cast<uint32_t>(text[at] - '0');
-    }
-    if (at == first || number > UINT8_MAX || (text[first] == '0' && at > first + 1)) {
-      return std::nullopt;
-    }
-    address.bytes[part] = static_cast<uint8_t>(number);
-  }
-  if (at != text.size()) return std::nullopt;
-  return address;
-}
-
-uint32_t V4Bits(const IpAddress& address) {
-  uint32_t network_order = 0;
-  std::memcpy(&network_order, address.bytes.data(), sizeof network_order);
-  return ntohl(network_order);
 }
 
 }  // namespace
@@ -87,11 +50,12 @@ IpAddress Ipv4(uint32_t host_order) {
 
 std::optional<IpAddress> ParseIp(std::string_view text) {
   if (text.size() >= INET6_ADDRSTRLEN) return std::nullopt;
-  if (text.find(':') == std::string_view::npos) return ParseV4(text);
-  const std::string copy(text);
-  if (copy.find('\0') != std::string::npos) return std::nullopt;
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
+  char copy[INET6_ADDRSTRLEN] = {};  // every attempt asks twice: no string
+  text.copy(copy, text.size());
   std::array<uint8_t, 16> bytes;
-  if (inet_pton(AF_INET6, copy.c_str(), bytes.data()) == 1) return FromV6Bytes(bytes.data());
+  if (inet_pton(AF_INET, copy, bytes.data()) == 1) return FromV4Bytes(bytes.data());
+  if (inet_pton(AF_INET6, copy, bytes.data()) == 1) return FromV6Bytes(bytes.data());
   return std::nullopt;
 }
 
@@ -111,18 +75,13 @@ std::optional<IpAddress> FromSockaddr(const sockaddr* address) {
 }
 
 std::string FormatIp(const IpAddress& address) {
-  if (!address.v6) return FormatV4(address.bytes.data());
   char text[INET6_ADDRSTRLEN];
-  CHECK(inet_ntop(AF_INET6, address.bytes.data(), text, sizeof(text)));
+  CHECK(inet_ntop(address.v6 ? AF_INET6 : AF_INET, address.bytes.data(), text, sizeof(text)));
   return text;
 }
 
 bool IpBlock::Contains(const IpAddress& address) const {
   if (address.v6 != base.v6) return false;
-  if (!address.v6) {
-    const uint64_t differs = V4Bits(address) ^ V4Bits(base);
-    return differs >> (32 - prefix_bits) == 0;
-  }
   const auto whole = static_cast<size_t>(prefix_bits / 8);
   if (!std::equal(base.bytes.begin(), base.bytes.begin() + whole, address.bytes.begin())) {
     return false;

@@ -143,8 +143,8 @@ bool IsPlainHost(std::string_view host) {
   };
   if (!std::all_of(host.begin(), host.end(), plain)) return false;
   if (!LooksNumeric(host)) return IsHostName(host);
-  const auto ip = ParseIp(std::string(host));
-  return ip && !ip->v6 && FormatIp(*ip) == host;
+  // Without a colon it is IPv4, which has one spelling only.
+  return ParseIp(host).has_value();
 }
 
 bool IsPlainPort(std::string_view port, bool https) {

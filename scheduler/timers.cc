@@ -9,6 +9,8 @@
 namespace belfry {
 namespace {
 
+constexpr size_t kOpsExpected = 16;  // of one turn: as many as most have
+
 bool Believable(WallMs now, WallMs last_seen) {
   if (last_seen.ms == 0) return true;
   return now >= last_seen + -kClockBackMaxMs && now <= last_seen + kClockAheadMaxMs;
@@ -304,7 +306,7 @@ void Timers::StopStarting() { stopping_ = true; }
 
 void Timers::Enqueue(Op op, Unfinished::Entry entry) {
   unfinished_.Queued(entry);
-  if (ready_.ops.capacity() == 0) ready_.ops.reserve(kStartsPerTickMax);
+  if (ready_.ops.capacity() == 0) ready_.ops.reserve(kOpsExpected);
   ready_.ops.push_back(std::move(op));
 }
 

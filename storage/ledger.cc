@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <optional>
-#include <tuple>
+#include <utility>
 
 #include "base/limits.h"
 #include "storage/reads.h"
@@ -20,13 +20,13 @@ bool EndsRun(const Op& op) {
 }
 
 // Of the op that will ask `ids` where its timer is.
-std::optional<TenantTimer> AskedFor(const Op& op) {
+std::optional<std::pair<TenantId, TimerId>> AskedFor(const Op& op) {
   const Timer* timer = nullptr;
   if (const auto* settle = std::get_if<SettleOp>(&op.what)) timer = settle->timer.get();
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) timer = retry->timer.get();
-  if (timer != nullptr) return TenantTimer{timer->tenant, timer->id};
+  if (timer != nullptr) return std::pair(timer->tenant, timer->id);
   const auto* erase = std::get_if<EraseByIdOp>(&op.what);
-  return erase != nullptr ? std::optional(TenantTimer{erase->tenant, erase->id}) : std::nullopt;
+  return erase != nullptr ? std::optional(std::pair(erase->tenant, erase->id)) : std::nullopt;
 }
 
 }  // namespace
@@ -114,26 +114,19 @@ Status Ledger::CommitBatch() {
 void Ledger::ReadAhead(const std::vector<Op>& ops, size_t first) {
   read_ahead_ = true;
   ahead_.clear();
-  std::vector<TenantTimer> names;
+  std::vector<std::pair<TenantId, TimerId>> names;
   for (size_t i = first; i < ops.size() && !EndsRun(ops[i]); ++i) {
     if (const auto name = AskedFor(ops[i])) names.push_back(*name);
   }
   if (names.size() < 2) return;
-  const auto less = [](const TenantTimer& a, const TenantTimer& b) {
-    return std::tie(a.tenant, a.id) < std::tie(b.tenant, b.id);
-  };
-  std::sort(names.begin(), names.end(), less);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   std::vector<ShortKey> keys;
-  std::vector<std::string_view> views;
   keys.reserve(names.size());
-  for (const TenantTimer& name : names) {
-    const ShortKey key = IdKey(name.tenant, name.id);
-    if (!keys.empty() && std::string_view(keys.back()) == std::string_view(key)) continue;
-    views.push_back(keys.emplace_back(key));
-  }
+  for (const auto& [tenant, id] : names) keys.push_back(IdKey(tenant, id));
+  const std::vector<std::string_view> views(keys.begin(), keys.end());
   kv_->GetMany(Cf::kIds, views, [&](size_t i, const auto& found) {
-    const TenantTimer name = *ParseIdKey(views[i]);
-    ahead_.insert_or_assign({name.tenant, name.id}, EntryFrom(views[i], found));
+    ahead_.emplace(names[i], EntryFrom(keys[i], found));
   });
 }
 
