@@ -18,7 +18,8 @@ def config_text(per_target=None, budget_mib=None):
     if per_target:
         lines.append(f"  per_target_in_flight: {per_target}")
     if budget_mib:
-        lines += ["memory:", f"  budget: {budget_mib}MiB", f"  window: {budget_mib // 4}MiB"]
+        lines += ["memory:", f"  budget: {budget_mib}MiB", f"  window: {budget_mib // 4}MiB",
+                  f"  id_cache: {budget_mib // 8}MiB"]
     return "\n".join(lines) + "\n"
 
 
