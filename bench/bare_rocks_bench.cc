@@ -2,26 +2,24 @@
 // is that of building the batch and of Write.
 //
 // The bytes are ours: for each timer its record in `due` and its entry in `ids`, and once a batch
-// the figures of the store. So are the settings that decide what a write costs (buffers, the two
-// column families, compression, one log). Left out is what a bare user would not have: making the
-// records (they are ready), checksums of batch and memtable, looking for what is there already,
-// counters and completions, compaction filters, filters and index partitions.
+// the figures of the store. So are some settings (bare_store.h). Left out is what a bare user would
+// not have: making the records (they are ready), checksums of batch and memtable, looking for what
+// is there already, counters and completions, compaction filters, filters and index partitions.
 
 #include <benchmark/benchmark.h>
 #include <rocksdb/db.h>
 
 #include <chrono>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bench/bare_store.h"
 #include "bench/bench_timer.h"
 #include "bench/temp_dir.h"
 #include "storage/entry.h"
 #include "storage/keys.h"
 #include "storage/record.h"
-#include "storage/rocks_kv.h"
 
 namespace belfry {
 namespace {
@@ -47,49 +45,19 @@ Stored MakeStored(TimerId id) {
   return stored;
 }
 
-class BareStore {
- public:
-  rocksdb::Status Open(const std::string& path) {
-    const size_t buffers = RocksOptions().write_buffer_bytes;
-    rocksdb::DBOptions options;
-    options.create_if_missing = true;
-    options.create_missing_column_families = true;
-    options.db_write_buffer_size = buffers;
-    rocksdb::ColumnFamilyOptions family;
-    family.write_buffer_size = buffers / 4;
-    family.max_write_buffer_number = 4;
-    family.compression = rocksdb::kLZ4Compression;
-    const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
-        {"default", family}, {"due", family}, {"ids", family}};
-    rocksdb::DB* db = nullptr;
-    const rocksdb::Status status = rocksdb::DB::Open(options, path, families, &families_, &db);
-    db_.reset(db);
-    return status;
+rocksdb::Status Write(BareStore* store, const std::vector<Stored>& timers,
+                      const std::vector<Row>& figures) {
+  rocksdb::WriteBatch batch;
+  rocksdb::Status status;
+  for (const Stored& timer : timers) {
+    if (status.ok()) status = batch.Put(store->due(), timer.due.key, timer.due.value);
+    if (status.ok()) status = batch.Put(store->ids(), timer.id.key, timer.id.value);
   }
-  ~BareStore() {
-    for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
+  for (const Row& row : figures) {
+    if (status.ok()) status = batch.Put(store->meta(), row.key, row.value);
   }
-
-  rocksdb::Status Write(const std::vector<Stored>& timers, const std::vector<Row>& figures) {
-    rocksdb::WriteBatch batch;
-    rocksdb::Status status;
-    for (const Stored& timer : timers) {
-      if (status.ok()) status = batch.Put(families_[1], timer.due.key, timer.due.value);
-      if (status.ok()) status = batch.Put(families_[2], timer.id.key, timer.id.value);
-    }
-    for (const Row& row : figures) {
-      if (status.ok()) status = batch.Put(families_[0], row.key, row.value);
-    }
-    if (!status.ok()) return status;
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    return db_->Write(options, &batch);
-  }
-
- private:
-  std::unique_ptr<rocksdb::DB> db_;
-  std::vector<rocksdb::ColumnFamilyHandle*> families_;
-};
+  return status.ok() ? store->Write(&batch) : status;
+}
 
 std::vector<Row> Figures() {
   std::vector<Row> rows;
@@ -114,7 +82,7 @@ void BareRocksSets(benchmark::State& state) {
     std::vector<Stored> timers;
     for (int64_t i = 0; i < state.range(0); ++i) timers.push_back(MakeStored(next_id++));
     const auto begun = std::chrono::steady_clock::now();
-    const rocksdb::Status status = store.Write(timers, figures);
+    const rocksdb::Status status = Write(&store, timers, figures);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
     if (!status.ok()) return state.SkipWithError(status.ToString().c_str());
     state.SetIterationTime(took.count());

@@ -21,7 +21,7 @@ import run as suite
 from clients import seconds
 from figures import parse_figures
 from processes import BenchError
-from sections import SECTIONS, bulk
+from sections import SECTIONS, accept, bulk
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -89,6 +89,25 @@ class TableTest(unittest.TestCase):
         text = results.table([results.Row("a|b", value=1), results.Row("c", failed="")])
         for line in text.splitlines():
             self.assertEqual(len(re.findall(r"(?<!\\)\|", line)), len(results.COLUMNS) + 1, line)
+
+
+class AcceptTest(unittest.TestCase):
+    def test_belfry_stands_beside_the_prototype_and_the_prototype_beside_nginx(self):
+        def runs(*rates):
+            return [{"per_second": rate, "p50_ms": 1.0, "p99_ms": 2.0, "server_us": 9.0,
+                     "client_us": 5.0} for rate in rates]
+        rows = []
+        class FakeBench:  # pylint: disable=too-few-public-methods
+            @staticmethod
+            def add(what, **figures):
+                rows.append(results.Row(what, **figures))
+        accept.add_beside_bare(FakeBench, 64, runs(60, 70, 80), runs(100, 90, 140), runs(150, 200))
+        ours, bare = rows
+        self.assertEqual((ours.value, ours.beside_value, ours.samples), (70, 100, [60, 70, 80]))
+        self.assertAlmostEqual(ours.ratio, 0.7)
+        self.assertEqual((bare.value, bare.beside_value), (100, 175))
+        self.assertAlmostEqual(bare.ratio, 100 / 175)
+        self.assertEqual((ours.met, bare.met), (None, None))
 
 
 class PlotTest(unittest.TestCase):

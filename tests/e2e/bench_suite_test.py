@@ -4,6 +4,7 @@
 Without nginx and wrk, which the tests do not need: only sections that do without them.
 """
 
+import http.client
 import json
 import pathlib
 import subprocess
@@ -11,8 +12,26 @@ import sys
 import tempfile
 import unittest
 
-RUN = pathlib.Path(__file__).parents[2] / "bench" / "suite" / "run.py"
+BENCH = pathlib.Path(__file__).parents[2] / "bench"
+sys.path[:0] = [str(BENCH / "suite"), str(BENCH)]
+
+# pylint: disable=wrong-import-position
+from bare_accept import BareAccept
+from processes import BenchError
+
+RUN = BENCH / "suite" / "run.py"
 BUILD = None  # set at the end
+
+
+def post(port, body):
+    """(status, Location, body) of the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST", "/timers", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Location"), answer.read()
+    finally:
+        connection.close()
 
 
 def run(*arguments):
@@ -55,6 +74,32 @@ class BenchSuiteTest(unittest.TestCase):
         self.assertIn("no luck", result.stderr)
         self.assertIn("failed: belfry ended with 3", result.stdout)
         self.assertIn("append of 200 B and fdatasync", result.stdout)
+
+    def test_the_bare_prototype_answers_each_set_with_its_id(self):
+        with BareAccept(BUILD, self.path / "bare") as bare:
+            bare.start()
+            bodies = ('{"delay":"1h","url":"http://127.0.0.1:9000/hook"}',
+                      '{"hours":1,"minutes":0,"seconds":3,"url":"http://127.0.0.1:9000/hook"}')
+            for number, body in enumerate(bodies, 1):
+                self.assertEqual(post(bare.port, body), (201, f"/timers/{number}",
+                                                         b'{"id":%d}' % number))
+            with self.assertRaises(http.client.RemoteDisconnected):
+                post(bare.port, '{"hours":"one"}')
+            self.assertEqual(post(bare.port, bodies[0])[0], 201)
+            bare.stop()
+            self.assertTrue(list(bare.data.glob("*.log")))
+            bare.forget_data()
+            self.assertFalse(bare.data.exists())
+
+    def test_a_bare_prototype_that_is_not_built_or_cannot_listen_is_an_error(self):
+        with self.assertRaisesRegex(BenchError, "build everything"):
+            BareAccept(self.path, self.path / "bare")
+        with BareAccept(BUILD, self.path / "one") as one:
+            one.start()
+            with BareAccept(BUILD, self.path / "two") as two:
+                two.port = one.port
+                with self.assertRaisesRegex(BenchError, "address already in use"):
+                    two.start()
 
     def test_what_is_wrong_before_the_start_is_said_in_one_line(self):
         for arguments, words in ((("--build", self.path), "run make"),
