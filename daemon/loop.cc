@@ -18,6 +18,7 @@ constexpr int64_t kFailedFlushTimeoutMs = 50;
 constexpr int64_t kCloseTimeoutMs = 30 * kSecondMs;
 
 constexpr uint64_t kRequestsPerSlice = 16;
+constexpr uint64_t kSliceShare = 4;  // a slice has at least a quarter as many as there are clients
 
 template <typename Handle>
 uv_handle_t* Base(Handle& handle) {
@@ -65,6 +66,7 @@ void Loop::Turn() {
   parts_.timers.SetNoSpace(parts_.commits.below_min_free());
   parts_.timers.Tick(now);
   Ready ready = parts_.timers.TakeReady();
+  slice_requests_ = 0;
   const std::optional<WallMs> wake_at = ready.wake_at;
   HandOver(std::move(ready));
   WatchCommits();
@@ -74,7 +76,11 @@ void Loop::Turn() {
   SleepUntil(wake_at, now);
 }
 
+// Many clients are better served by larger groups than by early ones.
 void Loop::Slice() {
+  slice_requests_ += kRequestsPerSlice;
+  if (slice_requests_ * kSliceShare < parts_.server.connections()) return;
+  slice_requests_ = 0;
   if (parts_.commits.idle()) HandOver(parts_.timers.TakeReady());
 }
 

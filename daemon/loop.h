@@ -6,8 +6,8 @@
 // A turn: Tick(now), TakeReady, ops to the commit thread, deliveries to the sender, reads to the
 // pool, replies to the clients, then sleep until wake_at or until something comes back. With many
 // clients a turn is long, so two things do not wait for its end: what completed is answered when
-// it is taken, and a commit thread that has nothing to do gets the ops there are after every
-// kRequestsPerSlice requests.
+// it is taken, and a commit thread that has nothing to do gets the ops there are after every 16
+// requests, or a quarter as many as there are clients.
 //
 // A stop (DESIGN: serve on, start nothing, wait, cut off, settle, flush):
 //   serving -> draining (SIGTERM) -> settling (nothing under way, or the time is up) -> stopped.
@@ -102,6 +102,7 @@ class Loop {
   uint64_t fed_commit_turns_ = 0;
   bool commits_awaited_ = false;
   uint64_t commits_seen_ = 0;
+  uint64_t slice_requests_ = 0;  // of this turn, since ops were last handed over
   MonoMs commits_moved_;
 
   uv_prepare_t turn_;

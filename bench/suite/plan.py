@@ -6,7 +6,7 @@ MILLION = 1_000_000
 FILL_BYTES = 160           # of disk, at most, that a filled timer needs while it is made
 FILL_SPARE_BYTES = 2 << 30
 FILL_PER_S = 700_000       # for estimates only, as the next two
-FIRES_PER_S = 10_000
+FIRES_PER_S = 20_000
 SETS_PER_S = 30_000
 
 
