@@ -12,6 +12,8 @@ using TimerId = uint64_t;     // one counter per store: 1, 2, 3 ...; 0 is no tim
 using TenantId = uint32_t;    // the account that owns it
 using ReplyToken = uint64_t;  // a client waiting for an answer; 0 is nobody
 
+using TargetNumber = uint32_t;  // what timers of one target are parked under; 0 is none
+
 constexpr TenantId kLocalTenant = 1;  // the user `local` of auth.mode none
 
 // Where a timer stands in deadline order: (time of the next attempt, id). A total order.

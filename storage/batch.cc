@@ -15,6 +15,13 @@ void Batch::Put(Cf cf, std::string_view key, std::string_view value) { Add(cf, k
 
 void Batch::Delete(Cf cf, std::string_view key) { Add(cf, key, {}, false); }
 
+void Batch::Append(const Batch& other) {
+  for (size_t i = 0; i < other.size(); ++i) {
+    const Write write = other.at(i);
+    Add(write.cf, write.key, write.value, write.is_put);
+  }
+}
+
 void Batch::Clear() {
   bytes_.clear();
   writes_.clear();

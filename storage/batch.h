@@ -15,13 +15,14 @@
 namespace belfry {
 
 // The column families of the store; see keys.h.
-enum class Cf : uint8_t { kMeta, kDue, kIds, kDone, kDead, kOnce };
-constexpr size_t kCfCount = 6;
+enum class Cf : uint8_t { kMeta, kDue, kIds, kDone, kDead, kOnce, kParked };
+constexpr size_t kCfCount = 7;
 
 class Batch {
  public:
   void Put(Cf cf, std::string_view key, std::string_view value);
   void Delete(Cf cf, std::string_view key);
+  void Append(const Batch& other);
   void Clear();
 
   [[nodiscard]] bool empty() const { return writes_.empty(); }

@@ -34,6 +34,7 @@ Result<Books> Books::Read(const Kv& kv) {
   if (books.store_id_.empty() != (books.commit_no_ == 0)) {
     return Corruption("meta lacks the store id or the commit number");
   }
+  if (!books.store_id_.empty() && books.schema_ < kSchema) books.PutSchema();
   // A floor may be ahead of the counter only if the counter was damaged: never give an id twice.
   for (const auto& [tenant, t] : books.tenants_) books.last_id_ = std::max(books.last_id_, t.floor);
   return books;
@@ -45,7 +46,8 @@ bool Books::ReadRow(std::string_view key, std::string_view value) {
   const auto kind = static_cast<MetaKind>(name.U8());
   switch (kind) {
     case MetaKind::kFormat:
-      if (in.U32() != kSchema) return false;
+      schema_ = in.U32();
+      if (schema_ == 0 || schema_ > kSchema) return false;
       break;
     case MetaKind::kStoreId:
       store_id_ = std::string(in.Bytes(kStoreIdBytes));
@@ -99,10 +101,12 @@ bool Books::ReadTenantRow(MetaKind kind, ByteReader* key, ByteReader* value) {
 void Books::Create(std::string store_id) {
   CHECK(store_id_.empty() && store_id.size() == kStoreIdBytes);
   store_id_ = std::move(store_id);
-  std::string schema;
-  AppendU32(&schema, kSchema);
-  changed_.Put(Cf::kMeta, MetaKey(MetaKind::kFormat), schema);
+  PutSchema();
   changed_.Put(Cf::kMeta, MetaKey(MetaKind::kStoreId), store_id_);
+}
+
+void Books::PutSchema() {
+  changed_.Put(Cf::kMeta, MetaKey(MetaKind::kFormat), ShortKey().U32(kSchema));
 }
 
 StoreState Books::State() const {
@@ -230,10 +234,7 @@ bool Books::changed() const {
 }
 
 void Books::Write(Batch* batch) {
-  for (size_t i = 0; i < changed_.size(); ++i) {
-    const Batch::Write write = changed_.at(i);
-    batch->Put(write.cf, write.key, write.value);
-  }
+  batch->Append(changed_);
   for (const auto& [tenant, state] : changed_counts_) {
     batch->Put(Cf::kMeta, CountKey(tenant, state),
                ShortKey().U64(tenants_[tenant].counts[Slot(state)]));

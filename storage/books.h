@@ -28,8 +28,9 @@
 
 namespace belfry {
 
-// The layout of the whole store, kept under MetaKind::kFormat.
-constexpr uint32_t kSchema = 1;
+// The layout of the whole store, kept under MetaKind::kFormat. 1 had no `parked`. An older one is
+// read as it is and becomes this one with the next batch.
+constexpr uint32_t kSchema = 2;
 
 class Books {
  public:
@@ -83,12 +84,14 @@ class Books {
     Key dead_cursor;
   };
 
+  void PutSchema();
   [[nodiscard]] bool ReadRow(std::string_view key, std::string_view value);
   [[nodiscard]] bool ReadTenantRow(MetaKind kind, ByteReader* key, ByteReader* value);
   void PutU64(MetaKind kind, uint64_t value);
   void PutKey(std::string_view meta_key, Key cursor);
 
   std::string store_id_;
+  uint32_t schema_ = 0;
   uint64_t commit_no_ = 0;
   TimerId last_id_ = 0;
   WallMs low_;

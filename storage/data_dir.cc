@@ -11,7 +11,7 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(const DataDirOptions& given) {
   options.rocks.log = given.log;
   const DataPaths paths(options.path);
   // Before the lock: a store of a newer format must not even get a LOCK file.
-  if (Result<bool> format = CheckFormat(paths); !format.ok()) return format.status();
+  if (const auto format = CheckFormat(paths); !format.ok()) return format.status();
   if (Status s = MakeDirectories(options.path); !s.ok()) return s;
   Result<Fd> lock = TakeLock(paths);
   if (!lock.ok()) return lock.status();

@@ -30,9 +30,10 @@ std::optional<uint32_t> NumberAfter(std::string_view text, std::string_view name
   return value;
 }
 
-std::string FormatText() {
-  return "min_reader: " + std::to_string(kFormatMinReader) +
-         "\nwriter: " + std::to_string(kFormatWriter) + "\n";
+// As from this binary, but made by `writer`.
+Status WriteFormat(const DataPaths& paths, uint32_t writer) {
+  return WriteFileDurably(paths.format, "min_reader: " + std::to_string(kFormatMinReader) +
+                                            "\nwriter: " + std::to_string(writer) + "\n");
 }
 
 Result<std::string> NewStoreId() {
@@ -83,9 +84,11 @@ Status MakeStore(const DataPaths& paths, const RocksOptions& rocks) {
 
 }  // namespace
 
-Result<bool> CheckFormat(const DataPaths& paths) {
+Result<std::optional<uint32_t>> CheckFormat(const DataPaths& paths) {
   const Result<std::string> text = ReadSmallFile(paths.format);
-  if (!text.ok() && text.status().code() == StatusCode::kNotFound) return false;
+  if (!text.ok() && text.status().code() == StatusCode::kNotFound) {
+    return std::optional<uint32_t>();
+  }
   if (!text.ok()) return text.status();
   const std::optional<uint32_t> min_reader = NumberAfter(*text, "min_reader: ");
   const std::optional<uint32_t> writer = NumberAfter(*text, "writer: ");
@@ -95,7 +98,7 @@ Result<bool> CheckFormat(const DataPaths& paths) {
                    std::to_string(*writer) + ", readable from " + std::to_string(*min_reader) +
                    "; this one knows " + std::to_string(kFormatWriter) + "); nothing was changed");
   }
-  return true;
+  return writer;
 }
 
 Result<Fd> TakeLock(const DataPaths& paths) {
@@ -116,13 +119,13 @@ Result<Fd> TakeLock(const DataPaths& paths) {
 }
 
 Status MakeStoreIfMissing(const DataPaths& paths, const RocksOptions& rocks) {
-  const Result<bool> format = CheckFormat(paths);
+  const Result<std::optional<uint32_t>> format = CheckFormat(paths);
   if (!format.ok()) return format.status();
   if (!*format) {
     if (Exists(paths.db) || Exists(paths.durable)) {
       return Refused(paths.format + " is missing, but there is a store beside it");
     }
-    if (Status s = WriteFileDurably(paths.format, FormatText()); !s.ok()) return s;
+    if (Status s = WriteFormat(paths, kFormatWriter); !s.ok()) return s;
   }
   if (Status s = FinishSalvage(paths); !s.ok()) return s;
   if (Exists(paths.db)) return {};
@@ -133,6 +136,9 @@ Status MakeStoreIfMissing(const DataPaths& paths, const RocksOptions& rocks) {
   }
   if (!durable.ok() && durable.status().code() != StatusCode::kNotFound) {
     return RefuseIfDamaged(durable.status(), paths.db + " is missing");
+  }
+  if (format->value_or(kFormatWriter) < kFormatWriter) {
+    if (Status s = WriteFormat(paths, kFormatWriter); !s.ok()) return s;
   }
   return RefuseIfDamaged(MakeStore(paths, rocks), "the new store failed");
 }
@@ -270,15 +276,26 @@ Result<OpenedStore> OpenWithLoss(const DataPaths& paths, const DataDirOptions& o
 
 }  // namespace
 
-Result<OpenedStore> OpenStore(const DataPaths& paths, const DataDirOptions& options) {
+Result<OpenedStore> OpenStore(const DataPaths& paths, const DataDirOptions& given) {
+  const Result<std::optional<uint32_t>> format = CheckFormat(paths);
+  if (!format.ok()) return format.status();
+  DataDirOptions options = given;
+  options.rocks.made_by_older = format->value_or(kFormatWriter) < kFormatWriter;
   Result<Look> look = LookAt(paths, options.rocks);
   if (!look.ok()) return look.status();
   // Only when asked to: it reads everything.
   const Status damage = options.accept_data_loss ? CheckStore(paths, options.rocks) : Status();
   if (!damage.ok() && damage.code() != StatusCode::kCorruption) return damage;
-  if (look->wrong.ok() && damage.ok()) return OpenWhole(paths, options, std::move(*look));
-  if (!options.accept_data_loss) return look->wrong;
-  return OpenWithLoss(paths, options, *look, damage);
+  if (!look->wrong.ok() && !options.accept_data_loss) return look->wrong;
+  if (options.rocks.made_by_older) {
+    if (Status s = WriteFormat(paths, **format); !s.ok()) return s;
+  }
+  const bool whole = look->wrong.ok() && damage.ok();
+  Result<OpenedStore> opened = whole ? OpenWhole(paths, options, std::move(*look))
+                                     : OpenWithLoss(paths, options, *look, damage);
+  if (!opened.ok() || !options.rocks.made_by_older) return opened;
+  if (Status s = WriteFormat(paths, kFormatWriter); !s.ok()) return s;
+  return opened;
 }
 
 }  // namespace belfry

@@ -3,7 +3,9 @@
 // One thread. Errors are those of DataDir::Open.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -28,8 +30,9 @@ struct DataPaths {
   std::string root, format, lock, durable, db, db_new, salvage, salvaged;
 };
 
-// False: there is no FORMAT yet. kRefused: it is of a newer binary, or cannot be read.
-[[nodiscard]] Result<bool> CheckFormat(const DataPaths& paths);
+// The writer that FORMAT names; nullopt: there is no FORMAT yet. kRefused: it is of a newer binary,
+// or cannot be read.
+[[nodiscard]] Result<std::optional<uint32_t>> CheckFormat(const DataPaths& paths);
 
 // Held until the Fd goes. kInUse names the holder.
 [[nodiscard]] Result<Fd> TakeLock(const DataPaths& paths);
@@ -60,7 +63,7 @@ struct OpenedStore {
   std::unique_ptr<Ledger> ledger;
   DurableFile durable;  // no longer says clean
 };
-// Looks first, then opens for writing.
+// Looks first, then opens for writing. A store of an older format is raised to this one.
 [[nodiscard]] Result<OpenedStore> OpenStore(const DataPaths& paths, const DataDirOptions& options);
 
 }  // namespace belfry

@@ -10,21 +10,26 @@ bool DropBounds::BelowFloor(TenantId tenant, TimerId id) const {
   return it != floors.end() && id <= it->second;
 }
 
-bool DropBounds::RecordBelowFloor(std::string_view key, std::string_view value) const {
+bool DropBounds::RecordBelowFloor(TimerId id, std::string_view key, std::string_view value) const {
   if (floors.empty()) return false;
-  const std::optional<Key> parsed = ParseTimeKey(key);
-  if (!parsed) return false;
   const Result<TenantId> tenant = RecordTenant(key, value);
-  return tenant.ok() && BelowFloor(*tenant, parsed->id);
+  return tenant.ok() && BelowFloor(*tenant, id);
 }
 
 bool DropBounds::Drops(Cf cf, std::string_view key, std::string_view value) const {
   switch (cf) {
-    case Cf::kDue:
-      return RecordBelowFloor(key, value);
-    case Cf::kDone:
-      if (const auto parsed = ParseTimeKey(key); parsed && *parsed < done_below) return true;
-      return RecordBelowFloor(key, value);
+    case Cf::kDue: {
+      const auto parsed = ParseTimeKey(key);
+      return parsed && RecordBelowFloor(parsed->id, key, value);
+    }
+    case Cf::kParked: {
+      const auto parsed = ParseParkedKey(key);
+      return parsed && RecordBelowFloor(parsed->key.id, key, value);
+    }
+    case Cf::kDone: {
+      const auto parsed = ParseTimeKey(key);
+      return parsed && (*parsed < done_below || RecordBelowFloor(parsed->id, key, value));
+    }
     case Cf::kIds: {
       const auto parsed = ParseIdKey(key);
       return parsed && BelowFloor(parsed->tenant, parsed->id);

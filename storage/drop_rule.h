@@ -25,7 +25,8 @@ struct DropBounds {
 
  private:
   [[nodiscard]] bool BelowFloor(TenantId tenant, TimerId id) const;
-  [[nodiscard]] bool RecordBelowFloor(std::string_view key, std::string_view value) const;
+  [[nodiscard]] bool RecordBelowFloor(TimerId id, std::string_view key,
+                                      std::string_view value) const;
 };
 
 class DropRule {

@@ -8,11 +8,12 @@ namespace belfry {
 namespace {
 
 constexpr uint8_t kEntryVersion = 1;
+constexpr uint8_t kParkedEntryVersion = 2;
 constexpr size_t kSealBytes = 1 + 4;
 constexpr size_t kIdEntryBytes = 1 + 8 + 8;
+constexpr size_t kTargetNumberBytes = 4;
 constexpr size_t kOnceEntryBytes = 4 * 8;
 
-// version u8 | checksum u32 | fields
 std::string Unsealed(size_t fields_bytes) {
   std::string out;
   out.reserve(kSealBytes + fields_bytes);
@@ -20,19 +21,24 @@ std::string Unsealed(size_t fields_bytes) {
   return out;
 }
 
-std::string Seal(std::string_view key, std::string out) {
+std::string Seal(uint8_t version, std::string_view key, std::string out) {
   const std::string_view fields = std::string_view(out).substr(kSealBytes);
-  const auto checksum = static_cast<uint32_t>(ChecksumOf(kEntryVersion, key, fields));
-  out[0] = static_cast<char>(kEntryVersion);
+  const auto checksum = static_cast<uint32_t>(ChecksumOf(version, key, fields));
+  out[0] = static_cast<char>(version);
   StoreU32(&out[1], checksum);
   return out;
 }
 
-Result<std::string_view> Unseal(std::string_view key, std::string_view bytes) {
+uint8_t VersionOf(std::string_view bytes) { return ByteReader(bytes).U8(); }
+
+// The fields, when the version is at most `newest`.
+Result<std::string_view> Unseal(std::string_view key, std::string_view bytes, uint8_t newest) {
   ByteReader in(bytes);
   const uint8_t version = in.U8();
   const uint32_t checksum = in.U32();
-  if (!in.ok() || version != kEntryVersion) return Corruption("entry of unknown version");
+  if (!in.ok() || version < kEntryVersion || version > newest) {
+    return Corruption("entry of unknown version");
+  }
   if (checksum != static_cast<uint32_t>(ChecksumOf(version, key, in.rest()))) {
     return Corruption("entry checksum differs");
   }
@@ -41,28 +47,44 @@ Result<std::string_view> Unseal(std::string_view key, std::string_view bytes) {
 
 }  // namespace
 
-IdEntry EntryOf(const Timer& t) {
-  return {t.state, IsAlive(t.state) ? t.next_attempt : t.finished, t.due};
+IdEntry EntryOf(const Timer& t, TargetNumber parked) {
+  if (!IsAlive(t.state)) return {t.state, t.finished, t.due, 0};
+  return {t.state, t.next_attempt, t.due, parked};
+}
+
+Place PlaceOf(TenantId tenant, TimerId id, const IdEntry& entry) {
+  const Key at{entry.at, id};
+  if (entry.parked != 0) return {Cf::kParked, ParkedKey(entry.parked, at)};
+  if (IsAlive(entry.state)) return {Cf::kDue, TimeKey(at)};
+  if (entry.state == TimerState::kDead) return {Cf::kDead, DeadKey(tenant, at)};
+  return {Cf::kDone, TimeKey(at)};
 }
 
 std::string EncodeIdEntry(std::string_view key, const IdEntry& entry) {
-  std::string out = Unsealed(kIdEntryBytes);
+  const bool parked = entry.parked != 0;
+  std::string out = Unsealed(kIdEntryBytes + (parked ? kTargetNumberBytes : 0));
   AppendU8(&out, static_cast<uint8_t>(entry.state));
   AppendU64(&out, static_cast<uint64_t>(entry.at.ms));
   AppendU64(&out, static_cast<uint64_t>(entry.due.ms));
-  return Seal(key, std::move(out));
+  if (parked) AppendU32(&out, entry.parked);
+  return Seal(parked ? kParkedEntryVersion : kEntryVersion, key, std::move(out));
 }
 
 Result<IdEntry> DecodeIdEntry(std::string_view key, std::string_view bytes) {
-  const Result<std::string_view> fields = Unseal(key, bytes);
+  const Result<std::string_view> fields = Unseal(key, bytes, kParkedEntryVersion);
   if (!fields.ok()) return fields.status();
+  const bool parked = VersionOf(bytes) == kParkedEntryVersion;
   ByteReader in(*fields);
   IdEntry entry;
   const uint8_t state = in.U8();
   entry.at.ms = static_cast<int64_t>(in.U64());
   entry.due.ms = static_cast<int64_t>(in.U64());
+  if (parked) entry.parked = in.U32();
   if (!in.finished() || state < 1 || state > kStoredStates) return Corruption("entry is malformed");
   entry.state = static_cast<TimerState>(state);
+  if (parked && (entry.parked == 0 || !IsAlive(entry.state))) {
+    return Corruption("entry is malformed");
+  }
   return entry;
 }
 
@@ -72,11 +94,11 @@ std::string EncodeOnceEntry(std::string_view key, const OnceEntry& entry) {
   AppendU64(&out, static_cast<uint64_t>(entry.created.ms));
   AppendU64(&out, entry.request.first);
   AppendU64(&out, entry.request.second);
-  return Seal(key, std::move(out));
+  return Seal(kEntryVersion, key, std::move(out));
 }
 
 Result<OnceEntry> DecodeOnceEntry(std::string_view key, std::string_view bytes) {
-  const Result<std::string_view> fields = Unseal(key, bytes);
+  const Result<std::string_view> fields = Unseal(key, bytes, kEntryVersion);
   if (!fields.ok()) return fields.status();
   ByteReader in(*fields);
   OnceEntry entry;

@@ -16,8 +16,8 @@ bool IsTime(uint64_t bits) { return bits <= uint64_t{std::numeric_limits<int64_t
 }  // namespace
 
 std::string_view CfName(Cf cf) {
-  constexpr std::array<std::string_view, kCfCount> kNames = {"meta", "due",  "ids",
-                                                             "done", "dead", "once"};
+  constexpr std::array<std::string_view, kCfCount> kNames = {"meta", "due",  "ids",   "done",
+                                                             "dead", "once", "parked"};
   return kNames[static_cast<size_t>(cf)];
 }
 
@@ -27,6 +27,10 @@ ShortKey IdKey(TenantId tenant, TimerId id) { return ShortKey().U32(tenant).U64(
 
 ShortKey DeadKey(TenantId tenant, Key key) {
   return ShortKey().U32(tenant).U64(TimeBits(key.at)).U64(key.id);
+}
+
+ShortKey ParkedKey(TargetNumber target, Key key) {
+  return ShortKey().U32(target).U64(TimeBits(key.at)).U64(key.id);
 }
 
 std::string OnceKey(TenantId tenant, std::string_view idempotency_key) {
@@ -54,6 +58,14 @@ ShortKey CountKey(TenantId tenant, TimerState state) {
   return MetaKey(MetaKind::kCount, tenant).U8(static_cast<uint8_t>(state));
 }
 
+ShortKey ParkedTargetKey(TargetNumber target) {
+  return MetaKey(MetaKind::kParkedTarget).U32(target);
+}
+
+std::string PausedTargetKey(std::string_view name) {
+  return std::string(MetaKey(MetaKind::kPausedTarget)).append(name);
+}
+
 std::optional<Key> ParseTimeKey(std::string_view bytes) {
   ByteReader in(bytes);
   const uint64_t at = in.U64();
@@ -79,6 +91,14 @@ std::optional<TenantKey> ParseDeadKey(std::string_view bytes) {
   if (!in.ok() || !key) return std::nullopt;
   out.key = *key;
   return out;
+}
+
+std::optional<TargetKey> ParseParkedKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  const TargetNumber target = in.U32();
+  const std::optional<Key> key = ParseTimeKey(in.rest());
+  if (!in.ok() || target == 0 || !key) return std::nullopt;
+  return TargetKey{target, *key};
 }
 
 std::optional<OnceName> ParseOnceKey(std::string_view bytes) {

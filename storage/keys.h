@@ -9,6 +9,8 @@
 //   once  1, tenant u32, key                what an idempotency key answered
 //         2, created_ms u64, tenant u32, key  the same by age, so that they can be forgotten
 //   meta  see MetaKind
+//   parked  target number u32, next_attempt_ms u64, id u64: due, but may not start yet; read back
+//           target by target
 #pragma once
 
 #include <array>
@@ -39,6 +41,12 @@ enum class MetaKind : uint8_t {
   kFloor = 10,       // + tenant u32: u64 id
   kDeadCursor = 11,  // + tenant u32: ms u64, id u64, as kDoneCursor
   kFirstId = 12,     // + tenant u32: u64 id, `ids` has none of the tenant's below it
+
+  kParkedTarget = 13,  // + target number u32: ms u64, id u64, name. No live row of the target in
+                       // `parked` has a smaller key
+  kParkedNumber = 14,  // u32, the greatest target number ever used
+  kPausedAll = 15,     // there while all deliveries are held; empty
+  kPausedTarget = 16,  // + name: there while those to this target are; empty
 };
 
 [[nodiscard]] std::string_view CfName(Cf cf);  // as above
@@ -71,6 +79,9 @@ class ShortKey {
 [[nodiscard]] ShortKey TimeKey(Key key);  // `due` and `done`
 [[nodiscard]] ShortKey IdKey(TenantId tenant, TimerId id);
 [[nodiscard]] ShortKey DeadKey(TenantId tenant, Key key);
+[[nodiscard]] ShortKey ParkedKey(TargetNumber target, Key key);
+// Behind every key time there is: an iterator without an upper bound could walk a wall of deletes.
+inline constexpr Key kKeyTimesEnd{kWallMax + 1, 0};
 [[nodiscard]] std::string OnceKey(TenantId tenant, std::string_view idempotency_key);
 [[nodiscard]] std::string OnceTimeKey(WallMs created, TenantId tenant, std::string_view key);
 // All rows of the first kind of `once` are in this range.
@@ -79,10 +90,16 @@ inline constexpr std::string_view kOnceKeysEnd{"\2", 1};
 [[nodiscard]] ShortKey MetaKey(MetaKind kind);
 [[nodiscard]] ShortKey MetaKey(MetaKind kind, TenantId tenant);
 [[nodiscard]] ShortKey CountKey(TenantId tenant, TimerState state);
+[[nodiscard]] ShortKey ParkedTargetKey(TargetNumber target);
+[[nodiscard]] std::string PausedTargetKey(std::string_view name);
 
 // nullopt: these are not the bytes of such a key.
 struct TenantKey {
   TenantId tenant = 0;
+  Key key;
+};
+struct TargetKey {
+  TargetNumber target = 0;
   Key key;
 };
 struct TenantTimer {
@@ -101,6 +118,7 @@ struct OnceTime {
 [[nodiscard]] std::optional<Key> ParseTimeKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantTimer> ParseIdKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantKey> ParseDeadKey(std::string_view bytes);
+[[nodiscard]] std::optional<TargetKey> ParseParkedKey(std::string_view bytes);
 [[nodiscard]] std::optional<OnceName> ParseOnceKey(std::string_view bytes);
 [[nodiscard]] std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes);
 

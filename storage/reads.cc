@@ -65,17 +65,14 @@ Result<std::optional<IdEntry>> ReadEntry(const KvView& view, TenantId tenant, Ti
 
 // Null when the record is not where the entry says.
 Result<TimerPtr> ReadRecord(const KvView& view, TenantId tenant, TimerId id, const IdEntry& entry) {
-  const Key at{entry.at, id};
-  const bool dead = entry.state == TimerState::kDead;
-  const ShortKey key = dead ? DeadKey(tenant, at) : TimeKey(at);
-  const Cf cf = IsAlive(entry.state) ? Cf::kDue : dead ? Cf::kDead : Cf::kDone;
-  const Result<Found> found = view.Get(cf, key);
+  const Place at = PlaceOf(tenant, id, entry);
+  const Result<Found> found = view.Get(at.cf, at.key);
   if (!found.ok()) return found.status();
   if (!*found) return TimerPtr();
-  Result<TimerPtr> timer = DecodeTimer(key, **found);
+  Result<TimerPtr> timer = DecodeTimer(at.key, **found);
   if (!timer.ok()) {
-    return Corruption("record of timer " + std::to_string(id) + " at " + KeyText(at) + ": " +
-                      timer.status().message());
+    return Corruption("record of timer " + std::to_string(id) + " at " + KeyText({entry.at, id}) +
+                      ": " + timer.status().message());
   }
   return timer;
 }

@@ -75,6 +75,22 @@ class RocksIterator final : public KvIterator {
   std::unique_ptr<rocksdb::Iterator> it_;
 };
 
+class EmptyIterator final : public KvIterator {
+ public:
+  [[nodiscard]] bool Valid() const override { return false; }
+  void Next() override {}
+  [[nodiscard]] std::string_view key() const override { return {}; }
+  [[nodiscard]] std::string_view value() const override { return {}; }
+  [[nodiscard]] Status status() const override { return {}; }
+};
+
+// What cannot be listed is for Open to complain about.
+bool LacksNewestFamily(const rocksdb::DBOptions& options, const std::string& path) {
+  std::vector<std::string> names;
+  return rocksdb::DB::ListColumnFamilies(options, path, &names).ok() &&
+         std::find(names.begin(), names.end(), kCfNames.back()) == names.end();
+}
+
 struct Database {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
@@ -84,11 +100,15 @@ struct Database {
     for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
     families.clear();
   }
+  // False in a store of an older Belfry that is only read.
+  [[nodiscard]] bool Has(Cf cf) const { return static_cast<size_t>(cf) < families.size(); }
   [[nodiscard]] rocksdb::ColumnFamilyHandle* Family(Cf cf) const {
+    CHECK(Has(cf));
     return families[static_cast<size_t>(cf)];
   }
   [[nodiscard]] Result<Found> Get(const rocksdb::ReadOptions& options, Cf cf,
                                   std::string_view key) const {
+    if (!Has(cf)) return Found();
     std::string value;
     const rocksdb::Status s = db->Get(options, Family(cf), RocksSlice(key), &value);
     if (s.IsNotFound()) return Found();
@@ -111,6 +131,7 @@ class RocksView final : public KvView {
   [[nodiscard]] std::unique_ptr<KvIterator> Scan(Cf cf, std::string_view lower,
                                                  std::string_view upper,
                                                  bool keep_cached) const override {
+    if (!database_.Has(cf)) return std::make_unique<EmptyIterator>();
     rocksdb::ReadOptions options = options_;
     options.fill_cache = keep_cached;
     return std::make_unique<RocksIterator>(database_.db.get(), database_.Family(cf), options, lower,
@@ -142,6 +163,10 @@ class RocksKv final : public Kv {
     write_buffers_ = settings.db.write_buffer_manager;
     cache_ = settings.cache;
     read_only_ = mode == RocksMode::kReadOnly || mode == RocksMode::kRescue;
+    if (options.made_by_older && LacksNewestFamily(settings.db, path)) {
+      settings.db.create_missing_column_families = !read_only_;
+      if (read_only_) settings.families.pop_back();
+    }
     rocksdb::DB* db = nullptr;
     const rocksdb::Status s =
         read_only_

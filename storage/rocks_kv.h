@@ -31,6 +31,8 @@ struct RocksOptions {
   TableCompression compression =
       TableCompression::kLz4;  // others: to measure (bench/store_cost.cc)
   LogFn log;                   // RocksDB's warnings and errors; may be empty
+  // The store may be from before the newest family: read-only that is empty, else it is made.
+  bool made_by_older = false;
 };
 
 enum class RocksMode {

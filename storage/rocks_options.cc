@@ -20,7 +20,7 @@ namespace {
 constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
 constexpr uint64_t kManifestBytesMax = uint64_t{8} << 20;
 constexpr int kWriteBuffers = 4;
-constexpr size_t kTenantBytes = 4;    // the front of a key of `ids`
+constexpr size_t kOwnerBytes = 4;     // the front of a key of `ids` or `parked`
 constexpr size_t kTimeHintBytes = 5;  // the front of a key of `due` or `done`: 4.7 hours share it
 constexpr size_t kCacheShardBytes = size_t{16} << 20;  // at least
 constexpr int kCacheShardBitsMax = 6;
@@ -149,9 +149,12 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   // New ids are the greatest, what ends now ends last, and deadlines mostly come near the last one:
   // the place of the last insert is found faster than from the head of the list. (With hints there
   // may be one writer only.)
-  if (cf == Cf::kIds || cf == Cf::kDue || cf == Cf::kDone) {
+  if (cf == Cf::kIds || cf == Cf::kParked) {
     family.memtable_insert_with_hint_prefix_extractor.reset(
-        rocksdb::NewFixedPrefixTransform(cf == Cf::kIds ? kTenantBytes : kTimeHintBytes));
+        rocksdb::NewFixedPrefixTransform(kOwnerBytes));
+  } else if (cf == Cf::kDue || cf == Cf::kDone) {
+    family.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewFixedPrefixTransform(kTimeHintBytes));
   }
   family.arena_block_size = ArenaBlockBytes(options);
   // Ids that are asked for mostly exist: where the last level has them, a filter says nothing.
@@ -162,7 +165,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   family.paranoid_file_checks = true;
   family.memtable_protection_bytes_per_key = 8;
   // Queues leave walls of deletes at their front; a file that is half deletes is compacted at once.
-  if (cf == Cf::kDue || cf == Cf::kIds || cf == Cf::kOnce) {
+  if (cf == Cf::kDue || cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kParked) {
     family.table_properties_collector_factories.push_back(
         rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5));
   }

@@ -15,7 +15,7 @@
 namespace belfry {
 
 inline constexpr std::array<const char*, kCfCount> kCfNames = {
-    "default", "due", "ids", "done", "dead", "once"};  // `meta` is the default one
+    "default", "due", "ids", "done", "dead", "once", "parked"};  // `meta` is the default one
 
 struct RocksSettings {
   rocksdb::DBOptions db;

@@ -18,18 +18,6 @@ namespace {
 constexpr size_t kLostNamedMax = 1000;
 constexpr std::string_view kEnd{"\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9};  // behind every key
 
-struct Place {
-  Cf cf;
-  ShortKey key;
-};
-
-Place PlaceOf(TenantId tenant, TimerId id, const IdEntry& entry) {
-  const Key at{entry.at, id};
-  if (IsAlive(entry.state)) return {Cf::kDue, TimeKey(at)};
-  if (entry.state == TimerState::kDead) return {Cf::kDead, DeadKey(tenant, at)};
-  return {Cf::kDone, TimeKey(at)};
-}
-
 // kCorruption counts as not there; everything else that is wrong is an error.
 Result<Found> ReadIfReadable(const KvView& view, Cf cf, std::string_view key) {
   Result<Found> found = view.Get(cf, key);

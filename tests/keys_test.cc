@@ -22,9 +22,13 @@ TEST(Keys, BytesSortAsTheValuesDo) {
       EXPECT_EQ(Bytes(TimeKey(a)) < Bytes(TimeKey(b)), a < b);
       EXPECT_EQ(Bytes(DeadKey(7, a)) < Bytes(DeadKey(7, b)), a < b);
       EXPECT_LT(Bytes(DeadKey(7, a)), Bytes(DeadKey(8, b)));
+      EXPECT_EQ(Bytes(ParkedKey(7, a)) < Bytes(ParkedKey(7, b)), a < b);
+      EXPECT_LT(Bytes(ParkedKey(7, a)), Bytes(ParkedKey(8, b)));
     }
   }
   EXPECT_LT(Bytes(IdKey(1, kIdMax)), Bytes(IdKey(2, 0)));
+  EXPECT_LT(Bytes(ParkedKey(7, {kWallMax, kIdMax})), Bytes(ParkedKey(7, kKeyTimesEnd)));
+  EXPECT_LT(Bytes(ParkedKey(7, kKeyTimesEnd)), Bytes(ParkedKey(8, {})));
 }
 
 TEST(Keys, ComeBackAsTheyWere) {
@@ -34,6 +38,8 @@ TEST(Keys, ComeBackAsTheyWere) {
   EXPECT_EQ(ParseIdKey(IdKey(9, 12))->id, 12u);
   EXPECT_EQ(ParseDeadKey(DeadKey(9, key))->tenant, 9u);
   EXPECT_EQ(ParseDeadKey(DeadKey(9, key))->key, key);
+  EXPECT_EQ(ParseParkedKey(ParkedKey(9, key))->target, 9u);
+  EXPECT_EQ(ParseParkedKey(ParkedKey(9, key))->key, key);
   const auto once = ParseOnceTimeKey(OnceTimeKey({77}, 3, std::string("a\0b", 3)));
   ASSERT_TRUE(once);
   EXPECT_EQ(once->created.ms, 77);
@@ -48,10 +54,12 @@ TEST(Keys, OtherBytesAreNotKeys) {
   for (size_t size = 0; size < time.size(); ++size) {
     EXPECT_FALSE(ParseTimeKey(time.substr(0, size)));
     EXPECT_FALSE(ParseDeadKey(time.substr(0, size)));
+    EXPECT_FALSE(ParseParkedKey(time.substr(0, size)));
     EXPECT_FALSE(ParseIdKey(time.substr(0, size)) && size != 12);
     EXPECT_FALSE(ParseOnceTimeKey(time.substr(0, size)));
   }
   EXPECT_FALSE(ParseOnceTimeKey(OnceKey(1, "0123456789abcdef")));
+  EXPECT_FALSE(ParseParkedKey(ParkedKey(0, {{5}, 6})));
 }
 
 TEST(Keys, AnIdempotencyKeyNeverMeetsAnotherTenantsOrTheTimeIndex) {

@@ -43,7 +43,7 @@ size_t OpenTables() {
 }
 
 TEST_F(RocksKvTest, TablesBeyondTheBoundAreClosedAndOpenedAgain) {
-  constexpr std::array kFamilies{Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead, Cf::kOnce};
+  constexpr std::array kFamilies{Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead, Cf::kOnce, Cf::kParked};
   for (int round = 0; round < 3; ++round) {  // an opening makes tables of the log before it
     auto kv = Open(round == 0 ? RocksMode::kCreate : RocksMode::kExisting);
     Batch batch;

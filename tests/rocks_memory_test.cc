@@ -68,7 +68,7 @@ TEST_F(RocksMemory, WriteBuffersStayWithinTheirShareWhileMuchIsWritten) {
 
 TEST_F(RocksMemory, AllFamiliesTogetherHaveOneShare) {
   const auto kv = Open(RocksMode::kCreate);
-  Write(*kv, 48 * kMiB, {Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead, Cf::kOnce});
+  Write(*kv, 48 * kMiB, {Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead, Cf::kOnce, Cf::kParked});
   EXPECT_LE(write_buffers_max_, options_.write_buffer_bytes);
 }
 

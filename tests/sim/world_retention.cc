@@ -55,7 +55,8 @@ void World::CheckForgotten(WallMs before) {
   const auto states = StoredStates();
   const auto alive = static_cast<size_t>(
       std::count_if(states.begin(), states.end(), [](const auto& s) { return IsAlive(s.second); }));
-  if (disk_->rows(Cf::kIds) != states.size() || disk_->rows(Cf::kDue) != alive ||
+  if (disk_->rows(Cf::kIds) != states.size() ||
+      disk_->rows(Cf::kDue) + disk_->rows(Cf::kParked) != alive ||
       disk_->rows(Cf::kDone) + disk_->rows(Cf::kDead) != states.size() - alive) {
     oracle_.Fail("retention: rows are left behind");
   }

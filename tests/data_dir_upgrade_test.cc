@@ -1,0 +1,168 @@
+// A store of format 1, from before the family `parked`: it is raised when it is opened, older
+// binaries keep away from then on, and a stop at any moment of it changes nothing.
+
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/limits.h"
+#include "storage/books.h"
+#include "storage/data_dir.h"
+#include "tests/support/store_files.h"
+#include "tests/support/store_rig.h"
+#include "tests/support/store_temp_dir.h"
+
+namespace belfry {
+namespace {
+
+constexpr TimerId kTimers = 20;
+constexpr char kFormat1[] = "min_reader: 1\nwriter: 1\n";
+constexpr char kFormat2[] = "min_reader: 2\nwriter: 2\n";
+constexpr char kHalfRaised[] = "min_reader: 2\nwriter: 1\n";
+
+class DataDirUpgrade : public testing::Test {
+ protected:
+  Result<std::unique_ptr<DataDir>> Open(bool accept_data_loss = false) {
+    DataDirOptions options;
+    options.path = path_;
+    options.accept_data_loss = accept_data_loss;
+    return DataDir::Open(options);
+  }
+  static Result<std::vector<Completion>> Apply(DataDir& data, std::vector<Op> ops) {
+    std::vector<Completion> done;
+    if (Status s = data.store().Apply(std::move(ops), &done); !s.ok()) return s;
+    return done;
+  }
+  void MakeStore() {
+    auto data = Open();
+    ASSERT_TRUE(data.ok()) << data.status().message();
+    std::vector<Op> ops;
+    for (TimerId id = 1; id <= kTimers; ++id) ops.push_back({0, Put(PendingTimer(id, 1000))});
+    ASSERT_TRUE(Apply(**data, std::move(ops)).ok());
+    ASSERT_TRUE((*data)->CloseCleanly().ok());
+  }
+  void DropFamily() {
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, Db(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names)
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, Db(), families, &handles, &opened).ok());
+    const std::unique_ptr<rocksdb::DB> db(opened);
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == "parked") CHECK(db->DropColumnFamily(handles[i]).ok());
+    }
+    const ShortKey schema = MetaKey(MetaKind::kFormat);
+    const std::string_view key = schema;
+    ASSERT_TRUE(db->Put({}, {key.data(), key.size()}, std::string("\0\0\0\1", 4)).ok());
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+    }
+    ASSERT_TRUE(db->Close().ok());
+  }
+  // As a binary of format 1 leaves it.
+  void MakeOldStore() {
+    MakeStore();
+    DropFamily();
+    SetFormat(kFormat1);
+  }
+  void ExpectUsable() {
+    for (const bool again : {false, true}) {
+      auto data = Open();
+      ASSERT_TRUE(data.ok()) << data.status().message();
+      EXPECT_EQ(Format(), kFormat2);
+      std::vector<Op> ops;
+      if (!again) ops.push_back({0, Erase(1, 500)});
+      ops.push_back({0, LoadOp{0, {}, 1000, 1 << 20}});
+      const auto done = Apply(**data, std::move(ops));
+      ASSERT_TRUE(done.ok()) << done.status().message();
+      EXPECT_EQ(done->back().page.timers.size(), kTimers - 1);
+      ASSERT_TRUE((*data)->CloseCleanly().ok());
+    }
+    EXPECT_TRUE(Open(true).ok());
+    EXPECT_FALSE(std::filesystem::exists(path_ + "/lost-1"));
+  }
+  void SetFormat(const std::string& text) { WriteBytes(path_ + "/FORMAT", text); }
+  [[nodiscard]] std::string Format() const { return ReadBytes(path_ + "/FORMAT"); }
+  [[nodiscard]] std::string Db() const { return path_ + "/db"; }
+
+  TempDir dir_;
+  const std::string path_ = dir_.path() + "/data";
+};
+
+TEST_F(DataDirUpgrade, AnOlderStoreHasAllItHad) {
+  MakeOldStore();
+  ExpectUsable();
+}
+
+TEST_F(DataDirUpgrade, ANewStoreIsOfThisFormat) {
+  MakeStore();
+  EXPECT_EQ(Format(), kFormat2);
+}
+
+TEST_F(DataDirUpgrade, StoppedHalfWayItGoesOn) {
+  MakeOldStore();
+  SetFormat(kHalfRaised);
+  const Tree before = ReadTree(path_);
+  ExpectUsable();
+  // The store was raised, and FORMAT does not say so yet.
+  WriteTree(path_, before);
+  ASSERT_TRUE(Open().ok());
+  SetFormat(kHalfRaised);
+  ExpectUsable();
+}
+
+TEST_F(DataDirUpgrade, AnOlderStoreThatIsRefusedStaysAsItIs) {
+  MakeOldStore();
+  std::filesystem::remove(path_ + "/DURABLE");
+  std::filesystem::remove(path_ + "/LOCK");
+  Tree before = ReadTree(path_);
+  EXPECT_EQ(Open().status().code(), StatusCode::kRefused);
+  std::filesystem::remove(path_ + "/LOCK");
+  EXPECT_EQ(ReadTree(path_), before);
+}
+
+TEST_F(DataDirUpgrade, AStoreOfThisFormatWithoutTheFamilyIsDamaged) {
+  MakeStore();
+  DropFamily();
+  const Result<std::unique_ptr<DataDir>> opened = Open();
+  EXPECT_EQ(opened.status().code(), StatusCode::kRefused);
+  EXPECT_NE(opened.status().message().find("damaged"), std::string::npos)
+      << opened.status().message();
+}
+
+TEST_F(DataDirUpgrade, LossInAnOlderStoreIsAcceptedAsInAnyOther) {
+  MakeOldStore();
+  std::vector<std::string> tables;
+  for (const auto& [name, bytes] : ReadTree(Db())) {
+    if (name.ends_with(".sst")) tables.push_back(name);
+  }
+  const Tree whole = ReadTree(path_);
+  int accepted = 0;
+  for (const std::string& table : tables) {
+    WriteTree(path_, whole);
+    std::filesystem::remove(Db() + "/" + table);
+    auto data = Open(true);
+    if (!data.ok()) continue;  // the table with the figures
+    ++accepted;
+    EXPECT_EQ(Format(), kFormat2);
+    ASSERT_TRUE((*data)->CloseCleanly().ok());
+    data->reset();
+    EXPECT_TRUE(Open().ok());
+  }
+  EXPECT_GE(accepted, 2);
+}
+
+TEST_F(DataDirUpgrade, ADirectoryThatWasNeverFilledIsOfThisFormat) {
+  std::filesystem::create_directories(path_);
+  SetFormat(kFormat1);
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(Format(), kFormat2);
+}
+
+}  // namespace
+}  // namespace belfry
