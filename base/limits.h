@@ -94,6 +94,9 @@ constexpr size_t kGroupBytesMax = 4 * 1024 * 1024;  // of records in one group, 
 constexpr int64_t kDurableIntervalMs = kSecondMs;
 constexpr int64_t kCommitStallMs = 2 * kSecondMs;  // waiting longer than that is not ready
 constexpr uint64_t kAcceptLossIdJump = uint64_t{1} << 20;
+constexpr size_t kTargetNameBytesMax = 512;   // scheme, a host of 253 bytes, port
+constexpr size_t kParkedTargetsMax = 10'000;  // that timers are parked under at once
+constexpr size_t kPausedTargetsMax = 1000;    // by name; all at once is one switch
 
 // Delivery.
 constexpr size_t kResponseBytesMax = 16 * 1024;  // read from a receiver, then cut

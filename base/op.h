@@ -73,27 +73,63 @@ struct RetainOp {
   WallMs now;
 };
 
+// Move the live timer from `key` out of the pages of LoadOp, to those of its target, at
+// KeyOf(*timer): it is due, but may not start yet. No attempt is charged. A timer that is parked
+// already may be parked again, at another key or under another target. Names a key, see SettleOp;
+// SettleOp, RetryOp and EraseByIdOp find a timer wherever it is, and RetryOp brings it back.
+struct ParkOp {
+  Key key;
+  TimerPtr timer;
+  std::string target;  // any name: timers of one name are read back together
+};
+
+// As LoadOp, of the timers parked under one number. They stay parked until an op moves them, so
+// the next page begins behind this one, and `after` = {} reads from the front again.
+// `low`: no live timer of the target is parked at a smaller key, or will be by an op before this
+// one; {}: leave it as it is. Nothing below it is looked at any more. It is stored with the next
+// commit and does not make one; a Park below it lowers it.
+// When no live timer is found from `low` to the end, the number ends: it is never used again.
+struct LoadParkedOp {
+  TargetNumber target = 0;
+  uint64_t generation = 0;  // handed back as it is
+  Key after;                // exclusive
+  Key low;
+  size_t rows_max = 0;   // rows examined, not returned
+  size_t bytes_max = 0;  // at least one row is examined whatever its size
+};
+
+// A switch that is kept: the deliveries to one target, or to all, are held. Nothing else changes.
+struct PauseOp {
+  std::string target;  // "": all
+  bool paused = false;
+};
+
 struct Op {
   ReplyToken token = 0;  // released by this op's completion and nothing else
-  std::variant<PutOp, SettleOp, RetryOp, EraseByIdOp, FloorOp, LoadOp, MarkOp, RetainOp> what;
+  std::variant<PutOp, SettleOp, RetryOp, EraseByIdOp, FloorOp, LoadOp, MarkOp, RetainOp, ParkOp,
+               LoadParkedOp, PauseOp>
+      what;
 };
 
 enum class OpResult {
-  kDone,       // Put stored, Settle settled, Retry moved, Floor/Mark/Load/Retain done
+  kDone,       // Put stored, Settle settled, Retry and Park moved, all others done
   kReplayed,   // Put: this idempotency key stored `first_id` before; nothing stored now
   kMismatch,   // Put: the idempotency key was used with another body; nothing stored
   kUnknown,    // Put that only looks up: the key was not used; nothing stored
   kCancelled,  // EraseById: cancelled now, or it was already
   kFired,      // EraseById: too late, delivered
   kDead,       // EraseById: too late, dead
-  kGone,       // no such timer for this tenant, or at or below its floor; nothing changed
+  kGone,       // no such timer for this tenant, or at or below its floor; nothing changed.
+               // LoadParked: nothing is parked under this number
+  kRefused,    // Park, Pause: the name is longer than kTargetNameBytesMax, or one more than
+               // kParkedTargetsMax or kPausedTargetsMax; nothing changed
 };
 
 struct LoadedPage {
   uint64_t generation = 0;
   std::vector<TimerPtr> timers;  // in key order, those above their tenant's floor
   Key last_examined;             // == LoadOp.after when nothing was examined
-  bool ended = false;            // `due` holds nothing after last_examined
+  bool ended = false;            // `due`, or the target, holds nothing after last_examined
 };
 
 // `index()` of the op's variant comes back as `kind`, so that a completion names its op.
@@ -101,15 +137,24 @@ struct Completion {
   size_t kind = 0;
   ReplyToken token = 0;
   TenantId tenant = 0;
-  TimerId id = 0;  // of the op's timer; 0 for Floor, Load, Mark, Retain
+  TimerId id = 0;  // of the op's timer; 0 for all ops without one
   OpResult result = OpResult::kDone;
   TimerId first_id = 0;  // kReplayed
   TimerId floor = 0;     // Floor: its last_id
   TimerPtr timer;        // the record as stored, if the timer is alive after this op; else null
   TimerPtr ended;        // Settle, done: the record as stored
-  LoadedPage page;       // Load
+  LoadedPage page;       // Load, LoadParked
   size_t removed = 0;    // Retain: terminal timers forgotten
   bool more = false;     // Retain: the step was full, the next one goes on
+
+  // Park, done: the number and the key that the timer is parked under now; `timer` is null.
+  // Refused: `timer` is what the op brought. Settle, Retry, EraseById, done: the number that it was
+  // parked under, 0: it was not. LoadParked: as asked.
+  TargetNumber target = 0;
+  Key parked_at;
+  std::string target_name;    // Park, Pause: as given
+  bool target_ended = false;  // LoadParked: the number is never used again
+  bool paused = false;        // Pause: as given
 };
 
 template <typename T>
@@ -145,6 +190,18 @@ struct OpKindOf<MarkOp> {
 template <>
 struct OpKindOf<RetainOp> {
   static constexpr size_t value = 7;
+};
+template <>
+struct OpKindOf<ParkOp> {
+  static constexpr size_t value = 8;
+};
+template <>
+struct OpKindOf<LoadParkedOp> {
+  static constexpr size_t value = 9;
+};
+template <>
+struct OpKindOf<PauseOp> {
+  static constexpr size_t value = 10;
 };
 template <typename T>
 constexpr size_t kOpKind = OpKindOf<T>::value;

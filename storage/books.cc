@@ -76,6 +76,12 @@ bool Books::ReadRow(std::string_view key, std::string_view value) {
     case MetaKind::kDeadCursor:
       if (!ReadTenantRow(kind, &name, &in)) return false;
       break;
+    case MetaKind::kParkedTarget:
+    case MetaKind::kParkedNumber:
+    case MetaKind::kPausedAll:
+    case MetaKind::kPausedTarget:
+      if (!targets_.ReadRow(kind, &name, &in)) return false;
+      break;
     default:
       return false;
   }
@@ -110,11 +116,18 @@ void Books::PutSchema() {
 }
 
 StoreState Books::State() const {
-  StoreState state{store_id_, last_id_, low_, last_seen_, {}};
+  StoreState state;
+  state.store_id = store_id_;
+  state.last_id = last_id_;
+  state.low = low_;
+  state.last_seen = last_seen_;
   for (const auto& [tenant, t] : tenants_) {
     if (t.floor > 0) state.floors.emplace_back(tenant, t.floor);
   }
   std::sort(state.floors.begin(), state.floors.end());
+  state.parked_targets = targets_.Parked();
+  state.paused_all = targets_.paused_all();
+  state.paused_targets = targets_.Paused();
   return state;
 }
 
@@ -230,11 +243,12 @@ Status Books::Count(TenantId tenant, TimerState state, int64_t delta) {
 }
 
 bool Books::changed() const {
-  return !changed_.empty() || !changed_counts_.empty() || last_id_changed_;
+  return !changed_.empty() || !changed_counts_.empty() || last_id_changed_ || targets_.changed();
 }
 
 void Books::Write(Batch* batch) {
   batch->Append(changed_);
+  targets_.Write(batch);
   for (const auto& [tenant, state] : changed_counts_) {
     batch->Put(Cf::kMeta, CountKey(tenant, state),
                ShortKey().U64(tenants_[tenant].counts[Slot(state)]));

@@ -25,6 +25,7 @@
 #include "storage/keys.h"
 #include "storage/kv.h"
 #include "storage/store.h"
+#include "storage/target_books.h"
 
 namespace belfry {
 
@@ -55,6 +56,8 @@ class Books {
   [[nodiscard]] WallMs once_cursor() const { return once_cursor_; }
   [[nodiscard]] std::vector<TenantId> TenantsWithDead() const;
   [[nodiscard]] TimerId FirstIdOf(TenantId tenant) const;
+  [[nodiscard]] const TargetBooks& targets() const { return targets_; }
+  [[nodiscard]] TargetBooks& targets() { return targets_; }
 
   void RaiseLastId(TimerId id);
   void RaiseCommitNo(uint64_t commit_no);
@@ -99,6 +102,7 @@ class Books {
   Key done_cursor_;
   WallMs once_cursor_;
   absl::flat_hash_map<TenantId, Tenant> tenants_;
+  TargetBooks targets_;
   absl::flat_hash_set<std::pair<TenantId, TimerState>> changed_counts_;
   bool last_id_changed_ = false;
   Batch changed_;  // the other figures; counts and the last id change too often to encode each time

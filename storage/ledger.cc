@@ -16,7 +16,8 @@ size_t KindOf(const Op& op) { return op.what.index(); }
 
 // Reads the committed store instead of the batch, so it needs its own run.
 bool EndsRun(const Op& op) {
-  return std::holds_alternative<LoadOp>(op.what) || std::holds_alternative<RetainOp>(op.what);
+  return std::holds_alternative<LoadOp>(op.what) || std::holds_alternative<LoadParkedOp>(op.what) ||
+         std::holds_alternative<RetainOp>(op.what);
 }
 
 // Of the op that will ask `ids` where its timer is.
@@ -24,6 +25,7 @@ std::optional<std::pair<TenantId, TimerId>> AskedFor(const Op& op) {
   const Timer* timer = nullptr;
   if (const auto* settle = std::get_if<SettleOp>(&op.what)) timer = settle->timer.get();
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) timer = retry->timer.get();
+  if (const auto* park = std::get_if<ParkOp>(&op.what)) timer = park->timer.get();
   if (timer != nullptr) return std::pair(timer->tenant, timer->id);
   const auto* erase = std::get_if<EraseByIdOp>(&op.what);
   return erase != nullptr ? std::optional(std::pair(erase->tenant, erase->id)) : std::nullopt;

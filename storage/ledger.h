@@ -80,8 +80,11 @@ class Ledger final : public Store {
   Status Do(EraseByIdOp& op, Completion* done);
   Status Do(FloorOp& op, Completion* done);
   Status Do(MarkOp& op, Completion* done);
-  // These two run on an empty batch and read what is committed.
+  Status Do(ParkOp& op, Completion* done);
+  Status Do(PauseOp& op, Completion* done);
+  // These three run on an empty batch and read what is committed.
   Status Do(LoadOp& op, Completion* done);
+  Status Do(LoadParkedOp& op, Completion* done);
   // Nobody waits for what has ended: a row of `done`, `dead` or `once` that cannot be read is told
   // of once and passed. Its entry in `ids` stays.
   Status Do(RetainOp& op, Completion* done);
@@ -103,7 +106,11 @@ class Ledger final : public Store {
   // Of what is kept under `key` in `ids`.
   static Result<std::optional<IdEntry>> EntryFrom(
       std::string_view key, const Result<std::optional<std::string_view>>& found);
-  Result<TimerPtr> ReadDue(Key key);
+  // The entry of the live timer that an op names at `key`; nullopt: there is none any more.
+  // kCorruption when it is elsewhere.
+  Result<std::optional<IdEntry>> FindAt(const Timer& timer, Key key);
+  // What the entry points to.
+  Result<TimerPtr> ReadRecord(TenantId tenant, TimerId id, const IdEntry& entry);
   // `answered`: the key made a timer not long ago, and `done` says what the repeat gets.
   Status LookUpOnce(const PutOp& op, Completion* done, bool* answered);
   Status PutOnce(const PutOp& op);
@@ -111,10 +118,13 @@ class Ledger final : public Store {
   Status Erase(const EraseByIdOp& op, Completion* done);
   Status PutDue(const Timer& timer);
   Status PutEnded(const Timer& timer);
-  void PutEntry(const Timer& timer);
-  // Moves a live timer out of `due` to where its new state belongs.
+  void PutEntry(const Timer& timer, TargetNumber parked = 0);
+  // Moves a live timer from where it is to where its new state belongs.
   Status End(const IdEntry& old, const Timer& timer);
   void LowerLow(WallMs at);
+  Status PutParked(const Timer& timer, TargetNumber number);
+  // Adds rows of `due` or `parked` to the page, up to its bounds.
+  Status FillPage(Cf cf, KvIterator* rows, size_t rows_max, size_t bytes_max, LoadedPage* page);
 
   Status SweepDone(const KvView& view, Sweep* sweep);
   Status SweepDead(const KvView& view, TenantId tenant, Sweep* sweep);

@@ -88,7 +88,7 @@ Status Ledger::Do(SettleOp& op, Completion* done) {
   const Timer& timer = *op.timer;
   Name(done, timer.tenant, timer.id);
   if (IsAlive(timer.state)) return Invalid(TimerText(timer.id) + " is settled alive");
-  const Result<std::optional<IdEntry>> entry = FindEntry(timer.tenant, timer.id);
+  const Result<std::optional<IdEntry>> entry = FindAt(timer, op.key);
   if (!entry.ok()) return entry.status();
   if (!*entry) {
     done->result = OpResult::kGone;
@@ -97,8 +97,8 @@ Status Ledger::Do(SettleOp& op, Completion* done) {
     }
     return {};
   }
-  if (!IsAt(**entry, op.key)) return Misplaced(timer.id, op.key, **entry);
   if (Status s = End(**entry, timer); !s.ok()) return s;
+  done->target = (*entry)->parked;
   done->ended = std::move(op.timer);
   return {};
 }
@@ -107,20 +107,21 @@ Status Ledger::Do(RetryOp& op, Completion* done) {
   const Timer& timer = *op.timer;
   Name(done, timer.tenant, timer.id);
   if (!IsAlive(timer.state)) return Invalid(TimerText(timer.id) + " has ended and cannot be moved");
-  const Result<std::optional<IdEntry>> entry = FindEntry(timer.tenant, timer.id);
+  const Result<std::optional<IdEntry>> entry = FindAt(timer, op.old_key);
   if (!entry.ok()) return entry.status();
   if (!*entry) {
     done->result = OpResult::kGone;
     return {};
   }
-  if (!IsAt(**entry, op.old_key)) return Misplaced(timer.id, op.old_key, **entry);
-  if (op.old_key != KeyOf(timer)) batch_.Delete(Cf::kDue, TimeKey(op.old_key));
+  const Place from = PlaceOf(timer.tenant, timer.id, **entry);
+  if (from != PlaceOf(timer.tenant, timer.id, EntryOf(timer))) batch_.Delete(from.cf, from.key);
   if (Planted(Bug::kRetryAsTwoBatches)) {
     if (Status s = CommitBatch(); !s.ok()) return s;
   }
   if (Status s = PutDue(timer); !s.ok()) return s;
   if (Status s = books_.Count(timer.tenant, (*entry)->state, -1); !s.ok()) return s;
   if (Status s = books_.Count(timer.tenant, timer.state, +1); !s.ok()) return s;
+  done->target = (*entry)->parked;
   done->timer = std::move(op.timer);
   return {};
 }
@@ -153,8 +154,9 @@ Status Ledger::Erase(const EraseByIdOp& op, Completion* done) {
       break;
   }
   if (!IsAlive(old.state)) return {};
-  Result<TimerPtr> read = ReadDue({old.at, op.id});
+  Result<TimerPtr> read = ReadRecord(op.tenant, op.id, old);
   if (!read.ok()) return read.status();
+  done->target = old.parked;
   Timer& timer = **read;
   timer.state = TimerState::kCancelled;
   timer.finished = std::max(op.now, WallMs{1});
@@ -206,14 +208,20 @@ Result<std::optional<IdEntry>> Ledger::EntryFrom(
   return Corruption(TimerText(ParseIdKey(key)->id) + " in ids: " + entry.status().message());
 }
 
-Result<TimerPtr> Ledger::ReadDue(Key key) {
-  const ShortKey bytes = TimeKey(key);
-  const Result<Found> found = Get(Cf::kDue, bytes);
+Result<std::optional<IdEntry>> Ledger::FindAt(const Timer& timer, Key key) {
+  Result<std::optional<IdEntry>> entry = FindEntry(timer.tenant, timer.id);
+  if (entry.ok() && *entry && !IsAt(**entry, key)) return Misplaced(timer.id, key, **entry);
+  return entry;
+}
+
+Result<TimerPtr> Ledger::ReadRecord(TenantId tenant, TimerId id, const IdEntry& entry) {
+  const Place at = PlaceOf(tenant, id, entry);
+  const auto where = [&] { return std::string(CfName(at.cf)) + " " + KeyText({entry.at, id}); };
+  const Result<Found> found = Get(at.cf, at.key);
   if (!found.ok()) return found.status();
-  if (!*found)
-    return Corruption(TimerText(key.id) + " is in ids but not in due at " + KeyText(key));
-  Result<TimerPtr> timer = DecodeTimer(bytes, **found);
-  if (!timer.ok()) return Corruption("due " + KeyText(key) + ": " + timer.status().message());
+  if (!*found) return Corruption(TimerText(id) + " is in ids but not in " + where());
+  Result<TimerPtr> timer = DecodeTimer(at.key, **found);
+  if (!timer.ok()) return Corruption(where() + ": " + timer.status().message());
   return timer;
 }
 
@@ -230,13 +238,14 @@ void Ledger::LowerLow(WallMs at) {
   if (at < books_.low() && !Planted(Bug::kWatermarkNotLowered)) books_.SetLow(at);
 }
 
-void Ledger::PutEntry(const Timer& timer) {
+void Ledger::PutEntry(const Timer& timer, TargetNumber parked) {
   const ShortKey key = IdKey(timer.tenant, timer.id);
-  batch_.Put(Cf::kIds, key, EncodeIdEntry(key, EntryOf(timer)));
+  batch_.Put(Cf::kIds, key, EncodeIdEntry(key, EntryOf(timer, parked)));
 }
 
 Status Ledger::End(const IdEntry& old, const Timer& timer) {
-  batch_.Delete(Cf::kDue, TimeKey({old.at, timer.id}));
+  const Place from = PlaceOf(timer.tenant, timer.id, old);
+  batch_.Delete(from.cf, from.key);
   if (Status s = PutEnded(timer); !s.ok()) return s;
   if (Status s = books_.Count(timer.tenant, old.state, -1); !s.ok()) return s;
   return books_.Count(timer.tenant, timer.state, +1);

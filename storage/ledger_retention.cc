@@ -66,7 +66,7 @@ Status Ledger::Do(RetainOp& op, Completion* done) {
 Status Ledger::DropAllIfNothingIsLeft() {
   if (books_.AnyCounted() || Planted(Bug::kFloorNotHonouredByPage)) return {};
   const std::string end(32, '\xff');
-  for (const Cf cf : {Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead}) {
+  for (const Cf cf : {Cf::kDue, Cf::kParked, Cf::kIds, Cf::kDone, Cf::kDead}) {
     if (Status s = kv_->DropFilesBelow(cf, {}, end); !s.ok()) return s;
   }
   return {};

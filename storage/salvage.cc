@@ -18,6 +18,34 @@ namespace {
 constexpr size_t kLostNamedMax = 1000;
 constexpr std::string_view kEnd{"\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9};  // behind every key
 
+// What a scan reads: nobody looks below `from`.
+struct Range {
+  Cf cf;
+  std::string from;
+  std::string to;
+};
+
+// Ended records first: they are looked up when a live record has no entry.
+std::vector<Range> RecordRanges(const Books& books) {
+  std::vector<Range> ranges;
+  const auto add = [&](Cf cf, std::string_view from, std::string_view to) {
+    ranges.push_back({cf, std::string(from), std::string(to)});
+  };
+  add(Cf::kDone, TimeKey(books.done_cursor()), kEnd);
+  add(Cf::kDead, {}, kEnd);
+  add(Cf::kDue, TimeKey({books.low(), 0}), kEnd);
+  for (const ParkedTarget& target : books.targets().Parked()) {
+    add(Cf::kParked, ParkedKey(target.number, target.low), ParkedKey(target.number, kKeyTimesEnd));
+  }
+  return ranges;
+}
+
+// The entry that belongs to a record kept under this key.
+IdEntry EntryFor(const Timer& timer, Cf cf, std::string_view key) {
+  const auto parked = cf == Cf::kParked ? ParseParkedKey(key) : std::nullopt;
+  return EntryOf(timer, parked ? parked->target : 0);
+}
+
 // kCorruption counts as not there; everything else that is wrong is an error.
 Result<Found> ReadIfReadable(const KvView& view, Cf cf, std::string_view key) {
   Result<Found> found = view.Get(cf, key);
@@ -33,9 +61,9 @@ class Check {
   explicit Check(const Kv& kv, Books books) : view_(kv.View()), books_(std::move(books)) {}
 
   Status All() {
-    if (Status s = Records(Cf::kDue, TimeKey({books_.low(), 0})); !s.ok()) return s;
-    if (Status s = Records(Cf::kDone, TimeKey(books_.done_cursor())); !s.ok()) return s;
-    if (Status s = Records(Cf::kDead, {}); !s.ok()) return s;
+    for (const Range& range : RecordRanges(books_)) {
+      if (Status s = Records(range); !s.ok()) return s;
+    }
     if (Status s = Entries(); !s.ok()) return s;
     if (Status s = OnceRows(); !s.ok()) return s;
     for (const TenantId tenant : books_.Tenants()) {
@@ -50,21 +78,30 @@ class Check {
   }
 
  private:
-  Status Records(Cf cf, std::string_view from) {
-    const auto rows = view_->Scan(cf, from, kEnd, false);
+  Status Records(const Range& range) {
+    const std::string family(CfName(range.cf));
+    const auto rows = view_->Scan(range.cf, range.from, range.to, false);
     for (; rows->Valid(); rows->Next()) {
       const Result<TimerPtr> timer = DecodeTimer(rows->key(), rows->value());
-      if (!timer.ok()) return Corruption(std::string(CfName(cf)) + ": " + timer.status().message());
+      if (!timer.ok()) return Corruption(family + ": " + timer.status().message());
       const Timer& t = **timer;
-      if (cf != Cf::kDue || !books_.Exists(t.tenant, t.id)) continue;
+      const bool of_live = range.cf == Cf::kDue || range.cf == Cf::kParked;
+      if (!of_live || !books_.Exists(t.tenant, t.id)) continue;
       const ShortKey key = IdKey(t.tenant, t.id);
       const Result<Found> entry = view_->Get(Cf::kIds, key);
       if (!entry.ok()) return entry.status();
-      if (!*entry || **entry != EncodeIdEntry(key, EntryOf(t))) {
-        return Corruption("timer " + std::to_string(t.id) + " is in due, but not so in ids");
+      if (!*entry || **entry != EncodeIdEntry(key, EntryFor(t, range.cf, rows->key()))) {
+        return Corruption("timer " + std::to_string(t.id) + " is in " + family +
+                          ", but not so in ids");
       }
     }
     return rows->status();
+  }
+
+  // Where pages of its target come by.
+  [[nodiscard]] bool IsReadBack(TimerId id, const IdEntry& entry) const {
+    const ParkedTarget* const target = books_.targets().Find(entry.parked);
+    return target != nullptr && Key{entry.at, id} >= target->low;
   }
 
   Status Entries() {
@@ -76,6 +113,9 @@ class Check {
       if (!books_.Exists(key->tenant, key->id)) continue;
       if (key->id < books_.FirstIdOf(key->tenant)) {
         return Corruption("timer " + std::to_string(key->id) + " is below the first id");
+      }
+      if (entry->parked != 0 && !IsReadBack(key->id, *entry)) {
+        return Corruption("timer " + std::to_string(key->id) + " is parked where nobody looks");
       }
       ++counts_[{key->tenant, entry->state}];
       const Place place = PlaceOf(key->tenant, key->id, *entry);
@@ -112,10 +152,9 @@ class Salvager {
 
   Result<Salvaged> All() {
     if (Status s = Figures(); !s.ok()) return s;
-    // What ended goes first: it is looked up when a live record has no entry.
-    if (Status s = Records(Cf::kDone, TimeKey(books_.done_cursor())); !s.ok()) return s;
-    if (Status s = Records(Cf::kDead, {}); !s.ok()) return s;
-    if (Status s = Records(Cf::kDue, TimeKey({books_.low(), 0})); !s.ok()) return s;
+    for (const Range& range : RecordRanges(books_)) {
+      if (Status s = Records(range); !s.ok()) return s;
+    }
     if (Status s = Entries(); !s.ok()) return s;
     if (Status s = OnceRows(); !s.ok()) return s;
     for (const auto& [whose, count] : counts_) {
@@ -145,34 +184,35 @@ class Salvager {
     return rows->status();
   }
 
-  Status Records(Cf cf, std::string_view from) {
-    TolerantScan rows(*view_, cf, from, kEnd, log_);
+  Status Records(const Range& range) {
+    TolerantScan rows(*view_, range.cf, range.from, range.to, log_);
     for (; rows.Valid(); rows.Next()) {
       const Result<TimerPtr> timer = DecodeTimer(rows.key(), rows.value());
       if (!timer.ok()) {
-        Skip(cf, timer.status().message());
+        Skip(range.cf, timer.status().message());
         continue;
       }
-      const Result<bool> wanted = IsWanted(**timer);
+      const IdEntry own = EntryFor(**timer, range.cf, rows.key());
+      const Result<bool> wanted = IsWanted(**timer, own);
       if (!wanted.ok()) return wanted.status();
       if (!*wanted) continue;
-      batch_.Put(cf, rows.key(), rows.value());
-      if (Status s = PutEntry(**timer); !s.ok()) return s;
+      batch_.Put(range.cf, rows.key(), rows.value());
+      if (Status s = PutEntry(**timer, own); !s.ok()) return s;
       if (Status s = CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
   }
 
-  // Whether the record, readable as it is, is the one that counts.
-  Result<bool> IsWanted(const Timer& timer) {
+  // Whether the record, readable as it is, is the one that counts; `own` is the entry for it.
+  Result<bool> IsWanted(const Timer& timer, const IdEntry& own) {
     if (!books_.Exists(timer.tenant, timer.id)) return false;
     const ShortKey key = IdKey(timer.tenant, timer.id);
     const Result<Found> found = ReadIfReadable(*view_, Cf::kIds, key);
     if (!found.ok()) return found.status();
     const Result<IdEntry> entry = *found ? DecodeIdEntry(key, **found) : Corruption("no entry");
     if (entry.ok()) {
-      if (*entry == EntryOf(timer)) return true;
+      if (*entry == own) return true;
       const Result<bool> elsewhere = HasRecord(timer.tenant, timer.id, *entry);
       if (!elsewhere.ok() || *elsewhere) return elsewhere.ok() ? Result<bool>(false) : elsewhere;
     }
@@ -208,7 +248,7 @@ class Salvager {
     return std::optional<IdEntry>(*entry);
   }
 
-  Status PutEntry(const Timer& timer) {
+  Status PutEntry(const Timer& timer, const IdEntry& entry) {
     const ShortKey key = IdKey(timer.tenant, timer.id);
     const Result<std::optional<IdEntry>> replaced = EntryInNew(key);
     if (!replaced.ok()) return replaced.status();
@@ -218,7 +258,7 @@ class Salvager {
       --counts_[{timer.tenant, (*replaced)->state}];
       --report_.kept;
     }
-    batch_.Put(Cf::kIds, key, EncodeIdEntry(key, EntryOf(timer)));
+    batch_.Put(Cf::kIds, key, EncodeIdEntry(key, entry));
     ++counts_[{timer.tenant, timer.state}];
     ++report_.kept;
     return {};
@@ -254,7 +294,7 @@ class Salvager {
         *record ? DecodeTimer(place.key, **record) : Corruption("no record");
     if (timer.ok()) {
       batch_.Put(place.cf, place.key, **record);
-      return PutEntry(**timer);
+      return PutEntry(**timer, EntryFor(**timer, place.cf, place.key));
     }
     if (++report_.lost <= kLostNamedMax) {
       Say("timer " + std::to_string(id) + " (" + std::string(StateName(entry.state)) +

@@ -4,7 +4,8 @@
 // One thread. An unreadable stretch may have hidden that a timer moved or ended, so an older row
 // can come to light. What speaks for a record, in this order: its entry in `ids`; without one, that
 // retention and `low` have not passed its key; an ended record before a live one; of two live ones
-// the later. So a timer is sent again rather than lost.
+// the later, and at the same time the one that is not parked. So a timer is sent again rather than
+// lost.
 #pragma once
 
 #include <cstdint>

@@ -20,6 +20,14 @@
 
 namespace belfry {
 
+// A target that timers are parked under.
+struct ParkedTarget {
+  TargetNumber number = 0;
+  std::string name;  // as the first ParkOp gave it
+  Key low;           // no live timer of it is parked at a smaller key
+  friend bool operator==(const ParkedTarget&, const ParkedTarget&) = default;
+};
+
 // What the scheduler needs to go on where the last run stopped.
 struct StoreState {
   std::string store_id;  // 10 base32 characters, drawn when the store was made
@@ -27,6 +35,9 @@ struct StoreState {
   WallMs low;            // no live timer has a smaller key time
   WallMs last_seen;      // 0 in a new store
   std::vector<std::pair<TenantId, TimerId>> floors;
+  std::vector<ParkedTarget> parked_targets;  // by number
+  bool paused_all = false;
+  std::vector<std::string> paused_targets;  // in order
 };
 
 class Store {

@@ -119,11 +119,16 @@ TEST_F(CommitThreadTest, AFloodOfBytesIsAppliedInGroupsOfBoundedSize) {
   for (TimerId id = 1; id <= kOps; ++id) {
     Timer timer = PendingTimer(id, 1000);
     timer.body.assign(kBody, 'b');
-    ops.push_back({id, Put(std::move(timer))});
+    ops.push_back({id, Put(timer)});
+  }
+  for (TimerId id = 1; id <= kOps; ++id) {
+    Timer timer = PendingTimer(id, 1000);
+    timer.body.assign(kBody, 'b');
+    ops.push_back({kOps + id, Park(std::move(timer), "http://a:1")});
   }
   thread_->Submit(&ops);
-  StopAndExpect(kOps);
-  EXPECT_EQ(thread_->commits(), 4u);
+  StopAndExpect(2 * kOps);
+  EXPECT_EQ(thread_->commits(), 8u);
 }
 
 TEST_F(CommitThreadTest, WhatIsBehindAFailedGroupIsNotApplied) {

@@ -20,7 +20,8 @@ constexpr TimerId kTimers = 150;
 
 class DataDirDamage : public testing::Test {
  protected:
-  // Every fifth delivered, every seventh dead, the rest alive; several tables a family; stopped.
+  // Every fifth delivered, every seventh dead, every third of the rest parked; several tables a
+  // family; stopped.
   void SetUp() override {
     rocks_.write_buffer_bytes = 192 << 10;
     auto data = Open(false);
@@ -32,7 +33,9 @@ class DataDirDamage : public testing::Test {
       std::vector<Op> ops;
       ops.push_back({0, Put(timer)});
       if (id % 5 == 0) ops.push_back({0, Settle(timer, TimerState::kDelivered, 5000)});
-      if (id % 7 == 0 && id % 5 != 0) ops.push_back({0, Settle(timer, TimerState::kDead, 5000)});
+      const bool dead = id % 7 == 0 && id % 5 != 0;
+      if (dead) ops.push_back({0, Settle(timer, TimerState::kDead, 5000)});
+      if (id % 3 == 0 && id % 5 != 0 && !dead) ops.push_back({0, Park(timer, "http://a:1")});
       std::vector<Completion> done;
       ASSERT_TRUE((*data)->store().Apply(std::move(ops), &done).ok());
     }
@@ -51,10 +54,11 @@ class DataDirDamage : public testing::Test {
   static Status Use(DataDir& data, uint64_t* alive) {
     std::vector<Op> ops;
     ops.push_back({0, LoadOp{0, {}, 10'000, 1 << 30}});
+    ops.push_back({0, LoadParkedOp{1, 0, {}, {}, 10'000, 1 << 30}});
     ops.push_back({0, RetainOp{{1}, {1}}});
     std::vector<Completion> done;
     if (Status s = data.store().Apply(std::move(ops), &done); !s.ok()) return s;
-    *alive = done[0].page.timers.size();
+    *alive = done[0].page.timers.size() + done[1].page.timers.size();
     return {};
   }
   // All ids of a store that must be readable throughout; its figures must fit.

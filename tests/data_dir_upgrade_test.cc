@@ -76,11 +76,13 @@ class DataDirUpgrade : public testing::Test {
       ASSERT_TRUE(data.ok()) << data.status().message();
       EXPECT_EQ(Format(), kFormat2);
       std::vector<Op> ops;
-      if (!again) ops.push_back({0, Erase(1, 500)});
+      if (!again) ops.push_back({0, Park(PendingTimer(1, 1000), "http://a:1")});
       ops.push_back({0, LoadOp{0, {}, 1000, 1 << 20}});
+      ops.push_back({0, LoadParkedOp{1, 0, {}, {}, 10, 1 << 20}});
       const auto done = Apply(**data, std::move(ops));
       ASSERT_TRUE(done.ok()) << done.status().message();
-      EXPECT_EQ(done->back().page.timers.size(), kTimers - 1);
+      EXPECT_EQ(done->end()[-2].page.timers.size(), kTimers - 1);
+      EXPECT_EQ(done->end()[-1].page.timers.size(), 1u);
       ASSERT_TRUE((*data)->CloseCleanly().ok());
     }
     EXPECT_TRUE(Open(true).ok());
@@ -94,7 +96,7 @@ class DataDirUpgrade : public testing::Test {
   const std::string path_ = dir_.path() + "/data";
 };
 
-TEST_F(DataDirUpgrade, AnOlderStoreHasAllItHad) {
+TEST_F(DataDirUpgrade, AnOlderStoreHasAllItHadAndCanPark) {
   MakeOldStore();
   ExpectUsable();
 }
@@ -102,6 +104,24 @@ TEST_F(DataDirUpgrade, AnOlderStoreHasAllItHad) {
 TEST_F(DataDirUpgrade, ANewStoreIsOfThisFormat) {
   MakeStore();
   EXPECT_EQ(Format(), kFormat2);
+}
+
+TEST_F(DataDirUpgrade, WhatWasKilledIsRaisedToo) {
+  MakeOldStore();
+  {
+    auto data = Open();
+    ASSERT_TRUE(data.ok()) << data.status().message();
+    std::vector<Op> ops;
+    ops.push_back({0, Park(PendingTimer(2, 1000), "http://b:1")});
+    ops.push_back({0, RetryOp{{{1000}, 2}, Own(PendingTimer(2, 1000))}});
+    ops.push_back({0, LoadParkedOp{1, 0, {}, {}, 10, 1 << 20}});
+    const auto done = Apply(**data, std::move(ops));
+    ASSERT_TRUE(done.ok());
+    EXPECT_TRUE(done->back().target_ended);
+  }
+  auto data = Open();
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  EXPECT_TRUE((*data)->store().opened().parked_targets.empty());
 }
 
 TEST_F(DataDirUpgrade, StoppedHalfWayItGoesOn) {

@@ -107,6 +107,50 @@ TEST_F(StoreFailure, ADamagedRecordIsAnErrorThatNamesItsKey) {
   EXPECT_TRUE(done.empty());
 }
 
+TEST_F(StoreFailure, ADamagedParkedRecordIsAnErrorThatNamesItsKeyAndWhatToDo) {
+  for (const bool erased : {false, true}) {
+    disk_ = std::make_shared<MemoryDisk>();
+    auto ledger = Open();
+    std::vector<Completion> done;
+    ASSERT_TRUE(Apply(*ledger, &done, Put(PendingTimer(1, 1000)), Put(PendingTimer(2, 2000)),
+                      Park(PendingTimer(1, 1000), "a"), Park(PendingTimer(2, 2000), "a"))
+                    .ok());
+    disk_->Overwrite(Cf::kParked, ParkedKey(1, {{2000}, 2}), "damaged");
+    done.clear();
+    const Status s = erased ? Apply(*ledger, &done, Erase(2, 3000))
+                            : Apply(*ledger, &done, LoadParkedOp{1, 0, {}, {}, 100, 1 << 20});
+    EXPECT_EQ(s.code(), StatusCode::kCorruption);
+    EXPECT_NE(s.message().find("parked (2000, 2)"), std::string::npos) << s.message();
+    EXPECT_NE(s.message().find("--accept-data-loss"), std::string::npos) << s.message();
+    EXPECT_TRUE(done.empty());
+  }
+}
+
+TEST_F(StoreFailure, AKeyOfParkedThatDoesNotParseIsAnError) {
+  auto ledger = Open();
+  std::vector<Completion> done;
+  ASSERT_TRUE(
+      Apply(*ledger, &done, Put(PendingTimer(1, 1000)), Park(PendingTimer(1, 1000), "a")).ok());
+  disk_->Overwrite(Cf::kParked, std::string(ParkedKey(1, {{2000}, 2})) + "long", "key");
+  EXPECT_EQ(Apply(*ledger, &done, LoadParkedOp{1, 0, {}, {}, 100, 1 << 20}).code(),
+            StatusCode::kCorruption);
+}
+
+TEST_F(StoreFailure, APausePersistsOnlyWhenItsCommitDoes) {
+  for (const bool applied : {false, true}) {
+    disk_ = std::make_shared<MemoryDisk>();
+    auto ledger = Open();
+    disk_->FailCommit(1, applied);
+    std::vector<Completion> done;
+    EXPECT_FALSE(Apply(*ledger, &done, PauseOp{"", true}, PauseOp{"a", true}).ok());
+    EXPECT_TRUE(done.empty());
+    disk_->Crash();
+    ledger = Open();
+    EXPECT_EQ(ledger->opened().paused_all, applied);
+    EXPECT_EQ(ledger->opened().paused_targets.size(), applied ? 1u : 0u);
+  }
+}
+
 TEST_F(StoreFailure, RetentionPassesWhatItCannotReadAndSaysSoOnce) {
   constexpr TimerId kCount = 60;
   {
@@ -186,6 +230,12 @@ TEST_F(StoreFailure, MetaThatDoesNotParseIsAnErrorAtOpen) {
       {MetaKey(MetaKind::kFloor, 1), std::string(9, 'x')},
       {CountKey(1, static_cast<TimerState>(9)), std::string(8, '\0')},
       {MetaKey(static_cast<MetaKind>(0x7f)), "unknown"},
+      {ParkedTargetKey(1), std::string(15, '\0')},
+      {ParkedTargetKey(0), std::string(16, '\0')},
+      {MetaKey(MetaKind::kParkedTarget), std::string(16, '\0')},
+      {MetaKey(MetaKind::kParkedNumber), "short"},
+      {MetaKey(MetaKind::kPausedAll), "not empty"},
+      {MetaKey(MetaKind::kPausedTarget), ""},
   };
   for (const auto& [key, value] : damages) {
     auto disk = std::make_shared<MemoryDisk>();
@@ -212,7 +262,7 @@ class VanishingKv final : public Kv {
      public:
       explicit Hiding(std::unique_ptr<KvView> view) : view_(std::move(view)) {}
       [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
-        if (cf == Cf::kDue || cf == Cf::kDone || cf == Cf::kDead) return Found();
+        if (cf != Cf::kMeta && cf != Cf::kIds && cf != Cf::kOnce) return Found();
         return view_->Get(cf, key);
       }
       [[nodiscard]] std::unique_ptr<KvIterator> Scan(Cf cf, std::string_view lower,
@@ -255,6 +305,15 @@ class StoreVanishing : public StoreFailure {
 };
 
 TEST_F(StoreVanishing, ARecordThatIsThereInAFreshViewIsFound) {
+  const VanishingKv kv(disk_, [](int) {});
+  const QueryResult result = Answer(kv, {1, kFindOne, {}});
+  ASSERT_TRUE(result.status.ok()) << result.status.message();
+  EXPECT_TRUE(std::get<std::optional<TimerView>>(result.what));
+}
+
+TEST_F(StoreVanishing, AParkedRecordThatIsThereInAFreshViewIsFound) {
+  std::vector<Completion> done;
+  ASSERT_TRUE(Apply(*Open(), &done, Park(PendingTimer(1, 1000), "a")).ok());
   const VanishingKv kv(disk_, [](int) {});
   const QueryResult result = Answer(kv, {1, kFindOne, {}});
   ASSERT_TRUE(result.status.ok()) << result.status.message();

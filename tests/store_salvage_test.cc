@@ -40,7 +40,16 @@ class StoreSalvage : public testing::Test {
     std::vector<Completion> done;
     ASSERT_TRUE(OpenLedger(old_)->Apply(std::move(group), &done).ok());
   }
-  // The new store must be whole; the live ids in it.
+  // Timers from PutTimers.
+  void ParkTimers(TimerId from, TimerId to, const std::string& target) {
+    std::vector<Op> group;
+    for (TimerId id = from; id <= to; ++id) {
+      group.push_back({0, Park(PendingTimer(id, 1000 + static_cast<int64_t>(id)), target)});
+    }
+    std::vector<Completion> done;
+    ASSERT_TRUE(OpenLedger(old_)->Apply(std::move(group), &done).ok());
+  }
+  // The new store must be whole; the live ids in it, parked ones included.
   Ids Mend() {
     WatchedKv from(old_);
     from.watch = watch_;
@@ -53,9 +62,16 @@ class StoreSalvage : public testing::Test {
     auto ledger = OpenLedger(new_);
     std::vector<Op> load;
     load.push_back({0, LoadOp{0, {}, 100'000, 1 << 30}});
+    for (const ParkedTarget& target : ledger->opened().parked_targets) {
+      load.push_back({0, LoadParkedOp{target.number, 0, {}, {}, 100'000, 1 << 30}});
+    }
     std::vector<Completion> done;
     EXPECT_TRUE(ledger->Apply(std::move(load), &done).ok());
-    Ids ids = IdsOf(done[0].page);
+    due_ = IdsOf(done[0].page);
+    Ids ids;
+    for (const Completion& c : done) {
+      for (const TimerId id : IdsOf(c.page)) ids.push_back(id);
+    }
     std::sort(ids.begin(), ids.end());
     return ids;
   }
@@ -71,17 +87,18 @@ class StoreSalvage : public testing::Test {
     ASSERT_TRUE(MemoryKv(old_).Commit(batch).ok());
   }
   // A record as it was, come to light because what replaced it cannot be read.
-  void Resurrect(const Timer& timer) {
-    const ShortKey key = TimeKey(KeyOf(timer));
+  void Resurrect(const Timer& timer, TargetNumber parked = 0) {
+    const Place at = PlaceOf(timer.tenant, timer.id, EntryOf(timer, parked));
     std::string record;
-    ASSERT_TRUE(EncodeTimer(key, timer, &record).ok());
-    old_->Overwrite(Cf::kDue, key, record);
+    ASSERT_TRUE(EncodeTimer(at.key, timer, &record).ok());
+    old_->Overwrite(at.cf, at.key, record);
   }
 
   std::shared_ptr<MemoryDisk> old_ = std::make_shared<MemoryDisk>();
   std::shared_ptr<MemoryDisk> new_ = std::make_shared<MemoryDisk>();
   WatchedKv::Watch watch_;
   Salvaged report_;
+  Ids due_;  // of those that Mend left, the ones that are not parked
   std::string log_;
 };
 
@@ -92,11 +109,19 @@ TEST_F(StoreSalvage, AWholeStoreIsCopiedAsItIs) {
         Retry(PendingTimer(6, 1006), 5000));
   PutOp keyed = Put(PendingTimer(21, 1000));
   keyed.idempotency_key = "order-1";
-  Apply(std::move(keyed));
+  Apply(std::move(keyed), PauseOp{"", true}, PauseOp{"b", true});
+  ParkTimers(7, 9, "a");
+  ParkTimers(10, 12, "b");
+  Apply(Settle(PendingTimer(7, 1007), TimerState::kDelivered, 2000));
   EXPECT_TRUE(CheckWhole(MemoryKv(old_)).ok());
-  EXPECT_EQ(Mend().size(), 18u);
-  for (const Cf cf : {Cf::kMeta, Cf::kDue, Cf::kIds, Cf::kDone, Cf::kDead, Cf::kOnce}) {
-    EXPECT_EQ(new_->rows(cf), old_->rows(cf)) << CfName(cf);
+  EXPECT_EQ(Mend().size(), 17u);
+  EXPECT_EQ(due_.size(), 12u);
+  const auto copy = OpenLedger(new_);
+  EXPECT_EQ(copy->opened().parked_targets, OpenLedger(old_)->opened().parked_targets);
+  EXPECT_TRUE(copy->opened().paused_all);
+  EXPECT_EQ(copy->opened().paused_targets, std::vector<std::string>{"b"});
+  for (size_t cf = 0; cf < kCfCount; ++cf) {
+    EXPECT_EQ(new_->rows(static_cast<Cf>(cf)), old_->rows(static_cast<Cf>(cf))) << cf;
   }
   EXPECT_EQ(StateOf(3), TimerState::kDelivered);
   EXPECT_EQ(StateOf(4), TimerState::kDead);
@@ -106,11 +131,14 @@ TEST_F(StoreSalvage, AWholeStoreIsCopiedAsItIs) {
 }
 
 TEST_F(StoreSalvage, DamageAnywhereIsSeenByTheCheck) {
-  PutTimers(3);
+  PutTimers(4);
   Apply(Settle(PendingTimer(2, 1002), TimerState::kDelivered, 2000),
         Settle(PendingTimer(3, 1003), TimerState::kDead, 2000));
+  ParkTimers(4, 4, "a");
   const std::pair<Cf, ShortKey> rows[] = {
       {Cf::kDue, TimeKey({{1001}, 1})},
+      {Cf::kParked, ParkedKey(1, {{1004}, 4})},
+      {Cf::kIds, IdKey(kLocalTenant, 4)},
       {Cf::kDone, TimeKey({{2000}, 2})},
       {Cf::kDead, DeadKey(kLocalTenant, {{2000}, 3})},
       {Cf::kIds, IdKey(kLocalTenant, 1)},
@@ -142,6 +170,46 @@ TEST_F(StoreSalvage, ATimerWithoutAReadableRecordIsNamedAndForgotten) {
   EXPECT_EQ(StateOf(2), std::nullopt);
 }
 
+TEST_F(StoreSalvage, AParkedTimerThatNoTargetReadsBackIsSeenByTheCheck) {
+  PutTimers(2);
+  ParkTimers(1, 2, "a");
+  EXPECT_TRUE(CheckWhole(MemoryKv(old_)).ok());
+  const ShortKey row = ParkedTargetKey(1);
+  const std::string value = *MemoryKv(old_).Get(Cf::kMeta, row).value();
+  std::string above = value;
+  StoreU64(above.data() + 8, 2);  // the id of `low`
+  StoreU64(above.data(), 1002);
+  old_->Overwrite(Cf::kMeta, row, above);
+  EXPECT_EQ(CheckWhole(MemoryKv(old_)).code(), StatusCode::kCorruption);
+  Remove(Cf::kMeta, row);
+  EXPECT_EQ(CheckWhole(MemoryKv(old_)).code(), StatusCode::kCorruption);
+}
+
+TEST_F(StoreSalvage, AParkedTimerWithoutAReadableRecordIsNamedAndForgotten) {
+  PutTimers(5);
+  ParkTimers(2, 4, "a");
+  old_->Overwrite(Cf::kParked, ParkedKey(1, {{1003}, 3}), "damaged");
+  EXPECT_EQ(Mend(), (Ids{1, 2, 4, 5}));
+  EXPECT_EQ(due_, (Ids{1, 5}));
+  EXPECT_EQ(report_.lost, 1u);
+  EXPECT_EQ(report_.skipped_rows, 1u);
+  EXPECT_NE(log_.find("timer 3 (pending) is lost"), std::string::npos) << log_;
+}
+
+TEST_F(StoreSalvage, AnUnreadableStretchOfParkedCostsItsRowsAlone) {
+  PutTimers(900);
+  ParkTimers(1, 300, "a");
+  ParkTimers(301, 600, "b");
+  watch_.damaged = [](Cf cf, std::string_view key) {
+    const auto at = ParseParkedKey(key);
+    return cf == Cf::kParked && at && at->key.id >= 290 && at->key.id <= 310;
+  };
+  EXPECT_EQ(Mend().size(), 900u - 21u);
+  EXPECT_EQ(due_.size(), 300u);
+  EXPECT_EQ(report_.lost, 21u);
+  EXPECT_EQ(report_.skipped_stretches, 2u);  // one of each target
+}
+
 TEST_F(StoreSalvage, AnUnreadableStretchCostsItsRowsAlone) {
   constexpr TimerId kCount = 5000;
   PutTimers(kCount);
@@ -165,10 +233,12 @@ TEST_F(StoreSalvage, RecordsWithoutAReadableEntryAreKept) {
   PutTimers(100);
   Apply(Settle(PendingTimer(7, 1007), TimerState::kDelivered, 2000),
         Settle(PendingTimer(8, 1008), TimerState::kDead, 2000));
+  ParkTimers(10, 30, "a");
   watch_.damaged = [](Cf cf, std::string_view key) {
     return cf == Cf::kIds && ParseIdKey(key) && ParseIdKey(key)->id < 20;
   };
   EXPECT_EQ(Mend().size(), 98u);
+  EXPECT_EQ(due_.size(), 77u);
   EXPECT_EQ(StateOf(7), TimerState::kDelivered);
   EXPECT_EQ(StateOf(8), TimerState::kDead);
   EXPECT_EQ(report_.lost, 0u);
@@ -196,6 +266,46 @@ TEST_F(StoreSalvageOfOlderRecords, TheOneThatTheEntryNamesIsKept) { ExpectTheNew
 TEST_F(StoreSalvageOfOlderRecords, WithoutEntriesTheEndedRecordCountsThenTheLater) {
   watch_.damaged = [](Cf cf, std::string_view) { return cf == Cf::kIds; };
   ExpectTheNewerOnes();
+}
+
+// Timer 1 is parked, 2 was and is retried, 3 was and was delivered; the records from before are
+// there again.
+class StoreSalvageOfOlderParked : public StoreSalvage {
+ protected:
+  void SetUp() override {
+    PutTimers(4);
+    ParkTimers(1, 3, "a");
+    Apply(Retry(PendingTimer(2, 1002), 5000),
+          Settle(PendingTimer(3, 1003), TimerState::kDelivered, 2000));
+    Resurrect(PendingTimer(1, 1001));
+    Resurrect(PendingTimer(2, 1002), 1);
+    Resurrect(PendingTimer(3, 1003), 1);
+  }
+};
+
+TEST_F(StoreSalvageOfOlderParked, TheOneThatTheEntryNamesIsKept) {
+  EXPECT_EQ(Mend(), (Ids{1, 2, 4}));
+  EXPECT_EQ(due_, (Ids{4, 2}));
+  EXPECT_EQ(StateOf(3), TimerState::kDelivered);
+}
+
+TEST_F(StoreSalvageOfOlderParked, WithoutEntriesTheEndedThenTheLaterThenTheOneThatIsDue) {
+  watch_.damaged = [](Cf cf, std::string_view) { return cf == Cf::kIds; };
+  EXPECT_EQ(Mend(), (Ids{1, 2, 4}));
+  EXPECT_EQ(due_, (Ids{1, 4, 2}));
+  EXPECT_EQ(StateOf(2), TimerState::kRetrying);
+  EXPECT_EQ(StateOf(3), TimerState::kDelivered);
+}
+
+TEST_F(StoreSalvage, WithoutEntriesALaterParkedRecordIsKept) {
+  PutTimers(1);
+  Timer later = *Retry(PendingTimer(1, 1001), 5000).timer;
+  Apply(Retry(PendingTimer(1, 1001), 5000), Park(later, "a"));
+  Resurrect(PendingTimer(1, 1001));
+  watch_.damaged = [](Cf cf, std::string_view) { return cf == Cf::kIds; };
+  EXPECT_EQ(Mend(), Ids{1});
+  EXPECT_TRUE(due_.empty());
+  EXPECT_EQ(StateOf(1), TimerState::kRetrying);
 }
 
 TEST_F(StoreSalvage, WhatFiredBeforeLowAndWhatIsBelowTheFloorStaysGone) {

@@ -164,6 +164,68 @@ TEST_F(StoreWalls, SweepsOfIdempotencyKeysBeginBehindWhatWasForgotten) {
   EXPECT_LE(sweep.keys, 20u);
 }
 
+TEST_F(StoreWalls, ReadingBackParkedTimersStepsOverNoneThatEnded) {
+  constexpr TimerId kParked = 60'000;
+  PutTimers(kParked);
+  std::vector<Op> ops;
+  for (TimerId id = 1; id <= kParked; ++id) ops.push_back({0, Park(MakeTimer(id), "http://a:1")});
+  rig_.ApplyGroup(std::move(ops));
+  const auto load = [this](Key after, Key low) {
+    LoadedPage page;
+    const Steps steps =
+        Count([&] { page = rig_.LoadParked(1, after, low, kLoadRowsMax, kLoadBytesMax).page; });
+    EXPECT_EQ(steps.deletes, 0u);
+    EXPECT_LE(steps.keys, kLoadRowsMax + 1);
+    return page;
+  };
+  Key after;
+  for (TimerId settled = 0; settled + 2 * kLoadRowsMax < kParked;) {
+    const LoadedPage page = load(after, JustAbove(after));
+    ASSERT_EQ(page.timers.size(), kLoadRowsMax);
+    std::vector<Op> ends;
+    for (const TimerPtr& timer : page.timers) {
+      ends.push_back({0, Settle(*timer, TimerState::kDelivered, timer->due.ms + 1)});
+    }
+    settled += ends.size();
+    rig_.ApplyGroup(std::move(ends));
+    after = page.last_examined;
+  }
+  // From the front, and once more after a restart: only the last page's low was not stored yet.
+  EXPECT_EQ(load({}, JustAbove(after)).timers.size(), kLoadRowsMax);
+  rig_.Reopen();
+  LoadedPage page;
+  const Steps restarted = Count([&] { page = rig_.LoadParked(1, {}, {}, kLoadRowsMax).page; });
+  EXPECT_EQ(page.timers.size(), kLoadRowsMax);
+  EXPECT_LE(restarted.deletes, 2 * kLoadRowsMax);
+}
+
+// So that the test above means something: this is what it would count.
+TEST_F(StoreWalls, ReadingBackFromTheBeginningMeetsEveryOneThatEnded) {
+  constexpr TimerId kParked = 20'000;
+  PutTimers(kParked);
+  std::vector<Op> ops;
+  for (TimerId id = 1; id <= kParked; ++id) {
+    ops.push_back({0, Park(MakeTimer(id), "http://a:1")});
+    if (id < kParked) ops.push_back({0, Settle(MakeTimer(id), TimerState::kDelivered, 2)});
+  }
+  rig_.ApplyGroup(std::move(ops));
+  const Steps steps = Count([this] { EXPECT_EQ(rig_.LoadParked(1).page.timers.size(), 1u); });
+  EXPECT_GE(steps.deletes, kParked - 1);
+}
+
+TEST_F(StoreWalls, NothingIsLeftOfTheParkedAfterAllWereCancelled) {
+  PutTimers(20'000);
+  std::vector<Op> ops;
+  for (TimerId id = 1; id <= last_id_; ++id) ops.push_back({0, Park(MakeTimer(id), "http://a:1")});
+  rig_.ApplyGroup(std::move(ops));
+  rig_.Compact();
+  EXPECT_GT(TableBytes(), 100'000u);
+  rig_.Apply(FloorOp{kLocalTenant, last_id_});
+  EXPECT_LE(TableBytes(), 10'000u);
+  const Steps steps = Count([this] { EXPECT_TRUE(rig_.LoadParked(1).target_ended); });
+  EXPECT_LE(steps.keys, 20u);
+}
+
 TEST_F(StoreWalls, NothingIsLeftToWalkThroughAfterAllWereCancelled) {
   PutTimers(50'000);
   rig_.Compact();

@@ -58,6 +58,15 @@ LoadedPage StoreRig::Load(Key after, size_t rows_max, size_t bytes_max) {
 
 std::vector<TimerId> StoreRig::LiveIds() { return IdsOf(Load()); }
 
+Completion StoreRig::LoadParked(TargetNumber target, Key after, Key low, size_t rows_max,
+                                size_t bytes_max) {
+  return std::move(Apply(LoadParkedOp{target, 7, after, low, rows_max, bytes_max})[0]);
+}
+
+std::vector<TimerId> StoreRig::ParkedIds(TargetNumber target) {
+  return IdsOf(LoadParked(target).page);
+}
+
 QueryResult StoreRig::Run(Query query) {
   QueryResult result = ledger_->Run(query);
   EXPECT_TRUE(result.status.ok()) << result.status.message();
@@ -124,6 +133,11 @@ RetryOp Retry(Timer timer, int64_t next_ms) {
   ++timer.attempts;
   timer.history.push_back({key.at, 500, 3, ""});
   return {key, Own(std::move(timer))};
+}
+
+ParkOp Park(Timer timer, std::string target) {
+  const Key key = KeyOf(timer);
+  return {key, Own(std::move(timer)), std::move(target)};
 }
 
 EraseByIdOp Erase(TimerId id, int64_t now_ms, TenantId tenant) { return {tenant, id, {now_ms}}; }

@@ -47,6 +47,10 @@ class StoreRig {
   // The page after `after`, and the ids on it.
   LoadedPage Load(Key after = {}, size_t rows_max = 1000, size_t bytes_max = 1 << 20);
   std::vector<TimerId> LiveIds();
+  // As Load, of what is parked under a number.
+  Completion LoadParked(TargetNumber target, Key after = {}, Key low = {}, size_t rows_max = 1000,
+                        size_t bytes_max = 1 << 20);
+  std::vector<TimerId> ParkedIds(TargetNumber target);
 
   // Reads; they must succeed.
   std::optional<TimerView> Find(TimerId id, bool full = true, TenantId tenant = kLocalTenant);
@@ -75,6 +79,8 @@ class StoreRig {
 [[nodiscard]] SettleOp Settle(Timer timer, TimerState state, int64_t finished_ms);
 // One attempt is charged and the next is at `next_ms`.
 [[nodiscard]] RetryOp Retry(Timer timer, int64_t next_ms);
+// The timer, as it is in the store.
+[[nodiscard]] ParkOp Park(Timer timer, std::string target);
 [[nodiscard]] EraseByIdOp Erase(TimerId id, int64_t now_ms, TenantId tenant = kLocalTenant);
 
 [[nodiscard]] std::vector<TimerId> IdsOf(const LoadedPage& page);
