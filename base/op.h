@@ -59,8 +59,8 @@ struct LoadOp {
   size_t bytes_max = 0;     // at least one row is examined whatever its size
 };
 
-// Bookkeeping. `low`: no live timer has, or will by an op before this one have, a smaller key time.
-// `last_seen`: the clock was believed to be at least here. Either may be 0: leave as it is.
+// Bookkeeping. `low`: no live timer has, or will by an op before this one have, a smaller key time,
+// parked ones aside. `last_seen`: the clock was believed to be at least here. 0: leave as it is.
 struct MarkOp {
   WallMs low;
   WallMs last_seen;

@@ -33,7 +33,7 @@ enum class MetaKind : uint8_t {
   kStoreId = 2,      // 10 characters
   kCommitNo = 3,     // u64, raised by every batch
   kLastId = 4,       // u64, the greatest timer id ever given out
-  kLow = 5,          // u64 ms, no live timer has a smaller key time
+  kLow = 5,          // u64 ms, no live timer in `due` has a smaller key time
   kLastSeen = 6,     // u64 ms
   kDoneCursor = 7,   // ms u64, id u64: retention has passed everything below it in `done`
   kOnceCursor = 8,   // u64 ms: every idempotency key created earlier is forgotten

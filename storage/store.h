@@ -32,7 +32,7 @@ struct ParkedTarget {
 struct StoreState {
   std::string store_id;  // 10 base32 characters, drawn when the store was made
   TimerId last_id = 0;   // the greatest id ever given out
-  WallMs low;            // no live timer has a smaller key time
+  WallMs low;            // no live timer that is not parked has a smaller key time
   WallMs last_seen;      // 0 in a new store
   std::vector<std::pair<TenantId, TimerId>> floors;
   std::vector<ParkedTarget> parked_targets;  // by number
