@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/id.h"
 #include "base/time.h"
@@ -32,6 +33,10 @@ enum class FaultScope {
   kTarget,  // attempts like this one: its destination has no local port left, its name cannot be
             // asked for now
 };
+
+// The error of an attempt that was charged and not sent: its target's breaker was open for too
+// long.
+constexpr std::string_view kCircuitOpen = "circuit open";
 
 struct Outcome {
   TimerId id = 0;

@@ -84,6 +84,14 @@ constexpr int64_t kClockAheadMaxMs = 400 * kDayMs;
 constexpr int64_t kSleepMaxMs = kSecondMs;  // the loop looks at the clock at least this often
 constexpr int64_t kLocalFaultPauseMs = kSecondMs;     // nothing starts, no attempt was charged
 constexpr int64_t kLocalFaultDelayMsMax = kMinuteMs;  // of a timer whose faults repeat
+constexpr size_t kTargetsKept = 4096;          // remembered, those with nothing to do included
+constexpr size_t kTenantsKept = 64;            // those with nothing to do included
+constexpr size_t kTargetsPerTickMax = 256;     // blocked targets looked at in one turn
+constexpr size_t kOpenChargesPerTickMax = 64;  // attempts charged to waiting timers in one turn
+constexpr int64_t kOpenWaitMsMin = kSecondMs;  // for an open target, before an attempt is charged
+constexpr int64_t kTargetPauseMsMax = 5 * kMinuteMs;  // of a target that sent Retry-After
+constexpr int64_t kHalvingIntervalMs = kSecondMs;     // of a target's limit
+constexpr uint64_t kTargetRateMax = 100'000;          // attempts a second
 constexpr int64_t kRetentionIntervalMs = kMinuteMs;
 constexpr size_t kRetentionRowsMax = 4096;     // rows removed by one step
 constexpr int64_t kRetentionHeldMs = kHourMs;  // after a clock step forward nothing is forgotten
@@ -118,6 +126,7 @@ constexpr int64_t kDnsTtlMsMax = 60 * kSecondMs;
 constexpr int64_t kDnsNegativeTtlMs = 5 * kSecondMs;
 
 static_assert(kUrlBytesMax < kRequestBodyBytesMax);
+static_assert(kRetryDelayMsMax <= UINT32_MAX);  // an open wait is kept in 32 bits
 static_assert(kLoadBytesMax >= 2 * kRequestBodyBytesMax);
 
 }  // namespace belfry

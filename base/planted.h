@@ -27,6 +27,14 @@ enum class Bug {
   kUnsettledUnbounded,        // attempts start however many outcomes are not durable
   kIdCacheNotRefreshed,       // the id cache keeps what it knew when an op on the id completes
   kStaleReadEntersIdCache,    // the id cache takes a read during which an op on the id completed
+  kBreakerNeverCloses,        // a probe that succeeds changes nothing
+  kHalfOpenLetsTwo,           // a probe under way does not keep the next from starting
+  kOpenWaitChargesAtOnce,     // a timer of an open target is charged without its wait
+  kOpenWaitNeverCharges,      // a timer of an open target waits for ever
+  kBlockedTargetForgotten,    // a blocked target is not looked at when its time has come
+  kOpenTargetNotKept,         // an open target is forgotten with its last timer
+  kRetryAfterNotOfTarget,     // Retry-After delays the timer and not its target
+  kLimitNeverHalved,          // an overloaded target keeps its limit
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit
