@@ -1,90 +1,131 @@
 // admission.h - who may start: due timers wait here for a slot of their target and of the whole.
 //
 // Loop thread only. Owns the timers staged in it.
-// Invariants: (1) in_flight() <= max_in_flight, and per target <= per_target_in_flight. (2) Of one
-// target the earliest key starts first; targets with room take turns. (3) A target without staged
-// or started timers takes no memory; every other has one Target, which holds its name once.
+//
+// Tenants take turns, and of each tenant its targets: a start costs one turn, and of one tenant and
+// target the earliest key starts first. A target takes part while it has room (limit, rate,
+// Retry-After, breaker). One that time keeps from starting leaves the turns and is looked at again
+// when its time has come; what waits for it costs nothing until then. A start and an outcome cost
+// the same however many targets and tenants there are, and allocate nothing for a target that is
+// known. When more tenants want the same target than it has room, the room is kept for those who
+// came first, one start each.
+//
+// While a target's breaker is not closed its timers wait, but not for ever: one that waited for its
+// open wait from its key time on is taken out by Advance, to be charged an attempt. The one that is
+// about to be the probe is not.
+//
+// Invariants: (1) in_flight() <= max_in_flight. (2) Of a target so many lines are in turn as it has
+// room, or all. (3) A tenant is in turn while one of its lines is. (4) A target is in wakes_ only
+// with timers staged. (5) At most targets_kept targets take memory besides those with timers staged
+// or started.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "base/id.h"
+#include "base/limits.h"
 #include "base/timer.h"
-#include "scheduler/waiting_line.h"
+#include "scheduler/target.h"
+#include "scheduler/target_table.h"
 
 namespace belfry {
 
+struct AdmissionOptions {
+  size_t max_in_flight = 1000;
+  TargetOptions target;
+  size_t targets_kept = kTargetsKept;
+};
+
 class Admission {
  public:
-  Admission(size_t max_in_flight, size_t per_target_in_flight)
-      : max_in_flight_(max_in_flight), per_target_in_flight_(per_target_in_flight) {}
+  explicit Admission(const AdmissionOptions& options)
+      : max_in_flight_(options.max_in_flight), targets_(options.target, options.targets_kept) {}
 
   [[nodiscard]] size_t in_flight() const { return in_flight_; }
   [[nodiscard]] size_t staged() const { return staged_.size(); }
   [[nodiscard]] size_t staged_bytes() const { return staged_bytes_; }
-  // With timers staged or started, for tests.
+  // Remembered, for tests.
   [[nodiscard]] size_t targets() const { return targets_.size(); }
-  [[nodiscard]] bool CanStart() const { return in_flight_ < max_in_flight_ && !runnable_.empty(); }
+  [[nodiscard]] bool CanStart() const { return in_flight_ < max_in_flight_ && !turns_.empty(); }
+  // When Advance has something to do; nullopt: not before something changes.
+  [[nodiscard]] std::optional<WallMs> NextUnblockAt() const;
   // The smallest key staged; kKeyMax when none is. Walks the staged timers.
   [[nodiscard]] Key FirstStaged() const;
 
-  struct Target;
   struct Started {
     TimerPtr timer;            // null: nothing may start
-    Target* target = nullptr;  // for Free; valid until then
+    Target* target = nullptr;  // for Ended; valid until then
     size_t bytes = 0;          // as given to Stage
   };
+  struct Waited {
+    TimerPtr timer;
+    size_t bytes = 0;
+  };
 
-  // Takes a due timer; `bytes` is its MemoryBytes.
-  void Stage(TimerPtr timer, size_t bytes);
+  // Takes a due timer; `bytes` is its MemoryBytes, `open_wait_ms` its OpenWaitMs.
+  void Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, WallMs now);
   // Takes out the next timer to start and occupies its slot.
-  Started Next();
-  // Frees the slot of a timer that Next() gave out.
-  void Free(Target* target);
+  Started Next(WallMs now);
+  // The attempt of a timer that Next() gave out ended: frees its slot and tells the target.
+  void Ended(Target& target, const Outcome& outcome, WallMs now);
+
+  // Looks at the targets whose time has come, kTargetsPerTickMax at most: some may start again.
+  // Puts at most `charges_max` timers that waited long enough for an open one into `waited`.
+  void Advance(WallMs now, size_t charges_max, std::vector<Waited>* waited);
+  // The clock was set back to `now`.
+  void ClockWentBack(WallMs now);
 
   // Staged timers by id: as in TimerHeap.
-  TimerPtr Remove(TimerId id);
+  TimerPtr Remove(TimerId id, WallMs now);
   [[nodiscard]] const Timer* Find(TimerId id) const;
-  void DropIf(const std::function<bool(const Timer&)>& drop);
+  void DropIf(const std::function<bool(const Timer&)>& drop, WallMs now);
   // Takes out all whose key time is after `now`.
   std::vector<TimerPtr> TakeLaterThan(WallMs now);
 
+  [[nodiscard]] TargetPage Page(std::string_view after, size_t limit, WallMs now) const {
+    return targets_.Page(after, limit, now);
+  }
+
  private:
+  friend class TimersInspector;  // tests/support/invariants.h
+
   struct Place {
-    Target* target;
+    Line* line;
     Key key;
   };
+  using LineKey = std::pair<const Target*, TenantId>;
 
-  // Takes out all that `wanted(const WaitingLine::Place&)` names.
+  Line& LineFor(Target& target, TenantId tenant);
+  [[nodiscard]] Tenant& TenantFor(TenantId id);
+  void DropLine(Line& line);
+  void GiveTurn(Line& line);
+  void TakeTurn(Line& line, bool to_front);
+  void Refresh(Target& target, WallMs now);
+  void SetWake(Target& target, size_t room, WallMs now);
+  void Settle(Target& target, WallMs now);
+  size_t TakeWaited(Target& target, size_t count_max, WallMs now, std::vector<Waited>* waited);
+  // Takes out of `target` all that `wanted(const WaitingLine::Place&)` names.
   template <typename Wanted>
-  std::vector<TimerPtr> TakeIf(const Wanted& wanted);
-  void ForgetEmptied(const std::vector<Target*>& targets);
-  void MakeRunnable(Target* target);
-  void Forget(Target* target);
+  void TakeFrom(Target& target, const Wanted& wanted, std::vector<WaitingLine::Place>* taken);
+  template <typename Wanted>
+  std::vector<TimerPtr> TakeIf(const Wanted& wanted, WallMs now);
 
-  size_t max_in_flight_;
-  size_t per_target_in_flight_;
+  const size_t max_in_flight_;
   size_t in_flight_ = 0;
   size_t staged_bytes_ = 0;
-  absl::flat_hash_map<std::string_view, std::unique_ptr<Target>> targets_;  // by Target::name
+  TargetTable targets_;
   absl::flat_hash_map<TimerId, Place> staged_;
-  std::deque<Target*> runnable_;  // targets with staged timers and room, in turn
-};
-
-struct Admission::Target {
-  explicit Target(std::string_view of) : name(of) {}
-
-  const std::string name;
-  WaitingLine waiting;
-  size_t in_flight = 0;
-  bool runnable = false;  // stands in runnable_
+  absl::flat_hash_map<TenantId, std::unique_ptr<Tenant>> tenants_;
+  absl::flat_hash_map<LineKey, std::unique_ptr<Line>> lines_;  // those that are no target's home
+  LinkedList<Tenant, &Tenant::link> turns_;                    // who is next
+  WakeHeap<Target> wakes_;
 };
 
 }  // namespace belfry

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/planted.h"
 #include "scheduler/outcome_rules.h"
+#include "scheduler/retry_delay.h"
 
 namespace belfry {
 namespace {
@@ -14,6 +15,16 @@ constexpr size_t kOpsExpected = 16;  // of one turn: as many as most have
 bool Believable(WallMs now, WallMs last_seen) {
   if (last_seen.ms == 0) return true;
   return now >= last_seen + -kClockBackMaxMs && now <= last_seen + kClockAheadMaxMs;
+}
+
+AdmissionOptions AdmissionFor(const TimersOptions& options) {
+  AdmissionOptions admission;
+  admission.max_in_flight = options.max_in_flight;
+  admission.target.throttle = {static_cast<uint32_t>(options.per_target_in_flight),
+                               options.per_target_rate};
+  admission.target.breaker = options.breaker;
+  admission.target.breaker.seed = options.jitter_seed;
+  return admission;
 }
 
 }  // namespace
@@ -29,7 +40,7 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
       marked_low_(start.low),
       next_mark_(now),
       window_(options_.window_bytes, start.low),
-      admission_(options_.max_in_flight, options_.per_target_in_flight),
+      admission_(AdmissionFor(options_)),
       ids_(options_.id_cache_bytes) {
   for (const auto& [tenant, floor] : start.floors) floors_[tenant] = floor;
   durable_floors_ = floors_;
@@ -161,22 +172,27 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
   CHECK(found != flights_.end() && found->second.timer);
   Flight& flight = found->second;
   TimerPtr timer = std::move(flight.timer);
-  admission_.Free(flight.target);
+  admission_.Ended(*flight.target, outcome, now);
   ++unsettled_;
   if (Planted(Bug::kClockBackRefires) && now < flight.key.at) {
     outcome.kind = OutcomeKind::kInterrupted;
   }
-  ApplyOutcome(*timer, outcome, options_.retry, options_.jitter_seed, now);
   if (outcome.kind == OutcomeKind::kLocalFault && outcome.fault_scope == FaultScope::kHost) {
     starts_resume_ = now + kLocalFaultPauseMs;
   }
-  const WallMs least = std::min(flight.key.at, timer->next_attempt);
-  const Unfinished::Entry entry{0, outcome.id, least, false, 0};
-  if (Planted(Bug::kOutcomeNotDurable)) return FreeFlight(outcome.id);
+  Settle(flight.key, std::move(timer), outcome);
+}
+
+// What an attempt that ended, or was charged, does to the timer that was stored under `key`.
+void Timers::Settle(const Key& key, TimerPtr timer, const Outcome& outcome) {
+  ApplyOutcome(*timer, outcome, options_.retry, options_.jitter_seed, now_);
+  const WallMs least = std::min(key.at, timer->next_attempt);
+  const Unfinished::Entry entry{0, key.id, least, false, 0};
+  if (Planted(Bug::kOutcomeNotDurable)) return FreeFlight(key.id);
   if (IsAlive(timer->state)) {
-    Enqueue({0, RetryOp{flight.key, std::move(timer)}}, entry);
+    Enqueue({0, RetryOp{key, std::move(timer)}}, entry);
   } else {
-    Enqueue({0, SettleOp{flight.key, std::move(timer)}}, entry);
+    Enqueue({0, SettleOp{key, std::move(timer)}}, entry);
   }
 }
 
@@ -201,6 +217,7 @@ void Timers::Tick(WallMs now) {
   if (MayFire(now)) {
     ++due_scans_;
     StageDue(now);
+    LookAtTargets();
     StartStaged();
   }
   // Neither is of use to the stop, and it would wait for them.
@@ -218,19 +235,46 @@ void Timers::StageDue(WallMs now) {
   for (size_t popped = 0; popped < kDuePerTickMax; ++popped) {
     if (heap.empty() || heap.top().at > now || !RoomToStage()) return;
     const size_t bytes = heap.top_bytes();
-    admission_.Stage(heap.Pop(), bytes);
+    TimerPtr timer = heap.Pop();
+    const RetryPolicy& policy = timer->retry ? *timer->retry : options_.retry;
+    const int64_t open_wait_ms = OpenWaitMs(policy, timer->attempts);
+    admission_.Stage(std::move(timer), bytes, open_wait_ms, now);
   }
 }
 
 // After a clock step back, what was due is not any more.
 void Timers::Unstage(WallMs now) {
   starts_resume_ = {};
+  admission_.ClockWentBack(now);
   for (TimerPtr& timer : admission_.TakeLaterThan(now)) window_.Arm(std::move(timer));
+}
+
+// While nothing may start, nothing is charged either: both leave outcomes that are not durable.
+void Timers::LookAtTargets() {
+  if (!RoomToStart()) return;
+  std::vector<Admission::Waited> waited;
+  const size_t room = options_.max_unsettled - std::min(unsettled_, options_.max_unsettled);
+  admission_.Advance(now_, std::min(room, kOpenChargesPerTickMax), &waited);
+  for (Admission::Waited& one : waited) Charge(std::move(one.timer), one.bytes);
+}
+
+// It has waited for long enough for a target whose breaker is open: that counts as an attempt.
+void Timers::Charge(TimerPtr timer, size_t bytes) {
+  const Key key = KeyOf(*timer);
+  CHECK(flights_.try_emplace(key.id, Flight{nullptr, nullptr, key, timer->tenant, bytes}).second);
+  flight_bytes_ += bytes;
+  ++unsettled_;
+  firing_ = nullptr;
+  Outcome outcome;
+  outcome.id = key.id;
+  outcome.error = kCircuitOpen;
+  outcome.started = now_;
+  Settle(key, std::move(timer), outcome);
 }
 
 void Timers::StartStaged() {
   for (size_t started = 0; started < kStartsPerTickMax && RoomToStart(); ++started) {
-    Admission::Started next = admission_.Next();
+    Admission::Started next = admission_.Next(now_);
     if (!next.timer) return;
     const Timer* borrowed = next.timer.get();
     const auto [flight, fresh] = flights_.try_emplace(
@@ -323,7 +367,10 @@ std::optional<WallMs> Timers::WakeAt() const {
   if (!first_page_loaded() || !clock_sane_) return wake;
   const auto sooner = [&wake](WallMs at) { wake = wake ? std::min(*wake, at) : at; };
   const TimerHeap& heap = window_.heap();
-  if (admission_.CanStart() && RoomToStart()) sooner(std::max(now_, starts_resume_));
+  if (RoomToStart()) {
+    if (admission_.CanStart()) sooner(std::max(now_, starts_resume_));
+    if (const auto at = admission_.NextUnblockAt()) sooner(std::max(*at, starts_resume_));
+  }
   if (!heap.empty() && RoomToStage()) {
     sooner(std::max(heap.top().at, starts_resume_));
   }

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct TimersOptions {
   size_t sets_queued_bytes_max = kSetsQueuedBytesMax;
   size_t max_in_flight = 1000;
   size_t per_target_in_flight = 100;
+  uint32_t per_target_rate = 0;  // attempts a second; 0: as many as there are
+  BreakerOptions breaker;        // its seed is jitter_seed
   size_t max_unsettled = kUnsettledMax;
   int64_t retention_ms = 7 * kDayMs;
   RetryPolicy retry;          // for timers without their own
@@ -97,6 +100,11 @@ class Timers {
   // Only what can be answered now; for what QueryDone brought about since.
   [[nodiscard]] std::vector<Reply> TakeReplies() { return std::exchange(ready_.replies, {}); }
 
+  // What is remembered of targets, in the order of their names behind `after`. Costs what it shows.
+  [[nodiscard]] TargetPage Targets(std::string_view after, size_t limit, WallMs now) const {
+    return admission_.Page(after, limit, now);
+  }
+
   [[nodiscard]] bool first_page_loaded() const { return window_.first_page_loaded(); }
   [[nodiscard]] bool clock_sane() const { return clock_sane_; }
   // Started and not yet durably settled.
@@ -113,10 +121,11 @@ class Timers {
  private:
   friend class TimersInspector;  // tests/support/invariants.h
 
-  // An attempt under way, or ended with its outcome's op unfinished (then `timer` is null).
+  // An attempt under way, or ended with its outcome's op unfinished (then `timer` is null). So is
+  // one that was charged and never sent: its target's breaker is open.
   struct Flight {
     TimerPtr timer;
-    Admission::Target* target;
+    Target* target;
     Key key;
     TenantId tenant;
     size_t bytes;
@@ -148,6 +157,9 @@ class Timers {
   void ReleaseHeld(TimerId id);
   void Unstage(WallMs now);
   void StageDue(WallMs now);
+  void LookAtTargets();
+  void Charge(TimerPtr timer, size_t bytes);
+  void Settle(const Key& key, TimerPtr timer, const Outcome& outcome);
   void StartStaged();
   void QueueLoad(WallMs now);
   void QueueUpkeep(WallMs now);

@@ -71,7 +71,7 @@ void Timers::Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now) {
     return Enqueue({token, EraseByIdOp{tenant, id, now}}, {token, id, kKeyMax.at, false, 0});
   }
   TimerPtr timer = window_.heap().Remove(id);
-  if (!timer) timer = admission_.Remove(id);
+  if (!timer) timer = admission_.Remove(id, now);
   if (Planted(Bug::kCancelOnlyInHeap)) return Answer(token, CancelReply{id});
   const Key key = KeyOf(*timer);
   timer->state = TimerState::kCancelled;
@@ -79,12 +79,12 @@ void Timers::Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now) {
   Enqueue({token, SettleOp{key, std::move(timer)}}, {token, id, key.at, false, 0});
 }
 
-void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs) {
+void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs now) {
   if (failed_) return Answer(token, Refusal::kStopping);
   floors_[tenant] = last_id_;
   const auto below = [&](const Timer& t) { return t.tenant == tenant && t.id <= last_id_; };
   window_.heap().DropIf(below);
-  admission_.DropIf(below);
+  admission_.DropIf(below, now);
   low_may_rise_ = true;
   Enqueue({token, FloorOp{tenant, last_id_}}, {token, 0, kKeyMax.at, false, 0});
 }

@@ -32,6 +32,11 @@ WaitingLine::Place WaitingLine::TakeFirst() {
   return place;
 }
 
+void WaitingLine::Shrink() {
+  CHECK(timers_ == 0);
+  if (places_.capacity() > kPlacesKept) std::vector<Place>().swap(places_);
+}
+
 WaitingLine::Place WaitingLine::Take(const Key& key) {
   const size_t i = IndexOf(key);
   if (i == places_.size() || places_[i].key != key || !places_[i].timer) return {};
@@ -55,7 +60,7 @@ size_t WaitingLine::IndexOf(const Key& key) const {
 
 WaitingLine::Place WaitingLine::TakeAt(size_t i) {
   --timers_;
-  return std::exchange(places_[i], Place{places_[i].key, 0, nullptr});
+  return std::exchange(places_[i], Place{places_[i].key, 0, 0, nullptr});
 }
 
 void WaitingLine::Tidy() {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "base/id.h"
@@ -19,10 +20,14 @@ class WaitingLine {
  public:
   struct Place {
     Key key;
-    size_t bytes = 0;  // what the timer counts as
-    TimerPtr timer;    // null: a hole
+    uint32_t bytes = 0;         // what the timer counts as
+    uint32_t open_wait_ms = 0;  // from key.at on, see OpenWaitMs
+    TimerPtr timer;             // null: a hole
+
+    [[nodiscard]] WallMs charge_at() const { return key.at + open_wait_ms; }
   };
   static constexpr size_t kHolesMin = 32;
+  static constexpr size_t kPlacesKept = 4;
 
   [[nodiscard]] bool empty() const { return timers_ == 0; }
   [[nodiscard]] size_t size() const { return timers_; }
@@ -33,6 +38,8 @@ class WaitingLine {
   void Add(Place place);
   // The line is not empty.
   Place TakeFirst();
+  // Gives up the room for more than kPlacesKept. The line is empty.
+  void Shrink();
   // Null timer when no timer with this key is here.
   Place Take(const Key& key);
   // Borrowed until the next change; null when it is not here.

@@ -1,117 +1,237 @@
+// What a target's state does to those who wait for it; admission_turns_test.cc has the turns.
 #include "scheduler/admission.h"
 
 #include <gtest/gtest.h>
 
+#include "tests/support/admission_rig.h"
+
 namespace belfry {
 namespace {
 
-class AdmissionTest : public testing::Test {
- protected:
-  void Stage(Admission& admission, TimerId id, const std::string& target, int64_t at_ms = 1000) {
-    auto timer = std::make_unique<Timer>();
-    timer->id = id;
-    timer->next_attempt = {at_ms};
-    timer->url = target + "/hook";
-    const size_t bytes = MemoryBytes(*timer);
-    bytes_ += bytes;
-    admission.Stage(std::move(timer), bytes);
-  }
+using Ids = std::vector<TimerId>;
 
-  static TimerId NextId(Admission& admission) {
-    Admission::Started next = admission.Next();
-    return next.timer ? next.timer->id : 0;
-  }
-
-  size_t bytes_ = 0;
-};
-
-TEST_F(AdmissionTest, TargetsTakeTurnsAndEachGivesItsEarliestKey) {
-  Admission admission(10, 10);
-  Stage(admission, 1, "http://a", 30);
-  Stage(admission, 2, "http://a", 20);
-  Stage(admission, 3, "http://b", 40);
-  EXPECT_EQ(NextId(admission), 2u);
-  EXPECT_EQ(NextId(admission), 3u);
-  EXPECT_EQ(NextId(admission), 1u);
-  EXPECT_EQ(NextId(admission), 0u);
-  EXPECT_EQ(admission.in_flight(), 3u);
-}
-
-TEST_F(AdmissionTest, ATargetWaitsForItsOwnSlotAndNotForThatOfAnother) {
-  Admission admission(10, 1);
-  Stage(admission, 1, "http://a");
-  Stage(admission, 2, "http://a");
-  Stage(admission, 3, "http://a:81");
-  const Admission::Started first = admission.Next();
-  EXPECT_EQ(first.timer->id, 1u);
-  EXPECT_EQ(NextId(admission), 3u);
-  EXPECT_EQ(NextId(admission), 0u);
-  admission.Free(first.target);
-  EXPECT_EQ(NextId(admission), 2u);
-}
-
-TEST_F(AdmissionTest, NobodyStartsBeyondTheWhole) {
-  Admission admission(1, 10);
-  Stage(admission, 1, "http://a");
-  Stage(admission, 2, "http://b");
-  const Admission::Started first = admission.Next();
-  EXPECT_FALSE(admission.CanStart());
-  EXPECT_EQ(NextId(admission), 0u);
-  admission.Free(first.target);
-  EXPECT_EQ(NextId(admission), 2u);
-}
-
-TEST_F(AdmissionTest, ATargetIsKeptWhileItHasTimersStagedOrStartedAndNoLonger) {
-  Admission admission(10, 10);
-  EXPECT_EQ(admission.targets(), 0u);
-  Stage(admission, 1, "http://a");
-  Stage(admission, 2, "http://a");
-  EXPECT_EQ(admission.targets(), 1u);
-  const Admission::Started first = admission.Next();
-  EXPECT_EQ(admission.Remove(2)->id, 2u);
-  EXPECT_EQ(admission.targets(), 1u);
-  admission.Free(first.target);
-  EXPECT_EQ(admission.targets(), 0u);
-  for (TimerId id = 10; id < 1000; ++id) Stage(admission, id, "http://h" + std::to_string(id));
-  EXPECT_EQ(admission.targets(), 990u);
-  admission.DropIf([](const Timer&) { return true; });
-  EXPECT_EQ(admission.targets(), 0u);
-  EXPECT_FALSE(admission.CanStart());
-}
-
-TEST_F(AdmissionTest, ATargetComesBackUnderItsNameAfterItWasForgotten) {
-  Admission admission(10, 1);
-  for (TimerId id = 1; id < 100; ++id) {
-    Stage(admission, id, "http://a");
-    const Admission::Started next = admission.Next();
-    ASSERT_EQ(next.timer->id, id);
-    Stage(admission, 1000 + id, "http://a");
-    ASSERT_EQ(NextId(admission), 0u);
-    ASSERT_NE(admission.Remove(1000 + id), nullptr);
-    admission.Free(next.target);
-    ASSERT_EQ(admission.targets(), 0u);
-  }
-}
-
-TEST_F(AdmissionTest, WhatIsTakenOutIsNeitherFoundNorCountedNorStarted) {
-  Admission admission(10, 10);
-  Stage(admission, 1, "http://a", 10);
-  Stage(admission, 2, "http://b", 20);
-  Stage(admission, 3, "http://b", 30);
-  EXPECT_EQ(admission.staged_bytes(), bytes_);
-  EXPECT_EQ(admission.FirstStaged(), (Key{{10}, 1}));
-  EXPECT_EQ(admission.Remove(9), nullptr);
-  EXPECT_EQ(admission.Remove(1)->id, 1u);
+TEST(Admission, WhatIsTakenOutIsNeitherFoundNorCountedNorStarted) {
+  AdmissionRig rig(10, 10);
+  Admission& admission = rig.admission;
+  rig.Stage(1, "http://a", 10);
+  rig.Stage(2, "http://b", 20);
+  rig.Stage(3, "http://b", 30);
+  EXPECT_EQ(admission.staged_bytes(), rig.bytes);
+  EXPECT_EQ(admission.FirstStaged(), (Key{rig.kStart + 10, 1}));
+  EXPECT_EQ(admission.Remove(9, rig.now), nullptr);
+  EXPECT_EQ(admission.Remove(1, rig.now)->id, 1u);
   EXPECT_EQ(admission.Find(1), nullptr);
-  const std::vector<TimerPtr> later = admission.TakeLaterThan({20});
+  const std::vector<TimerPtr> later = admission.TakeLaterThan(rig.kStart + 20);
   ASSERT_EQ(later.size(), 1u);
   EXPECT_EQ(later[0]->id, 3u);
   EXPECT_EQ(admission.Find(2)->id, 2u);
   EXPECT_EQ(admission.staged(), 1u);
-  EXPECT_EQ(NextId(admission), 2u);
-  EXPECT_EQ(NextId(admission), 0u);
+  EXPECT_EQ(rig.StartAll(), (Ids{2}));
   EXPECT_EQ(admission.staged_bytes(), 0u);
   EXPECT_EQ(admission.FirstStaged(), kKeyMax);
+}
+
+TEST(Admission, ATenantsTimersAreDroppedAndThoseOfOthersStay) {
+  AdmissionRig rig(100, 1);
+  for (TimerId id = 1; id <= 9; ++id) {
+    rig.Stage(id, "http://" + std::to_string(id % 2), 0, static_cast<TenantId>(1 + id % 3));
+  }
+  rig.admission.DropIf([](const Timer& t) { return t.tenant == 2; }, rig.now);
+  EXPECT_EQ(rig.admission.staged(), 6u);
+  Ids all = rig.StartAll();
+  for (size_t i = 0; i < all.size(); ++i) {
+    rig.End(all[i]);
+    for (const TimerId id : rig.StartAll()) all.push_back(id);
+  }
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, (Ids{2, 3, 5, 6, 8, 9}));
+}
+
+TEST(Admission, AnOpenTargetIsLeftAloneUntilItsProbe) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  for (TimerId id = 1; id <= 3; ++id) rig.Stage(id, "http://dead", 0, 1, kDayMs);
+  rig.Stage(4, "http://alive");
+  EXPECT_EQ(rig.StartAll(), (Ids{4}));
+  EXPECT_FALSE(rig.admission.CanStart());
+  const WallMs probe_at = *rig.admission.NextUnblockAt();
+  EXPECT_EQ(rig.View("http://dead").blocked_until, probe_at);
+  EXPECT_EQ(rig.View("http://dead").state, BreakerState::kOpen);
+  rig.Pass(probe_at - rig.now - 1);
+  EXPECT_FALSE(rig.admission.CanStart());
+  rig.Pass(1);
+  EXPECT_EQ(rig.View("http://dead").state, BreakerState::kHalfOpen);
+  EXPECT_EQ(rig.StartAll(), (Ids{1}));
+  EXPECT_EQ(rig.View("http://dead").blocked_until, std::nullopt);
+  rig.Fail(1);
+  EXPECT_GT(*rig.admission.NextUnblockAt() - rig.now, 1500);
+  rig.PassToNext();
+  EXPECT_EQ(rig.StartAll(), (Ids{2}));
+  rig.Stage(5, "http://dead");
+  rig.End(2);
+  EXPECT_EQ(rig.View("http://dead").state, BreakerState::kClosed);
+  EXPECT_EQ(rig.StartAll(), (Ids{3, 5}));
+  EXPECT_EQ(rig.admission.NextUnblockAt(), std::nullopt);
+}
+
+TEST(Admission, WhatStagesForAnOpenTargetLaterWaitsForItsProbeToo) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  EXPECT_EQ(rig.admission.NextUnblockAt(), std::nullopt);  // nobody waits
+  rig.Stage(1, "http://dead", 0, 1, kDayMs);
+  EXPECT_EQ(rig.Start(), 0u);
+  ASSERT_NE(rig.admission.Remove(1, rig.now), nullptr);
+  EXPECT_EQ(rig.admission.NextUnblockAt(), std::nullopt);
+  rig.Pass(kMinuteMs);
+  rig.Stage(2, "http://dead");
+  EXPECT_EQ(rig.Start(), 2u);
+}
+
+TEST(Admission, HalfOpenLetsOneStartWhoeverItBelongsTo) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  for (TenantId tenant = 1; tenant <= 3; ++tenant) {
+    for (TimerId id = 1; id <= 3; ++id)
+      rig.Stage(10 * tenant + id, "http://dead", 0, tenant, kDayMs);
+  }
+  rig.PassToNext();
+  EXPECT_EQ(rig.StartAll(), (Ids{11}));
+  rig.End(Unanswered(OutcomeKind::kLocalFault, 11));
+  EXPECT_EQ(rig.StartAll(), (Ids{21}));
+  rig.End(21);
+  EXPECT_EQ(rig.StartAll().size(), 7u);
+}
+
+TEST(Admission, WhoHasWaitedLongEnoughForAnOpenTargetIsTakenOut) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  rig.now = rig.View("http://dead").blocked_until.value();
+  rig.Stage(1, "http://dead", rig.now - rig.kStart, 1, 1000);
+  EXPECT_EQ(rig.Start(), 1u);  // the probe, which hangs
+  const int64_t start_ms = rig.now - rig.kStart;
+  rig.Stage(2, "http://dead", start_ms, 1, 3000);
+  rig.Stage(3, "http://dead", start_ms, 2, 2000);
+  rig.Stage(4, "http://dead", start_ms - 500, 1, 1000);
+  rig.Stage(5, "http://alive", start_ms - 90'000, 1, 1000);
+  EXPECT_EQ(rig.admission.NextUnblockAt(), rig.now + 500);
+  EXPECT_EQ(rig.Pass(499), Ids{});
+  EXPECT_EQ(rig.Pass(1), Ids{4});
+  EXPECT_EQ(rig.admission.NextUnblockAt(), rig.now + 1500);
+  EXPECT_EQ(rig.Pass(10'000), (Ids{2, 3}));
+  EXPECT_EQ(rig.admission.staged(), 1u);
+  EXPECT_EQ(rig.admission.NextUnblockAt(), std::nullopt);
+  EXPECT_EQ(rig.Start(), 5u);
+}
+
+TEST(Admission, OnlySoManyAreTakenOutAtOnceAndTheOthersNext) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  for (TimerId id = 1; id <= 10; ++id) rig.Stage(id, "http://dead", 0, 1 + id % 2, 100);
+  EXPECT_EQ(rig.Pass(200, 4).size(), 4u);
+  EXPECT_EQ(rig.admission.NextUnblockAt(), rig.now);
+  EXPECT_EQ(rig.Pass(0, 4).size(), 4u);
+  EXPECT_EQ(rig.Pass(0, 4).size(), 2u);
+  EXPECT_EQ(rig.admission.staged(), 0u);
+}
+
+TEST(Admission, TheOneThatIsAboutToBeTheProbeIsNotCharged) {
+  AdmissionRig rig(1, 10);
+  rig.Break("http://dead");
+  rig.Stage(1, "http://dead", 0, 1, 100);
+  rig.Stage(2, "http://dead", 0, 1, 100);
+  rig.now = *rig.View("http://dead").blocked_until;
+  EXPECT_EQ(rig.Pass(0), Ids{});
+  EXPECT_EQ(rig.Start(), 1u);
+  EXPECT_EQ(rig.Pass(0), Ids{2});
+}
+
+TEST(Admission, AClosedTargetChargesNobodyHoweverLongItTakes) {
+  AdmissionRig rig(10, 1);
+  rig.Stage(1, "http://slow", 0, 1, 1000);
+  rig.Stage(2, "http://slow", 0, 1, 1000);
+  EXPECT_EQ(rig.StartAll(), Ids{1});
+  EXPECT_EQ(rig.Pass(kDayMs), Ids{});
+  EXPECT_EQ(rig.admission.NextUnblockAt(), std::nullopt);
+}
+
+TEST(Admission, RetryAfterHoldsTheTargetAndNobodyElse) {
+  AdmissionRig rig(10, 10);
+  for (TimerId id = 1; id <= 3; ++id) rig.Stage(id, "http://busy");
+  ASSERT_EQ(rig.Start(), 1u);
+  rig.End(Answered(429, 1, {}, 20'000));
+  rig.Stage(4, "http://other");
+  EXPECT_EQ(rig.StartAll(), Ids{4});
+  EXPECT_EQ(rig.admission.NextUnblockAt(), rig.now + 20'000);
+  EXPECT_EQ(rig.View("http://busy").limit, 5u);
+  rig.Pass(19'999);
+  EXPECT_EQ(rig.Start(), 0u);
+  rig.Pass(1);
+  EXPECT_EQ(rig.StartAll(), (Ids{2, 3}));
+}
+
+TEST(Admission, ARateSpreadsTheStartsOfOneTarget) {
+  AdmissionOptions options = AdmissionRig::Limits(100, 100);
+  options.target.throttle.rate = 20;
+  AdmissionRig rig(options);
+  for (TimerId id = 1; id <= 10; ++id) rig.Stage(id, "http://a", 0, 1 + id % 3);
+  EXPECT_EQ(rig.StartAll().size(), 2u);
+  int wakes = 0;
+  while (rig.admission.staged() > 0) {
+    rig.PassToNext();
+    ++wakes;
+    EXPECT_EQ(rig.StartAll().size(), 1u);
+  }
+  EXPECT_EQ(wakes, 8);
+  EXPECT_EQ(rig.now - rig.kStart, 400);
+}
+
+TEST(Admission, AReducedLimitHoldsAndGrowsBack) {
+  AdmissionRig rig(100, 8);
+  for (TimerId id = 1; id <= 30; ++id) rig.Stage(id, "http://a");
+  EXPECT_EQ(rig.StartAll().size(), 8u);
+  rig.End(1, 503);
+  EXPECT_EQ(rig.StartAll(), Ids{});  // seven under way, four allowed
+  for (TimerId id = 2; id <= 5; ++id) rig.End(id);
+  EXPECT_EQ(rig.StartAll(), (Ids{9, 10}));  // four good answers raised it to five
+  EXPECT_EQ(rig.admission.in_flight(), 5u);
+}
+
+TEST(Admission, AClockSetBackHoldsNobodyLonger) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  rig.Stage(1, "http://dead", -kDayMs, 1, 2 * kDayMs);
+  rig.Stage(2, "http://busy", -kDayMs);
+  ASSERT_EQ(rig.Start(), 2u);
+  rig.End(Answered(503, 2, {}, 60'000));
+  rig.Stage(3, "http://busy", -kDayMs);
+  rig.now = rig.now + -kHourMs;
+  rig.admission.ClockWentBack(rig.now);
+  EXPECT_LE(*rig.admission.NextUnblockAt() - rig.now, 1200);
+  rig.PassToNext();
+  EXPECT_EQ(rig.StartAll(), Ids{1});
+  EXPECT_EQ(*rig.admission.NextUnblockAt() - rig.now,
+            kTargetPauseMsMax - (rig.now - (rig.kStart + -kHourMs)));
+}
+
+TEST(Admission, TargetsAreShownByNameAPageAtATime) {
+  AdmissionRig rig(100, 10);
+  for (const int host : {5, 3, 1, 4, 2}) {
+    rig.Stage(static_cast<TimerId>(host), "http://h" + std::to_string(host));
+  }
+  rig.Start();
+  const TargetPage first = rig.admission.Page("", 2, rig.now);
+  ASSERT_EQ(first.targets.size(), 2u);
+  EXPECT_EQ(first.targets[1].name, "http://h2");
+  EXPECT_TRUE(first.more);
+  const TargetPage last = rig.admission.Page("http://h2", 3, rig.now);
+  ASSERT_EQ(last.targets.size(), 3u);
+  EXPECT_FALSE(last.more);
+  EXPECT_EQ(last.targets[2].name, "http://h5");
+  EXPECT_EQ(last.targets[2].in_flight, 1u);
+  EXPECT_EQ(last.targets[1].staged, 1u);
+  EXPECT_EQ(last.targets[1].limit, 10u);
+  EXPECT_TRUE(rig.admission.Page("http://h5", 3, rig.now).targets.empty());
+  EXPECT_FALSE(rig.admission.Page("http://h5", 3, rig.now).more);
 }
 
 }  // namespace

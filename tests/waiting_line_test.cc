@@ -12,7 +12,7 @@ WaitingLine::Place Make(TimerId id, int64_t at_ms) {
   auto timer = std::make_unique<Timer>();
   timer->id = id;
   timer->next_attempt = {at_ms};
-  return {KeyOf(*timer), 100 + id, std::move(timer)};
+  return {KeyOf(*timer), static_cast<uint32_t>(100 + id), 0, std::move(timer)};
 }
 
 TEST(WaitingLine, GivesTheEarliestKeyFirstInWhateverOrderTheyCame) {

@@ -169,17 +169,9 @@ void Oracle::Stopped() {
   }
 }
 
-std::optional<WallMs> Oracle::NextDeadline() const {
-  std::optional<WallMs> next;
-  for (const auto& [id, key] : live_) {
-    if (id > floor_asked_ && (!next || key.at < *next)) next = key.at;
-  }
-  return next;
-}
-
 void Oracle::Finished() {
   for (const auto& [id, key] : live_) {
-    if (id > floor_asked_) Fail("I2: " + Name(id) + " never ended though its target is healthy");
+    if (id > floor_asked_) Fail("I2: " + Name(id) + " never ended though it had the time");
   }
   for (const auto& [id, known] : timers_) {
     if (known.acknowledged && !known.settled && id > floor_asked_) {

@@ -55,8 +55,8 @@ class Oracle {
   void Fail(const std::string& what);
   [[nodiscard]] const std::optional<std::string>& violation() const { return violation_; }
   [[nodiscard]] const std::map<TimerId, Key>& live() const { return live_; }
-  // The earliest deadline that must be kept.
-  [[nodiscard]] std::optional<WallMs> NextDeadline() const;
+  // At or below it everything was asked to be deleted.
+  [[nodiscard]] TimerId floor_asked() const { return floor_asked_; }
   [[nodiscard]] uint64_t deliveries() const { return deliveries_; }
 
  private:

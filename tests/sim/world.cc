@@ -17,21 +17,37 @@ constexpr uint64_t kTargets = 4;
 }  // namespace
 
 World::World(uint64_t seed, bool verbose)
-    : seed_(seed), verbose_(verbose), random_(seed), disk_(std::make_shared<MemoryDisk>()) {
-  options_.window_bytes = 600 + Random(8) * 600;
-  options_.id_cache_bytes = Random(6) * 96;
-  options_.max_in_flight = 1 + Random(4);
-  options_.per_target_in_flight = 1 + Random(3);
-  options_.max_unsettled = 1 + Random(4);
-  options_.retention_ms = OneIn(2) ? 7 * kDayMs : kMinuteMs;
-  options_.jitter_seed = seed;
-  options_.retry.max_attempts = 3;
-  options_.retry.schedule_ms = {kSecondMs, 5 * kSecondMs};
+    : seed_(seed),
+      verbose_(verbose),
+      random_(seed),
+      options_(Options(seed, random_)),
+      disk_(std::make_shared<MemoryDisk>()),
+      rules_({{static_cast<uint32_t>(options_.per_target_in_flight), options_.per_target_rate},
+              options_.breaker}) {
   for (uint64_t i = 0; i < kTargets; ++i) {
     targets_.push_back(OneIn(2) ? Target::kHealthy
                                 : static_cast<Target>(Random(uint64_t(Target::kCount))));
   }
   Open();
+}
+
+TimersOptions World::Options(uint64_t seed, std::mt19937_64& random) {
+  TimersOptions options;
+  // In a small window the timers of one target may keep out those of all others.
+  options.window_bytes = random() % 3 == 0 ? 64 * 1024 : 600 + random() % 8 * 600;
+  options.id_cache_bytes = random() % 6 * 96;
+  options.max_in_flight = 1 + random() % 4;
+  options.per_target_in_flight = 1 + random() % 3;
+  options.per_target_rate = random() % 4 == 0 ? 1 + random() % 30 : 0;
+  options.breaker.failures = static_cast<uint32_t>(2 + random() % 4);
+  options.breaker.min_attempts = static_cast<uint32_t>(3 + random() % 10);
+  options.breaker.probe_max_ms = (1 + random() % 10) * kSecondMs;
+  options.max_unsettled = 1 + random() % 4;
+  options.retention_ms = random() % 2 == 0 ? 7 * kDayMs : kMinuteMs;
+  options.jitter_seed = seed;
+  options.retry.max_attempts = 3;
+  options.retry.schedule_ms = {kSecondMs, 5 * kSecondMs};
+  return options;
 }
 
 std::optional<Violation> World::Run() {
@@ -124,7 +140,7 @@ void World::SetOne(bool far) {
   auto timer = std::make_unique<Timer>();
   constexpr int64_t kDelays[] = {-5000, 0, 1, 500, 1000, 1000, 5000, 20'000, 90'000, kHourMs};
   timer->due = now_ + (far ? kHourMs : kDelays[Random(std::size(kDelays))]);
-  timer->url = "http://r" + std::to_string(Random(kTargets)) + "/x";
+  timer->url = "http://r" + std::to_string(OneIn(3) ? 0 : Random(kTargets)) + "/x";
   if (OneIn(10)) timer->body.assign(Random(400), 'b');
   std::string key;
   std::string body;
@@ -157,9 +173,13 @@ ReplyToken World::Expect(Request request) {
 // --- what goes on in the world -------------------------------------------------------------------
 
 void World::SetClock(WallMs now) {
+  const bool back = now < now_;
   now_ = now;
   latest_ = std::max(latest_, now);
   clock_sane_ |= ClockBelievable();
+  if (!back) return;
+  rules_.ClockWentBack(now);
+  timers_->Tick(now);
 }
 
 void World::HealClock() { SetClock(now_ + -std::exchange(clock_wrong_ms_, 0)); }
@@ -219,6 +239,7 @@ void World::StoreStep() {
       oracle_.FloorApplied(floors[floor++]);
     }
     oracle_.Applied(done[i]);
+    if (done[i].timer) NoteStored(*done[i].timer);
     NoteEnded(done[i], ends[i]);
   }
   Note("store applied " + std::to_string(done.size()) + (status.ok() ? "" : ", then failed"));
@@ -251,23 +272,22 @@ void World::DeliveryStep() {
   if (flying_.empty()) return;
   auto flight = flying_.begin();
   std::advance(flight, Random(flying_.size()));
-  const TimerId id = flight->first;
-  const Target target = targets_[flight->second[8] - '0'];
   if (OneIn(4)) return;  // hangs a little longer
+  const TimerId id = flight->first;
+  Flying ended = std::move(flight->second);
   flying_.erase(flight);
-  const Outcome outcome = OutcomeOf(id, target);
-  Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status));
+  const Target target = targets_[ended.target.back() - '0'];
+  const Outcome outcome = OutcomeOf(id, target, ended.started);
   const bool of_host = outcome.fault_scope == FaultScope::kHost;
   if (outcome.kind == OutcomeKind::kLocalFault && of_host) last_local_fault_ = now_;
-  oracle_.Ended(outcome);
-  timers_->DeliveryDone(outcome, now_);
+  EndAttempt(id, std::move(ended), outcome);
 }
 
-Outcome World::OutcomeOf(TimerId id, Target target) {
+Outcome World::OutcomeOf(TimerId id, Target target, WallMs started) {
   Outcome o;
   o.id = id;
   o.kind = OutcomeKind::kAnswered;
-  o.started = now_;
+  o.started = started;
   switch (target) {
     case Target::kHealthy:
       o.status = 200;
@@ -282,6 +302,9 @@ Outcome World::OutcomeOf(TimerId id, Target target) {
     case Target::kLimited:
       o.status = 429;
       o.retry_after_ms = 20'000;
+      break;
+    case Target::kBroken:
+      o.status = OneIn(2) ? 500 : 503;
       break;
     case Target::kForbidden:
       o.kind = OutcomeKind::kForbidden;
@@ -340,12 +363,14 @@ void World::Open() {
     if (!found) return oracle_.Fail("I1: timer " + std::to_string(id) + " has no record");
     if (IsAlive(state)) {
       live[id] = KeyOf(*found->timer);
+      NoteStored(*found->timer);
     } else {
       ended_[id] = found->timer->finished;
     }
   }
   CheckEnded();
   oracle_.Recovered(std::move(live), states, floor);
+  rules_.Forget();
   timers_ = std::make_unique<Timers>(
       options_, TimersStart{state.last_id, state.low, state.last_seen, state.floors}, now_);
   stopping_ = false;
@@ -375,6 +400,7 @@ bool World::Pump() {
     for (Op& op : ready.ops) {
       const bool upkeep = op.what.index() >= kOpKind<LoadOp>;
       if (stopping_ && upkeep) oracle_.Fail("the stop is made to wait for upkeep");
+      CheckCharge(op);
       if (const auto* floor = std::get_if<FloorOp>(&op.what)) {
         oracle_.CancelAllAsked(floor->last_id);
         waiting_.at(op.token).id = floor->last_id;
@@ -387,7 +413,9 @@ bool World::Pump() {
       if (stopping_) oracle_.Fail("a delivery started during the stop");
       if (!clock_sane_) oracle_.Fail("I3: a delivery started by a clock that cannot be right");
       oracle_.Started(delivery, now_);
-      flying_[delivery.timer->id] = delivery.timer->url;
+      const std::string target(TargetOf(*delivery.timer));
+      if (auto wrong = rules_.Started(target, delivery.timer->id, now_)) oracle_.Fail(*wrong);
+      flying_[delivery.timer->id] = {target, now_};
     }
     for (Query& query : ready.queries) queries_.push_back(std::move(query));
     for (const Reply& reply : ready.replies) CheckReply(reply);
@@ -398,7 +426,8 @@ bool World::Pump() {
 // --- the end -------------------------------------------------------------------------------------
 
 void World::Drain() {
-  for (Target& target : targets_) target = Target::kHealthy;
+  const bool dead = OneIn(4);  // and then its timers have to give up
+  for (Target& target : targets_) target = dead ? Target::kFailing : Target::kHealthy;
   if (OneIn(2)) Crash();
   for (int round = 0; round < kDrainRounds && !oracle_.violation(); ++round) {
     if (clock_wrong_ms_ != 0) HealClock();
@@ -422,9 +451,7 @@ void World::Drain() {
 }
 
 // On to the next deadline there is, or by a little: a page may have to come in first.
-void World::AdvanceToNextKey() {
-  SetClock(std::max(now_ + 60, oracle_.NextDeadline().value_or(now_)));
-}
+void World::AdvanceToNextKey() { SetClock(std::max(now_ + 60, NextDeadline().value_or(now_))); }
 
 // --- checks --------------------------------------------------------------------------------------
 
@@ -432,6 +459,7 @@ void World::Check() {
   if (oracle_.violation()) return;
   // What is applied and not yet back is unfinished for the scheduler, and durable for the oracle.
   if (const auto wrong = TimersInspector(*timers_).Violation(oracle_.live())) oracle_.Fail(*wrong);
+  CheckTargets();
   if (timers_->in_flight() > options_.max_in_flight + options_.max_unsettled) {
     oracle_.Fail("I5: " + std::to_string(timers_->in_flight()) + " attempts are not settled");
   }
@@ -460,7 +488,8 @@ void World::CheckWake() {
     progress |= Pump();
   }
   if (!progress && wake_at_ && *wake_at_ <= now_) return oracle_.Fail("the loop spins");
-  const std::optional<WallMs> next = oracle_.NextDeadline();
+  if (!progress) CheckNobodyIsHeldBack();
+  const std::optional<WallMs> next = NextDeadline();
   if (!next || !Quiet() || !flying_.empty() || !clock_sane_) return;
   const WallMs latest =
       std::max({*next, now_ + kLoadIntervalMs, last_local_fault_ + kLocalFaultPauseMs});

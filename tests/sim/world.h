@@ -16,6 +16,7 @@
 #include "storage/ledger.h"
 #include "storage/memory_kv.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/target_rules.h"
 
 namespace belfry::sim {
 
@@ -33,7 +34,16 @@ class World {
   [[nodiscard]] uint64_t deliveries() const { return oracle_.deliveries(); }
 
  private:
-  enum class Target { kHealthy, kFailing, kGone, kLimited, kForbidden, kLocalFault, kCount };
+  enum class Target {
+    kHealthy,
+    kFailing,
+    kGone,
+    kLimited,
+    kForbidden,
+    kLocalFault,
+    kBroken,
+    kCount
+  };
   enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList };
   struct Request {
     Ask ask;
@@ -43,6 +53,18 @@ class World {
     Oracle::AtAsking then{};  // Find
   };
 
+  // An attempt under way.
+  struct Flying {
+    std::string target;
+    WallMs started;
+  };
+  // What was last durable of a timer that is alive.
+  struct Stored {
+    std::string target;
+    uint32_t attempts = 0;
+  };
+
+  static TimersOptions Options(uint64_t seed, std::mt19937_64& random);
   void Step();
   void ClientStep();
   void StartOver();
@@ -69,6 +91,14 @@ class World {
   void Check();
   void Quieten();
   void CheckWake();
+  void EndAttempt(TimerId id, Flying flight, Outcome outcome);
+  void NoteStored(const Timer& timer);
+  void CheckCharge(const Op& op);
+  void CheckTargets();
+  void CheckNobodyIsHeldBack();
+  // When something has to happen to a live timer, at the latest; kNever: after an attempt ended.
+  [[nodiscard]] WallMs LatestFor(TimerId id, const Key& key) const;
+  [[nodiscard]] std::optional<WallMs> NextDeadline() const;
   void CheckCounts();
   void CheckEnded();
   void CheckForgotten(WallMs before);
@@ -84,7 +114,7 @@ class World {
   [[nodiscard]] std::map<TimerId, TimerState> StoredStates();
   template <typename T>
   T Read(const Query& query);
-  [[nodiscard]] Outcome OutcomeOf(TimerId id, Target target);
+  [[nodiscard]] Outcome OutcomeOf(TimerId id, Target target, WallMs started);
 
   ReplyToken Expect(Request request);
   uint64_t Random(uint64_t below);
@@ -114,10 +144,12 @@ class World {
   MemoryKv* kv_ = nullptr;  // of store_
   std::unique_ptr<Timers> timers_;
   Oracle oracle_;
+  TargetRules rules_;
   std::vector<Target> targets_;
-  std::deque<Op> at_store_;                // handed over, not applied
-  std::vector<Completion> completed_;      // applied, not yet back on the loop
-  std::map<TimerId, std::string> flying_;  // started, not answered: id -> url
+  std::deque<Op> at_store_;            // handed over, not applied
+  std::vector<Completion> completed_;  // applied, not yet back on the loop
+  std::map<TimerId, Flying> flying_;   // started, not answered
+  std::map<TimerId, Stored> stored_;
   std::map<ReplyToken, Request> waiting_;  // clients without an answer
   std::vector<Query> queries_;
   std::vector<QueryResult> read_;  // and not handed back yet

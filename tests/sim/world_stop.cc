@@ -45,13 +45,12 @@ void World::StepOfStop(int round) {
 }
 
 void World::InterruptAll() {
-  for (const auto& [id, url] : std::exchange(flying_, {})) {
+  for (const auto& [id, flight] : std::exchange(flying_, {})) {
     Outcome outcome;
     outcome.id = id;
     outcome.kind = OutcomeKind::kInterrupted;
-    outcome.started = now_;
-    oracle_.Ended(outcome);
-    timers_->DeliveryDone(outcome, now_);
+    outcome.started = flight.started;
+    EndAttempt(id, flight, outcome);
   }
 }
 

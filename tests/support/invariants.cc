@@ -35,6 +35,19 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
   return std::nullopt;
 }
 
+std::vector<const Timer*> TimersInspector::Staged() const {
+  std::vector<const Timer*> staged;
+  for (const auto& [id, place] : timers_.admission_.staged_) {
+    staged.push_back(timers_.admission_.Find(id));
+  }
+  return staged;
+}
+
+bool TimersInspector::HeapHasDue(WallMs now) const {
+  const TimerHeap& heap = timers_.window_.heap();
+  return !heap.empty() && heap.top().at <= now;
+}
+
 bool TimersInspector::InHeap(TimerId id) const {
   return timers_.window_.heap().Find(id) != nullptr;
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/id.h"
 #include "scheduler/timers.h"
@@ -20,6 +21,12 @@ class TimersInspector {
   [[nodiscard]] Key horizon() const { return timers_.window_.horizon(); }
   [[nodiscard]] size_t heap_size() const { return timers_.window_.heap().size(); }
   [[nodiscard]] size_t staged() const { return timers_.admission_.staged(); }
+  // Borrowed until the next call that changes anything.
+  [[nodiscard]] std::vector<const Timer*> Staged() const;
+  [[nodiscard]] bool RoomToStage() const { return timers_.RoomToStage(); }
+  [[nodiscard]] bool RoomToStart() const { return timers_.RoomToStart(); }
+  // In the heap, which is to stage what is due.
+  [[nodiscard]] bool HeapHasDue(WallMs now) const;
   [[nodiscard]] bool InHeap(TimerId id) const;
   [[nodiscard]] bool InFlight(TimerId id) const;
 

@@ -68,6 +68,7 @@ ScriptRig::ScriptRig() : disk_(std::make_shared<MemoryDisk>()), now_(kStart) {
   options_.retry.schedule_ms = {kSecondMs, kMinuteMs};
   options_.retry.jitter = 0;
   options_.per_target_in_flight = 2;
+  options_.breaker.failures = 3;
   Open();
   Apply();
   Complete();
@@ -95,6 +96,8 @@ void ScriptRig::Do(const Words& words) {
     timers_->Find(next_token_++, {kLocalTenant, std::stoull(words.at(1)), false});
   } else if (verb == "count") {
     timers_->Count(next_token_++, {kLocalTenant, {}});
+  } else if (verb == "targets") {
+    for (const TargetView& view : timers_->Targets("", 100, now_).targets) Say(Describe(view));
   } else if (verb == "outcome") {
     DoOutcome(words);
   } else if (verb == "advance" || verb == "step") {
@@ -241,6 +244,15 @@ std::string ScriptRig::Describe(const Op& op) const {
   if (const auto* floor = std::get_if<FloorOp>(&op.what)) return "op floor " + N(floor->last_id);
   if (std::holds_alternative<LoadOp>(op.what)) return "op load";
   return "";  // upkeep, which comes with the clock and would clutter every script
+}
+
+std::string ScriptRig::Describe(const TargetView& view) const {
+  constexpr const char* kStates[] = {"closed", "open", "half-open"};
+  std::string text = "target " + view.name + " " + kStates[static_cast<size_t>(view.state)] +
+                     " in_flight=" + N(view.in_flight) + " limit=" + N(view.limit) +
+                     " staged=" + N(view.staged);
+  if (view.blocked_until) text += " blocked_until=" + At(*view.blocked_until);
+  return text;
 }
 
 std::string ScriptRig::Describe(const Reply& reply) {

@@ -33,6 +33,7 @@ class ScriptRig {
   void Report();
   void Say(const std::string& line) { out_ += line + "\n"; }
   [[nodiscard]] std::string Describe(const Op& op) const;
+  [[nodiscard]] std::string Describe(const TargetView& view) const;
   [[nodiscard]] static std::string Describe(const Reply& reply);
   [[nodiscard]] std::string At(WallMs t) const;
 

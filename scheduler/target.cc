@@ -1,0 +1,42 @@
+#include "scheduler/target.h"
+
+#include "scheduler/jitter.h"
+
+namespace belfry {
+
+Target::Target(std::string_view of, const TargetOptions& options)
+    : name(of),
+      breaker(options.breaker, MixName(options.breaker.seed, of)),
+      throttle(options.throttle) {
+  home.target = this;
+}
+
+size_t Target::Room(WallMs now) const {
+  if (!breaker.MayStart(now)) return 0;
+  const size_t room = throttle.Room(in_flight, now);
+  return breaker.closed() ? room : std::min<size_t>(room, 1);
+}
+
+WallMs Target::BlockedUntil(WallMs now) const {
+  const bool open = !breaker.closed() && !breaker.probing();
+  return throttle.OpenAt(open ? std::max(now, breaker.probe_at()) : now);
+}
+
+bool Target::Troubled(WallMs now) const { return !breaker.closed() || throttle.WorthKeeping(now); }
+
+TargetView ViewOf(const Target& target, WallMs now) {
+  TargetView view;
+  view.name = target.name;
+  view.state = target.breaker.state(now);
+  view.in_flight = target.in_flight;
+  view.limit = target.throttle.limit();
+  view.staged = target.staged;
+  view.recent = target.stats.Recent(now);
+  view.p50_ms = target.stats.DurationMs(0.5, now);
+  view.p99_ms = target.stats.DurationMs(0.99, now);
+  if (const WallMs until = target.BlockedUntil(now); until > now) view.blocked_until = until;
+  view.last_error = target.stats.last_error();
+  return view;
+}
+
+}  // namespace belfry

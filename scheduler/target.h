@@ -1,0 +1,111 @@
+// target.h - all that is known of one target (scheme://host:port), and who waits for it.
+//
+// Loop thread only. A Target is shared by all tenants, so that its limit, rate and breaker hold for
+// the host; each tenant with timers staged for it has a Line of its own.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "scheduler/breaker.h"
+#include "scheduler/linked_list.h"
+#include "scheduler/target_stats.h"
+#include "scheduler/throttle.h"
+#include "scheduler/waiting_line.h"
+#include "scheduler/wake_heap.h"
+
+namespace belfry {
+
+struct TargetOptions {
+  ThrottleOptions throttle;
+  BreakerOptions breaker;
+};
+
+struct Target;
+struct Tenant;
+
+// The staged timers of one tenant for one target. With timers it is in one list of its target:
+// `in_turn` when the next start may be its, and then also among its tenant's `turns`, or `behind`.
+struct Line {
+  WaitingLine waiting;
+  Target* target = nullptr;
+  Tenant* tenant = nullptr;  // null: nobody's, free to be taken
+  Link<Line> of_target;
+  Link<Line> of_tenant;
+  bool in_turn = false;
+};
+
+struct Tenant {
+  TenantId id = 0;
+  size_t lines = 0;                          // its own, with timers
+  LinkedList<Line, &Line::of_tenant> turns;  // of its lines that may start, next first
+  Link<Tenant> link;
+  bool in_turn = false;  // among the tenants whose turn comes
+};
+
+struct Target {
+  using Lines = LinkedList<Line, &Line::of_target>;
+
+  // `options` outlive this.
+  Target(std::string_view name, const TargetOptions& options);
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+
+  // How many attempts may start now.
+  [[nodiscard]] size_t Room(WallMs now) const;
+  // When time alone will make room. `now`: it is not time that is waited for.
+  [[nodiscard]] WallMs BlockedUntil(WallMs now) const;
+  [[nodiscard]] bool busy() const { return in_flight > 0 || staged > 0; }
+  // Forgetting it would let through what it holds back.
+  [[nodiscard]] bool Troubled(WallMs now) const;
+
+  const std::string name;
+  Breaker breaker;
+  Throttle throttle;
+  TargetStats stats;
+  size_t in_flight = 0;
+  size_t staged = 0;   // timers in its lines
+  bool tried = false;  // something was ever started
+  size_t in_turn = 0;  // of its lines; never more than Room
+  Lines turns;
+  Lines behind;  // the others with timers, in the order in which they get room
+  Line home;     // of the first tenant, which nearly always is the only one
+  size_t lines_elsewhere = 0;
+  // None of its timers is charged for its wait before; later is possible.
+  WallMs charge_at = kNever;
+  WallMs wake_at;
+  size_t wake_place = kNoPlace;
+  Link<Target> idle;
+  enum class Idle : uint8_t { kNo, kHealthy, kTroubled } idle_as = Idle::kNo;
+
+  static constexpr WallMs kNever = kKeyMax.at;
+};
+
+// A target as an operator sees it.
+struct TargetView {
+  std::string name;
+  BreakerState state = BreakerState::kClosed;
+  size_t in_flight = 0;
+  size_t limit = 0;   // attempts under way it may have, see Throttle
+  size_t staged = 0;  // due timers that wait for it
+  Counts recent;      // see TargetStats
+  std::optional<int64_t> p50_ms;
+  std::optional<int64_t> p99_ms;
+  std::optional<WallMs> blocked_until;
+  std::string last_error;  // "": none
+};
+
+struct TargetPage {
+  std::vector<TargetView> targets;  // by name
+  bool more = false;                // there is one behind the last
+};
+
+[[nodiscard]] TargetView ViewOf(const Target& target, WallMs now);
+
+}  // namespace belfry

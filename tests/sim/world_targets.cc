@@ -1,0 +1,95 @@
+// Targets that die and recover: what may start, what has to wait, and for how long.
+#include <algorithm>
+
+#include "base/rfc3339.h"
+#include "scheduler/retry_delay.h"
+#include "tests/sim/world.h"
+#include "tests/support/invariants.h"
+
+namespace belfry::sim {
+
+void World::NoteStored(const Timer& timer) {
+  stored_[timer.id] = {std::string(TargetOf(timer)), timer.attempts};
+}
+
+void World::EndAttempt(TimerId id, Flying flight, Outcome outcome) {
+  Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status) + " of " +
+       flight.target);
+  oracle_.Ended(outcome);
+  rules_.Ended(flight.target, outcome, now_);
+  timers_->DeliveryDone(std::move(outcome), now_);
+}
+
+// An op that charges an attempt nobody made.
+void World::CheckCharge(const Op& op) {
+  const auto* retry = std::get_if<RetryOp>(&op.what);
+  const auto* settle = std::get_if<SettleOp>(&op.what);
+  if (retry == nullptr && settle == nullptr) return;
+  const Timer& timer = retry != nullptr ? *retry->timer : *settle->timer;
+  const Key& key = retry != nullptr ? retry->old_key : settle->key;
+  if (timer.state == TimerState::kCancelled) return;
+  if (timer.history.empty() || timer.history.back().error != kCircuitOpen) return;
+  Note("charged " + std::to_string(timer.id));
+  if (flying_.contains(timer.id)) return oracle_.Fail("an attempt under way was charged as open");
+  const int64_t wait_ms = OpenWaitMs(options_.retry, timer.attempts - 1);
+  const auto wrong = rules_.Charged(std::string(TargetOf(timer)), key.at + wait_ms, now_);
+  if (wrong) oracle_.Fail(*wrong);
+}
+
+void World::CheckTargets() {
+  if (const auto wrong = rules_.Shown(timers_->Targets("", 100, now_), now_)) {
+    oracle_.Fail(*wrong);
+  }
+}
+
+// Nothing happens by itself any more at this time: whoever still waits has a reason of its own.
+void World::CheckNobodyIsHeldBack() {
+  const TimersInspector inspector(*timers_);
+  const bool may_fire = clock_sane_ && !stopping_ && Quiet() && timers_->first_page_loaded() &&
+                        now_ >= last_local_fault_ + kLocalFaultPauseMs;
+  if (!may_fire || !inspector.RoomToStart()) return;
+  if (inspector.RoomToStage() && inspector.HeapHasDue(now_)) {
+    return oracle_.Fail("what is due is not looked at");
+  }
+  if (timers_->under_way() >= options_.max_in_flight) return;
+  for (const Timer* timer : inspector.Staged()) {
+    const std::string name = "timer " + std::to_string(timer->id);
+    const std::string target(TargetOf(*timer));
+    if (!rules_.BlockedUntil(target, now_)) {
+      return oracle_.Fail("I2: " + name + " waits, and " + target + " has room");
+    }
+    const WallMs charge_at = timer->next_attempt + OpenWaitMs(options_.retry, timer->attempts);
+    if (rules_.Open(target) && now_ >= charge_at) {
+      return oracle_.Fail("I2: " + name + " waits for the open " + target + " and is not charged");
+    }
+  }
+}
+
+WallMs World::LatestFor(TimerId id, const Key& key) const {
+  const auto stored = stored_.find(id);
+  if (stored == stored_.end()) return key.at;
+  const auto& [target, attempts] = stored->second;
+  WallMs until = rules_.BlockedUntil(target, now_).value_or(key.at);
+  if (rules_.Open(target)) until = std::min(until, key.at + OpenWaitMs(options_.retry, attempts));
+  return std::max(key.at, until);
+}
+
+// When no more can be staged, those that are staged have to make room.
+std::optional<WallMs> World::NextDeadline() const {
+  const TimersInspector inspector(*timers_);
+  std::optional<WallMs> next;
+  const auto count = [&](TimerId id, const Key& key) {
+    const WallMs at = LatestFor(id, key);
+    if (at != ::belfry::Target::kNever && (!next || at < *next)) next = at;
+  };
+  if (inspector.RoomToStage()) {
+    for (const auto& [id, key] : oracle_.live()) {
+      if (id > oracle_.floor_asked()) count(id, key);
+    }
+  } else {
+    for (const Timer* timer : inspector.Staged()) count(timer->id, KeyOf(*timer));
+  }
+  return next;
+}
+
+}  // namespace belfry::sim
