@@ -280,4 +280,31 @@ void Admission::ClockWentBack(WallMs now) {
   });
 }
 
+void Admission::CheckInvariants(WallMs now) const {
+  CHECK(in_flight_ <= max_in_flight_);
+  size_t in_flight = 0;
+  size_t staged = 0;
+  targets_.ForEach([&](const Target& target) {
+    size_t of_lines = 0;
+    size_t in_turn = 0;
+    for (const Target::Lines* lines : {&target.turns, &target.behind}) {
+      for (Line* line = lines->front(); line != nullptr; line = Target::Lines::After(*line)) {
+        CHECK(!line->waiting.empty() && line->in_turn == (lines == &target.turns));
+        CHECK(!line->in_turn || line->tenant->in_turn);
+        of_lines += line->waiting.size();
+        in_turn += line->in_turn ? 1 : 0;
+      }
+    }
+    CHECK(target.staged == of_lines && target.in_turn == in_turn);
+    CHECK(in_turn <= target.Room(now));
+    CHECK(in_turn > 0 || of_lines == 0 || target.Room(now) == 0);
+    CHECK(target.wake_place == kNoPlace || of_lines > 0);
+    CHECK((target.idle_as == Target::Idle::kNo) == target.busy());
+    in_flight += target.in_flight;
+    staged += target.staged;
+  });
+  CHECK(in_flight == in_flight_ && staged == staged_.size());
+  CHECK(turns_.empty() || !turns_.front()->turns.empty());
+}
+
 }  // namespace belfry

@@ -14,10 +14,10 @@
 // open wait from its key time on is taken out by Advance, to be charged an attempt. The one that is
 // about to be the probe is not.
 //
-// Invariants: (1) in_flight() <= max_in_flight. (2) Of a target so many lines are in turn as it has
-// room, or all. (3) A tenant is in turn while one of its lines is. (4) A target is in wakes_ only
-// with timers staged. (5) At most targets_kept targets take memory besides those with timers staged
-// or started.
+// Invariants: (1) in_flight() <= max_in_flight. (2) A target has no more lines in turn than room,
+// and none only while it has no room or nobody waits. (3) A tenant is in turn while one of its
+// lines is. (4) A target is in wakes_ only with timers staged. (5) At most targets_kept targets
+// take memory besides those with timers staged or started.
 #pragma once
 
 #include <cstdint>
@@ -92,6 +92,8 @@ class Admission {
   [[nodiscard]] TargetPage Page(std::string_view after, size_t limit, WallMs now) const {
     return targets_.Page(after, limit, now);
   }
+  // For tests: aborts when an invariant does not hold. Advance was called with this `now`.
+  void CheckInvariants(WallMs now) const;
 
  private:
   friend class TimersInspector;  // tests/support/invariants.h

@@ -32,7 +32,7 @@ class TargetTable {
   [[nodiscard]] TargetPage Page(std::string_view after, size_t limit, WallMs now) const;
   // Every target in the order of their names. `visit(Target&)` neither adds nor removes any.
   template <typename Visit>
-  void ForEach(const Visit& visit) {
+  void ForEach(const Visit& visit) const {
     for (const auto& [name, target] : in_order_) visit(*target);
   }
 

@@ -45,7 +45,7 @@ struct TimersOptions {
   size_t max_in_flight = 1000;
   size_t per_target_in_flight = 100;
   uint32_t per_target_rate = 0;  // attempts a second; 0: as many as there are
-  BreakerOptions breaker;        // its seed is jitter_seed
+  BreakerOptions breaker = {};   // its seed is jitter_seed
   size_t max_unsettled = kUnsettledMax;
   int64_t retention_ms = 7 * kDayMs;
   RetryPolicy retry;          // for timers without their own

@@ -175,6 +175,53 @@ TEST(AdmissionTurns, NobodyTakesTwoTurnsWhileAnotherWaits) {
       }
       ASSERT_FALSE(testing::Test::HasFatalFailure());
       model.NoteWhoWaits();
+      model.rig.admission.CheckInvariants(model.rig.now);
+    }
+  }
+}
+
+Outcome AnyOutcome(TimerId id, std::mt19937_64& random) {
+  constexpr OutcomeKind kKinds[] = {OutcomeKind::kFailed, OutcomeKind::kTimeout,
+                                    OutcomeKind::kLocalFault, OutcomeKind::kInterrupted};
+  constexpr int32_t kStatuses[] = {200, 200, 200, 404, 429, 500, 503};
+  if (random() % 3 == 0) return Unanswered(kKinds[random() % std::size(kKinds)], id);
+  Outcome outcome = Answered(kStatuses[random() % std::size(kStatuses)], id);
+  if (random() % 8 == 0) outcome.retry_after_ms = static_cast<int64_t>(random() % 5000);
+  return outcome;
+}
+
+TEST(AdmissionTurns, TheInvariantsHoldUnderAnyMixOfCalls) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    std::mt19937_64 random(seed);
+    AdmissionOptions options = AdmissionRig::Limits(3 + random() % 10, 1 + random() % 5);
+    options.target.throttle.rate = random() % 2 == 0 ? 0 : 1 + random() % 40;
+    options.target.breaker.failures = 2;
+    options.targets_kept = random() % 6;
+    AdmissionRig rig(options);
+    TimerId last_id = 0;
+    for (int step = 0; step < 400; ++step) {
+      const uint64_t dice = random() % 20;
+      if (dice < 7) {
+        rig.Stage(++last_id, "http://" + std::to_string(random() % 6), rig.now - rig.kStart,
+                  1 + random() % 3, 1000 + random() % 3000);
+      } else if (dice < 11) {
+        rig.Start();
+      } else if (dice < 15 && !rig.started.empty()) {
+        rig.End(AnyOutcome(rig.started[random() % rig.started.size()].first, random));
+      } else if (dice < 16) {
+        rig.admission.Remove(1 + random() % (last_id + 1), rig.now);
+      } else if (random() % 30 == 0) {
+        rig.admission.DropIf([](const Timer& t) { return t.tenant == 2; }, rig.now);
+      } else if (random() % 20 == 0) {
+        rig.now = rig.now + -static_cast<int64_t>(random() % 5000);
+        rig.admission.ClockWentBack(rig.now);
+        rig.admission.TakeLaterThan(rig.now);
+      } else {
+        rig.Pass(static_cast<int64_t>(random() % 500), random() % 4);
+      }
+      for (int turn = 0; turn < 50; ++turn) rig.Pass(0);
+      rig.admission.CheckInvariants(rig.now);
+      ASSERT_TRUE(!rig.admission.NextUnblockAt() || *rig.admission.NextUnblockAt() > rig.now);
     }
   }
 }
