@@ -22,6 +22,7 @@
 #include "http/http_server.h"
 #include "http/router.h"
 #include "http/service_routes.h"
+#include "http/target_routes.h"
 #include "http/timer_routes.h"
 #include "storage/commit_thread.h"
 #include "storage/data_dir.h"
@@ -156,6 +157,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   Router router({true, config.http.cors_origins});
   TimerRoutes routes(timers, clock, NormaliseUrl, DefaultRetry(config));
   routes.Register(router);
+  RegisterTargetRoutes(router, timers, clock);
   RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
   Loop the_loop({&uv.loop, clock, log, notifier, timers, data.store(), commits, reads, **sender,

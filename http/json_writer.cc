@@ -7,7 +7,7 @@ namespace {
 
 template <typename T>
 void AppendNumber(std::string& out, T value) {
-  char digits[24];
+  char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   out.append(digits, end);
 }
@@ -92,6 +92,12 @@ JsonWriter& JsonWriter::Int(int64_t value) {
 }
 
 JsonWriter& JsonWriter::Uint(uint64_t value) {
+  Separate();
+  AppendNumber(out_, value);
+  return *this;
+}
+
+JsonWriter& JsonWriter::Number(double value) {
   Separate();
   AppendNumber(out_, value);
   return *this;

@@ -23,6 +23,7 @@ class JsonWriter {
   JsonWriter& String(std::string_view value);
   JsonWriter& Int(int64_t value);
   JsonWriter& Uint(uint64_t value);
+  JsonWriter& Number(double value);  // finite; the shortest text that reads back the same
   JsonWriter& Null();
 
  private:

@@ -63,19 +63,22 @@ Result<TimerFilter> ParseFilter(const QueryParams& query) {
   return filter;
 }
 
+Result<int> ParsePageLimit(const QueryParams& query) {
+  const auto text = query.Get("limit");
+  if (!text) return kPageDefault;
+  const auto limit = ParseUnsigned(*text);
+  if (limit && *limit >= 1 && *limit <= kPageMax) return static_cast<int>(*limit);
+  return Invalid("`limit` must be from 1 to " + std::to_string(kPageMax));
+}
+
 Result<ListQuery> ParseList(const QueryParams& query) {
   Result<TimerFilter> filter = ParseFilter(query);
   if (!filter.ok()) return filter.status();
   ListQuery list;
   list.filter = *filter;
-  list.limit = kPageDefault;
-  if (const auto text = query.Get("limit")) {
-    const auto limit = ParseUnsigned(*text);
-    if (!limit || *limit < 1 || *limit > kPageMax) {
-      return Invalid("`limit` must be from 1 to " + std::to_string(kPageMax));
-    }
-    list.limit = static_cast<int>(*limit);
-  }
+  const Result<int> limit = ParsePageLimit(query);
+  if (!limit.ok()) return limit.status();
+  list.limit = *limit;
   if (const auto text = query.Get("after")) {
     const auto after = ParseUnsigned(*text);
     if (!after) return Invalid("`after` must be the id of a timer");

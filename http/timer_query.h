@@ -18,7 +18,10 @@ namespace belfry {
 // state, due_after, due_before. The message of an error is for the client.
 [[nodiscard]] Result<TimerFilter> ParseFilter(const QueryParams& query);
 
-// limit (1 to kPageMax) and after (an id) on top of the filter; the tenant is left to the caller.
+// limit, 1 to kPageMax; kPageDefault when there is none.
+[[nodiscard]] Result<int> ParsePageLimit(const QueryParams& query);
+
+// limit and after (an id) on top of the filter; the tenant is left to the caller.
 [[nodiscard]] Result<ListQuery> ParseList(const QueryParams& query);
 
 // The value of Idempotency-Key, quoted or bare; "" when there is none. An error is for the client.

@@ -12,6 +12,7 @@
 
 #include "http/router.h"
 #include "http/service_routes.h"
+#include "http/target_routes.h"
 #include "http/timer_routes.h"
 #include "scheduler/timers.h"
 #include "storage/ledger.h"
@@ -39,6 +40,7 @@ class HttpApiRig {
         },
         RetryPolicy{.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0});
     routes->Register(router_);
+    RegisterTargetRoutes(router_, *timers, http->clock);
     RegisterServiceRoutes(router_, [this] { return why_not_ready; });
     http->each_turn = [this] { Pump(); };
     http->RunTurns();
