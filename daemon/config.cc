@@ -358,6 +358,11 @@ Status CheckConfig(const Config& config) {
                    "and cancel timers. Listen on 127.0.0.1:PORT, [::1]:PORT or unix:PATH and put a "
                    "proxy that checks its callers in front");
   }
+  const Config::Delivery::Breaker& breaker = config.delivery.breaker;
+  if (breaker.probe_min_ms > breaker.probe_max_ms) {
+    return Refused("delivery.breaker.probe_max: " + FormatDuration(breaker.probe_max_ms) +
+                   " is less than probe_min, " + FormatDuration(breaker.probe_min_ms));
+  }
   return CheckMemory(config.memory);
 }
 

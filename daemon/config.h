@@ -54,6 +54,7 @@ struct Config {
     } targets;
     uint64_t max_in_flight = 1000;        // attempts under way at once; 1..100000
     uint64_t per_target_in_flight = 100;  // the same for one scheme://host:port; 1..100000
+    uint64_t per_target_rate = 0;  // attempts a second at one; 0: as many as there are; 0..100000
     int64_t timeout_ms = 15 * kSecondMs;  // of one attempt, unless its timer says; 100ms..60s
     // For timers without a `retry` of their own.
     struct Retry {
@@ -64,6 +65,16 @@ struct Config {
                                           14 * kHourMs,  20 * kHourMs,  kDayMs};
       double jitter = 0.2;  // a delay d becomes d * (1 +- jitter); 0..1
     } retry;
+    // When nothing is sent to a target for a while (scheduler/breaker.h).
+    struct Breaker {
+      uint64_t failures = 5;       // in a row without an answer; 1..1000000
+      double ratio = 0.5;          // or so many of `min_attempts` within `window` failed; 0..1
+      uint64_t min_attempts = 20;  // 1..1000000
+      int64_t window_ms = 30 * kSecondMs;  // 1s..1h
+      // To the first probe, and each time twice as long, up to the second; 100ms..1d each.
+      int64_t probe_min_ms = kSecondMs;
+      int64_t probe_max_ms = 5 * kMinuteMs;
+    } breaker;
   } delivery;
 
   int64_t retention_ms = 7 * kDayMs;             // how long an outcome is kept; 1s..3650d

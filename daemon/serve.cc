@@ -48,6 +48,17 @@ DataDirOptions StoreOptions(const Config& config, const ServeFlags& flags, const
   return options;
 }
 
+BreakerOptions BreakerFor(const Config::Delivery::Breaker& config) {
+  BreakerOptions options;
+  options.failures = static_cast<uint32_t>(config.failures);
+  options.ratio = config.ratio;
+  options.min_attempts = static_cast<uint32_t>(config.min_attempts);
+  options.window_ms = config.window_ms;
+  options.probe_min_ms = config.probe_min_ms;
+  options.probe_max_ms = config.probe_max_ms;
+  return options;
+}
+
 TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, size_t in_flight,
                                uint64_t seed) {
   const MemoryPlan plan = PlanMemory(config.memory);
@@ -57,6 +68,8 @@ TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, si
   options.sets_queued_bytes_max = plan.SetsQueued();
   options.max_in_flight = in_flight;
   options.per_target_in_flight = config.delivery.per_target_in_flight;
+  options.per_target_rate = static_cast<uint32_t>(config.delivery.per_target_rate);
+  options.breaker = BreakerFor(config.delivery.breaker);
   options.retention_ms = config.retention_ms;
   options.retry = DefaultRetry(config);
   options.jitter_seed = seed;

@@ -49,6 +49,13 @@ TEST(Config, AnEmptyFileHasTheDefaultsOfTheContract) {
     EXPECT_TRUE(config.delivery.targets.deny.empty());
     EXPECT_EQ(config.delivery.max_in_flight, 1000u);
     EXPECT_EQ(config.delivery.per_target_in_flight, 100u);
+    EXPECT_EQ(config.delivery.per_target_rate, 0u);
+    EXPECT_EQ(config.delivery.breaker.failures, 5u);
+    EXPECT_EQ(config.delivery.breaker.ratio, 0.5);
+    EXPECT_EQ(config.delivery.breaker.min_attempts, 20u);
+    EXPECT_EQ(config.delivery.breaker.window_ms, 30'000);
+    EXPECT_EQ(config.delivery.breaker.probe_min_ms, 1000);
+    EXPECT_EQ(config.delivery.breaker.probe_max_ms, 300'000);
     EXPECT_EQ(config.delivery.timeout_ms, 15'000);
     EXPECT_EQ(config.delivery.retry.max_attempts, 10u);
     EXPECT_EQ(config.delivery.retry.schedule_ms,
@@ -129,8 +136,10 @@ delivery:
   targets: {allow: [loopback], deny: [private]}
   max_in_flight: 5
   per_target_in_flight: 6
+  per_target_rate: 7
   timeout: 100ms
   retry: {max_attempts: 1, schedule: [1ms], jitter: 1}
+  breaker: {failures: 1, ratio: 0.25, min_attempts: 2, window: 1s, probe_min: 100ms, probe_max: 1d}
 retention: 1s
 shutdown_timeout: 0s
 streams: {limit: 1, default_ttl: 1s, require_user: true}
@@ -152,6 +161,13 @@ log: {level: debug}
   EXPECT_EQ(config.delivery.targets.deny, std::vector<std::string>{"private"});
   EXPECT_EQ(config.delivery.max_in_flight, 5u);
   EXPECT_EQ(config.delivery.per_target_in_flight, 6u);
+  EXPECT_EQ(config.delivery.per_target_rate, 7u);
+  EXPECT_EQ(config.delivery.breaker.failures, 1u);
+  EXPECT_EQ(config.delivery.breaker.ratio, 0.25);
+  EXPECT_EQ(config.delivery.breaker.min_attempts, 2u);
+  EXPECT_EQ(config.delivery.breaker.window_ms, 1000);
+  EXPECT_EQ(config.delivery.breaker.probe_min_ms, 100);
+  EXPECT_EQ(config.delivery.breaker.probe_max_ms, kDayMs);
   EXPECT_EQ(config.delivery.timeout_ms, 100);
   EXPECT_EQ(DefaultRetry(config).max_attempts, 1u);
   EXPECT_EQ(DefaultRetry(config).schedule_ms, std::vector<int64_t>{1});
@@ -261,6 +277,27 @@ TEST(Config, WrongTypesAreRefusedByName) {
   }
 }
 
+TEST(Config, RateAndBreakerHaveBounds) {
+  const struct {
+    const char* text;
+    const char* key;
+  } cases[] = {
+      {"delivery: {per_target_rate: 100001}", "delivery.per_target_rate"},
+      {"delivery: {per_target_rate: 0.5}", "delivery.per_target_rate"},
+      {"delivery: {breaker: off}", "delivery.breaker"},
+      {"delivery: {breaker: {failures: 0}}", "delivery.breaker.failures"},
+      {"delivery: {breaker: {ratio: 50}}", "delivery.breaker.ratio"},
+      {"delivery: {breaker: {min_attempts: 0}}", "delivery.breaker.min_attempts"},
+      {"delivery: {breaker: {window: 2h}}", "delivery.breaker.window"},
+      {"delivery: {breaker: {probe_min: 0s}}", "delivery.breaker.probe_min"},
+      {"delivery: {breaker: {probe_max: 8d}}", "delivery.breaker.probe_max"},
+  };
+  for (const auto& c : cases) {
+    const std::string why = WhyRefused(c.text);
+    EXPECT_EQ(why.rfind(std::string("f.yaml:1: ") + c.key + ": ", 0), 0u) << c.text << "\n" << why;
+  }
+}
+
 TEST(Config, AModeThatIsNotBuiltIsRefusedByName) {
   EXPECT_EQ(WhyRefused("auth: {mode: token}"),
             "f.yaml:1: auth.mode: token: token is not built yet; the only mode so far is none");
@@ -309,6 +346,13 @@ TEST(Config, WindowAndIdCacheAreAtMostHalfOfTheBudget) {
             "memory.budget: 64MiB is too small: memory.window, 64MiB, and memory.id_cache, 32MiB, "
             "may take half of it");
   EXPECT_FALSE(CheckConfig(Parsed("memory: {budget: 64MiB, window: 1TiB, id_cache: 1TiB}")).ok());
+}
+
+TEST(Config, TheLongestTimeToAProbeIsNotBelowTheShortest) {
+  EXPECT_TRUE(CheckConfig(Parsed("delivery: {breaker: {probe_min: 2m, probe_max: 2m}}")).ok());
+  const Status status = CheckConfig(Parsed("delivery: {breaker: {probe_min: 10m}}"));
+  EXPECT_EQ(status.code(), StatusCode::kRefused);
+  EXPECT_EQ(status.message(), "delivery.breaker.probe_max: 5m is less than probe_min, 10m");
 }
 
 TEST(MemoryPlan, ThePartsAddUpToTheBudget) {

@@ -32,6 +32,7 @@ IN_FLIGHT_MAX = 64
 UNSETTLED_MAX = 256  # kUnsettledMax in base/limits.h
 NEW_PER_CLIENT_AND_CYCLE = 200
 STALLED_S = 60
+# One target stands for many, so its breaker stays out of it.
 CONFIG = f"""
 auth: {{mode: none}}
 delivery:
@@ -40,6 +41,7 @@ delivery:
   per_target_in_flight: {IN_FLIGHT_MAX}
   timeout: 30s
   retry: {{max_attempts: 50, schedule: [40ms], jitter: 0.5}}
+  breaker: {{failures: 1000000, min_attempts: 1000000}}
 storage: {{min_free: 1MiB}}
 memory: {{window: 64KiB}}
 """
