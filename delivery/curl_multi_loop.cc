@@ -22,6 +22,12 @@ void ShutDownIdle(curl_socket_t fd) {
   shutdown(fd, SHUT_RDWR);
 }
 
+bool IsSocket(curl_socket_t fd) {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+}
+
 }  // namespace
 
 struct CurlMultiLoop::Poll {
@@ -31,6 +37,7 @@ struct CurlMultiLoop::Poll {
   uint64_t generation = 0;
   int events = 0;
   bool idle = false;
+  bool lasting = false;  // it was open after a request: CloseSocket will tell of its end
 
   // libuv makes every uv_poll_start two system calls, hence only for a change.
   void Watch(int wanted) {
@@ -124,8 +131,7 @@ int CurlMultiLoop::WatchSocket(CURL* easy, curl_socket_t fd, int what, void* soc
   Poll* poll = found == polls_.end() ? nullptr : found->second;
   if (what == CURL_POLL_REMOVE) {
     if (poll != nullptr && reinterpret_cast<uintptr_t>(socket_data) == poll->generation) {
-      poll->idle = true;
-      poll->Watch(UV_READABLE);
+      Rest(poll);
     }
     return 0;
   }
@@ -143,6 +149,15 @@ int CurlMultiLoop::WatchSocket(CURL* easy, curl_socket_t fd, int what, void* soc
   poll->Watch(((what & CURL_POLL_IN) ? UV_READABLE : 0) |
               ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0));
   return 0;
+}
+
+// curl is done with the socket for now, or for good: one whose connection (TLS included) did not
+// come about it closes without CloseSocket (7.88, cf_socket_close), before it says this.
+void CurlMultiLoop::Rest(Poll* poll) {
+  if (!poll->lasting && !IsSocket(poll->fd)) return ClosePoll(poll->fd);
+  poll->lasting = true;
+  poll->idle = true;
+  poll->Watch(UV_READABLE);
 }
 
 CurlMultiLoop::Poll* CurlMultiLoop::OpenPoll(curl_socket_t fd) {

@@ -5,7 +5,8 @@
 //     must be undone wait for the Immediate of this turn.
 // (2) curl_multi_info_read is drained after every socket action; an easy handle is out of the multi
 //     before its DoneFn runs.
-// (3) A socket is polled by one uv_poll_t from its first use until curl closes it (CloseSocket).
+// (3) A socket is polled by one uv_poll_t from its first use until curl closes it (CloseSocket, or,
+//     if no connection came about, without a word).
 //     Between requests it stays polled: whatever an idle connection says, a farewell or an answer
 //     nobody asked for, makes it unfit for the next request, so it is shut down at once.
 // (4) A socket callback belongs to one generation of a file descriptor; a late removal of an older
@@ -59,6 +60,7 @@ class CurlMultiLoop {
 
   int WatchSocket(CURL* easy, curl_socket_t fd, int what, void* socket_data);
   Poll* OpenPoll(curl_socket_t fd);
+  void Rest(Poll* poll);
   void ClosePoll(curl_socket_t fd);
   void Act(curl_socket_t fd, int events);
   void RunNow();
