@@ -11,6 +11,10 @@
 //     nobody asked for, makes it unfit for the next request, so it is shut down at once.
 // (4) A socket callback belongs to one generation of a file descriptor; a late removal of an older
 //     generation is ignored.
+// (5) curl 7.88 closes a socket that has not connected (out of time, or the other family of
+//     addresses was faster) without CloseSocket, and says so afterwards. libuv aborts when it is to
+//     poll a closed descriptor. So the removal of a socket that curl never waited to read from ends
+//     its poll.
 #pragma once
 
 #include <curl/curl.h>
