@@ -5,8 +5,6 @@
 namespace belfry {
 namespace {
 
-constexpr long kFirstFinalStatus = 200;
-
 Meaning Failed(std::string_view error) { return {OutcomeKind::kFailed, error}; }
 Meaning LocalFault(FaultScope scope) { return {OutcomeKind::kLocalFault, "local fault", scope}; }
 

@@ -9,6 +9,8 @@
 
 namespace belfry {
 
+constexpr long kFirstFinalStatus = 200;  // those below announce another answer
+
 struct AttemptFacts {
   CURLcode result = CURLE_OK;
   long status = 0;   // of the last status line read; 0: none

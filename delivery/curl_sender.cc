@@ -227,7 +227,9 @@ void CurlSender::InterruptAll() {
 void CurlSender::CutOverdue() {
   for (size_t i = active_.size(); i-- > 0;) {
     Transfer* transfer = active_[i].get();
-    if (transfer->multi() == nullptr || transfer->time_left_ms() > -kWatchdogGraceMs) continue;
+    if (transfer->multi() == nullptr) continue;
+    const bool overdue = transfer->time_left_ms() <= -kWatchdogGraceMs;
+    if (!transfer->LingersAfterAnswer() && !overdue) continue;
     transfer->multi()->Remove(transfer->easy());
     Finish(transfer, transfer->Conclude(CURLE_OPERATION_TIMEDOUT));
   }

@@ -7,6 +7,8 @@
 // (3) DoneFn runs from the loop, never from within Start or InterruptAll; it may call both.
 // (4) Targets keep to their multi handle, so that connections are reused, until it holds its share
 //     of max_in_flight; then they spill over to the next.
+// (5) The final status decides. Its headers and body get one to two seconds more, so that the
+//     connection can be used again; then it is closed and the slot is free.
 #pragma once
 
 #include <uv.h>
@@ -68,7 +70,7 @@ class CurlSender final : public Sender {
   AddressPolicy policy_;
   DoneFn done_;
   Immediate immediate_;
-  UvTimer watchdog_;  // should curl ever miss a time-out
+  UvTimer watchdog_;  // for rule (5), and should curl ever miss a time-out
   std::unique_ptr<Resolver> resolver_;
   std::vector<std::unique_ptr<CurlMultiLoop>> multis_;
   std::vector<std::unique_ptr<Transfer>> active_;  // active_[i]->slot == i

@@ -96,6 +96,7 @@ Status Transfer::Begin(const Delivery& delivery) {
   requests_ = 0;
   head_bytes_ = 0;
   body_bytes_ = 0;
+  answer_seen_ = false;
   retry_after_ms_.reset();
   multi_ = nullptr;
   lookup = 0;
@@ -239,8 +240,18 @@ size_t Transfer::OnBody(char* /*bytes*/, size_t size, size_t count, void* self) 
   return transfer->body_bytes_ > kResponseBytesMax ? 0 : size * count;
 }
 
+// Until the request is sent curl may still have the status of the attempt before.
+void Transfer::TakeStatus() {
+  if (facts_.request_sent) curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &facts_.status);
+}
+
+bool Transfer::LingersAfterAnswer() {
+  TakeStatus();
+  return std::exchange(answer_seen_, facts_.status >= kFirstFinalStatus) && answer_seen_;
+}
+
 Outcome Transfer::Conclude(CURLcode result) {
-  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &facts_.status);
+  TakeStatus();
   TakeConnectError();
   facts_.result = result;
   const Meaning meaning = Judge(facts_);

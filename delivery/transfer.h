@@ -58,6 +58,9 @@ class Transfer {
   // For an attempt that ends without curl.
   [[nodiscard]] Outcome ConcludeWith(OutcomeKind kind, std::string_view error) const;
 
+  // Its final status is read, and was so when this was last asked: what is left of the answer
+  // serves only to use the connection again. Under way in a multi.
+  [[nodiscard]] bool LingersAfterAnswer();
   // The system gave no socket for this attempt, or not for all of its addresses.
   [[nodiscard]] bool lacked_socket() const { return facts_.no_socket; }
   // May be given another attempt.
@@ -86,6 +89,7 @@ class Transfer {
   void SetCallbacks();
   [[nodiscard]] bool SetMethod();
   void TakeHeader(std::string_view line);
+  void TakeStatus();
   void TakeConnectError();
 
   CURL* easy_;
@@ -107,6 +111,7 @@ class Transfer {
   int requests_ = 0;
   size_t head_bytes_ = 0;
   size_t body_bytes_ = 0;
+  bool answer_seen_ = false;
   std::optional<int64_t> retry_after_ms_;
 };
 

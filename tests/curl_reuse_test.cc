@@ -90,6 +90,18 @@ TEST(CurlReuse, AConnectionClosedWhileIdleCostsNothing) {
   }
 }
 
+// curl keeps the status of the attempt before until it sends the next.
+TEST(CurlReuse, AnAttemptThatWasNotSentIsNotJudgedByTheAnswerBefore) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  EXPECT_EQ(rig.Send(receiver.url("/")).status, 200);
+  rig.Start(receiver.url("/"));
+  rig.sender->InterruptAll();
+  ASSERT_TRUE(rig.Settle());
+  EXPECT_EQ(rig.outcomes.back().kind, OutcomeKind::kInterrupted);
+  EXPECT_EQ(receiver.requests().size(), 1u);
+}
+
 TEST(CurlReuse, AnAnswerNobodyAskedForAnswersNothing) {
   SenderRig rig;
   Receiver receiver(rig.loop);

@@ -164,6 +164,32 @@ TEST(CurlSender, AnEndlessBodyIsCutAndItsStatusKept) {
             64u * 1024 * 1024);  // what the sockets took; not the 15 s' worth
 }
 
+// Each in a timer that may take longer than a test may.
+TEST(CurlSender, WhatFollowsTheStatusHoldsNoSlot) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  for (const char* bytes :
+       {"HTTP/1.1 200 OK\r\nX: half a he", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"}) {
+    receiver.OnRequest([&](const Received&) { return Answer{bytes, Then::kKeep}; });
+    Timer& timer = rig.NewTimer(receiver.url("/"));
+    timer.timeout_ms = kTimeoutMsMax;
+    EXPECT_EQ(rig.Send(timer).status, 200);
+    EXPECT_TRUE(rig.loop.RunUntil([&] { return receiver.open_connections() == 0; }));
+  }
+}
+
+TEST(CurlSender, ASlowAnswerBehindAnInterimOneIsWaitedFor) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  receiver.OnRequest([](const Received&) {
+    return Answer{"HTTP/1.1 102 Processing\r\n\r\n", Then::kKeep};
+  });
+  Timer& timer = rig.NewTimer(receiver.url("/"));
+  timer.timeout_ms = 3 * kSecondMs;
+  const Outcome outcome = rig.Send(timer);
+  EXPECT_EQ(outcome.kind, OutcomeKind::kTimeout);
+}
+
 TEST(CurlSender, AnEndlessHeadIsNoAnswer) {
   SenderRig rig;
   Receiver receiver(rig.loop);
