@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "base/limits.h"
 #include "daemon/cli.h"
@@ -19,6 +20,7 @@ constexpr int64_t kCloseTimeoutMs = 30 * kSecondMs;
 
 constexpr uint64_t kRequestsPerSlice = 16;
 constexpr uint64_t kSliceShare = 4;  // a slice has at least a quarter as many as there are clients
+constexpr int64_t kFaultLogIntervalMs = 10 * kSecondMs;  // one line for all faults in that time
 
 template <typename Handle>
 uv_handle_t* Base(Handle& handle) {
@@ -128,7 +130,18 @@ void Loop::DeliveryDone(Outcome outcome) {
                                  {"error", outcome.error},
                                  {"duration_ms", outcome.duration_ms}});
   }
+  if (outcome.kind == OutcomeKind::kLocalFault) LogFault(outcome.fault_scope);
   parts_.timers.DeliveryDone(std::move(outcome), parts_.clock.Wall());
+}
+
+// No ports, files or memory: somebody has to know, as no attempt is charged and nothing else shows.
+void Loop::LogFault(FaultScope scope) {
+  ++faults_;
+  const MonoMs now = parts_.clock.Mono();
+  if (now < next_fault_log_) return;
+  next_fault_log_ = now + kFaultLogIntervalMs;
+  parts_.log.Warn("local_fault", {{"scope", scope == FaultScope::kHost ? "host" : "target"},
+                                  {"attempts", std::exchange(faults_, 0)}});
 }
 
 // Commits stand still when ops wait and none completes.

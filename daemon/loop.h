@@ -89,6 +89,7 @@ class Loop {
   void FeedWatchdog();
   void Told(const Status& status);
   void LogIfDead(const Timer* ended);
+  void LogFault(FaultScope scope);
   void CloseHandles();
 
   Parts parts_;
@@ -104,6 +105,8 @@ class Loop {
   uint64_t commits_seen_ = 0;
   uint64_t slice_requests_ = 0;  // of this turn, since ops were last handed over
   MonoMs commits_moved_;
+  uint64_t faults_ = 0;  // attempts that ended in one and are not in the log yet
+  MonoMs next_fault_log_;
 
   uv_prepare_t turn_;
   uv_timer_t wake_;
