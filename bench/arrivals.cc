@@ -8,21 +8,20 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 
-// What follows the last slash; 0 when that is no number.
-uint64_t IdIn(std::string_view target) {
+}  // namespace
+
+uint64_t TimerIdIn(std::string_view target) {
   const std::string_view digits = target.substr(target.rfind('/') + 1);
   uint64_t id = 0;
   const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), id);
   return end.ec == std::errc() && end.ptr == digits.data() + digits.size() ? id : 0;
 }
 
-}  // namespace
-
 Arrivals::Arrivals(uint64_t count, std::optional<FillOrder> order)
     : seen_(count + 1), order_(std::move(order)) {}
 
 bool Arrivals::Add(std::string_view target, int64_t arrived_wall_ns) {
-  const uint64_t id = IdIn(target);
+  const uint64_t id = TimerIdIn(target);
   if (id == 0 || id > count()) {
     ++unknown_;
     return false;

@@ -14,6 +14,9 @@
 
 namespace belfry {
 
+// What follows the last slash of a request's target; 0 when that is no number.
+[[nodiscard]] uint64_t TimerIdIn(std::string_view target);
+
 class Arrivals {
  public:
   // `order` nullopt: due times are not known, so nothing is early or late.

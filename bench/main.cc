@@ -146,10 +146,11 @@ void AddFire(CLI::App& app, std::function<int()>* chosen) {
 }
 
 int Receive(const SinkPlan& plan, bool json) {
-  const Result<BurstArrivals> arrivals = RunSink(plan);
-  if (!arrivals.ok()) return Fail(arrivals.status());
-  std::fputs((json ? arrivals->Json() : arrivals->Text()).c_str(), stdout);
-  return plan.burst.expected == 0 || arrivals->clean() ? 0 : 1;
+  const Result<SinkResult> result = RunSink(plan);
+  if (!result.ok()) return Fail(result.status());
+  const bool counted = !plan.counts_path.empty();
+  std::fputs((json ? result->Json(counted) : result->Text(counted)).c_str(), stdout);
+  return plan.burst.expected == 0 || result->arrivals.clean() ? 0 : 1;
 }
 
 void AddSink(CLI::App& app, std::function<int()>* chosen) {
@@ -173,6 +174,11 @@ void AddSink(CLI::App& app, std::function<int()>* chosen) {
   expect->needs(due);
   due->needs(expect);
   AddDuration(sink, "--limit", &burst.limit_ms, "How long to wait after that for what is missing");
+  AddDuration(sink, "--close-idle", &options->plan.close_idle_ms,
+              "Close connections that were idle for a random time up to this, each time anew");
+  sink->add_option("--counts", options->plan.counts_path,
+                   "A file for the requests by timer: id, answered, unanswered")
+      ->excludes(expect);
   sink->add_flag("--json", options->json, "One JSON object instead of text");
   sink->callback(
       [options, chosen] { *chosen = [options] { return Receive(options->plan, options->json); }; });

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <utility>
 
+#include "bench/json_line.h"
 #include "bench/progress.h"
 #include "bench/receiver.h"
 
@@ -72,15 +74,41 @@ std::string BurstArrivals::Json() const {
   return text;
 }
 
-Result<BurstArrivals> RunSink(const SinkPlan& plan) {
+std::string SinkResult::Text(bool with_counts) const {
+  if (!with_counts) return arrivals.Text();
+  const std::pair<const char*, uint64_t> lines[] = {
+      {"timers", counts.timers()},         {"answered", counts.answered()},
+      {"unanswered", counts.unanswered()}, {"duplicates", counts.duplicates()},
+      {"unknown", counts.unknown()},       {"closed idle", closed_idle}};
+  std::string text;
+  for (const auto& [name, value] : lines) text += Words("%-12s%llu\n", name, Number(value));
+  return text;
+}
+
+std::string SinkResult::Json(bool with_counts) const {
+  if (!with_counts) return arrivals.Json();
+  JsonLine line;
+  line.Add("timers", counts.timers()).Add("answered", counts.answered());
+  line.Add("unanswered", counts.unanswered()).Add("duplicates", counts.duplicates());
+  line.Add("unknown", counts.unknown()).Add("closed_idle", closed_idle);
+  return line.text() + "\n";
+}
+
+Result<SinkResult> RunSink(const SinkPlan& plan) {
   EventLoop loop;
-  BurstArrivals arrivals(plan.burst);
+  SinkResult result{BurstArrivals(plan.burst), {}, 0};
+  BurstArrivals& arrivals = result.arrivals;
   int64_t last_new_ns = 0;
   const auto on_request = [&](std::string_view target, int64_t arrived_wall_ns) {
     arrivals.Add(target, arrived_wall_ns);
+    if (!plan.counts_path.empty()) result.counts.Add(target, true);
     last_new_ns = arrived_wall_ns;
   };
-  Result<std::unique_ptr<Receiver>> receiver = Receiver::Listen(loop, plan.endpoint, on_request);
+  const auto on_unanswered = [&](std::string_view target, int64_t) {
+    if (!plan.counts_path.empty()) result.counts.Add(target, false);
+  };
+  Result<std::unique_ptr<Receiver>> receiver =
+      Receiver::Listen(loop, plan.endpoint, on_request, {plan.close_idle_ms, on_unanswered});
   if (!receiver.ok()) return receiver.status();
   std::fprintf(stderr, "listening on %s\n", (*receiver)->address().c_str());
 
@@ -105,7 +133,10 @@ Result<BurstArrivals> RunSink(const SinkPlan& plan) {
   look.Start(kLookMs, kLookMs);
   StopSignals stop(loop, [&loop] { loop.Stop(); });
   loop.Run();
-  return arrivals;
+  result.closed_idle = (*receiver)->closed_idle();
+  if (plan.counts_path.empty()) return result;
+  if (Status s = result.counts.WriteTo(plan.counts_path); !s.ok()) return s;
+  return result;
 }
 
 }  // namespace belfry

@@ -1,4 +1,5 @@
-// sink.h - receives webhooks and answers 204: counts them, or judges a burst that is due at once.
+// sink.h - receives webhooks and answers 204: counts them, judges a burst that is due at once, or
+// closes idle connections and counts for each timer.
 //
 // One thread. With a burst expected, lateness is the arrival of the whole request here minus the
 // due time by this machine's clock, and two requests are the same webhook when their targets are
@@ -13,6 +14,7 @@
 #include "base/status.h"
 #include "bench/endpoint.h"
 #include "bench/histogram.h"
+#include "bench/request_counts.h"
 
 namespace belfry {
 
@@ -26,6 +28,8 @@ struct Burst {
 struct SinkPlan {
   Endpoint endpoint;
   Burst burst;
+  int64_t close_idle_ms = 0;  // connections idle for a random time up to this are closed; 0: none
+  std::string counts_path;    // "": no counts by timer are kept
 };
 
 // What came of a burst.
@@ -61,8 +65,19 @@ class BurstArrivals {
   Histogram late_ns_;
 };
 
+struct SinkResult {
+  BurstArrivals arrivals;
+  RequestCounts counts;
+  uint64_t closed_idle = 0;
+
+  // As BurstArrivals; with `counts`, of these.
+  [[nodiscard]] std::string Text(bool with_counts) const;
+  [[nodiscard]] std::string Json(bool with_counts) const;
+};
+
 // Runs until SIGINT or SIGTERM; a burst also ends it, one second after its last webhook came, so
-// that duplicates are seen, or at its limit. Says on stderr where it listens, once it does.
-[[nodiscard]] Result<BurstArrivals> RunSink(const SinkPlan& plan);
+// that duplicates are seen, or at its limit. Says on stderr where it listens, once it does. The
+// counts are written at the end; an error when they cannot be.
+[[nodiscard]] Result<SinkResult> RunSink(const SinkPlan& plan);
 
 }  // namespace belfry
