@@ -200,17 +200,17 @@ class ReusedConnections(SharedCase):
         self.assertEqual(len(r.snapshot()), recorded)
         self.assertEqual(recorded, 12 + len(bad))
 
-    def test_closed_before_it_is_read(self):
+    def test_o10_closed_before_it_is_read(self):
         for body in ({}, {"body": "x"}, {"body": "x" * 100_000}):
             with self.subTest(len(body.get("body", ""))):
                 self.check("before", body)
 
-    def test_closed_after_it_is_read(self):
+    def test_o10_closed_after_it_is_read(self):
         for body in ({}, {"body": "x"}, {"body": "x" * 100_000}):
             with self.subTest(len(body.get("body", ""))):
                 self.check("after", body)
 
-    def test_closed_while_idle(self):
+    def test_o10_closed_while_idle(self):
         r = self.receiver()
         views = []
         for _ in range(10):
