@@ -115,8 +115,9 @@ void Transfer::Pin(const std::vector<IpAddress>& addresses) {
   // With the plus curl lets the entry go after a while; it is given anew with every attempt.
   std::string entry = "+" + std::string(target_.host) + ":" + std::to_string(target_.port) + ":";
   for (size_t i = 0; i < addresses.size(); ++i) {
+    const IpAddress& ip = addresses[(i + delivery_.attempt - 1) % addresses.size()];
     if (i > 0) entry += ',';
-    entry += addresses[i].v6 ? "[" + FormatIp(addresses[i]) + "]" : FormatIp(addresses[i]);
+    entry += ip.v6 ? "[" + FormatIp(ip) + "]" : FormatIp(ip);
   }
   pins_.Clear();
   pins_.Add(entry);

@@ -41,7 +41,9 @@ class Transfer {
 
   // Starts the clock of a new attempt and makes its request. kInvalid: it cannot be sent.
   [[nodiscard]] Status Begin(const Delivery& delivery);
-  // The addresses that the host of the URL has; curl is not to ask anybody else.
+  // The addresses that the host of the URL has, at least one; curl is not to ask anybody else. Each
+  // attempt begins with another one: curl 7.88 has no time left for a second when the first does
+  // not answer.
   void Pin(const std::vector<IpAddress>& addresses);
   // After Prepare, when curl would not take it after all.
   void Detach() { multi_ = nullptr; }

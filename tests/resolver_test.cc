@@ -10,6 +10,7 @@
 #include "tests/support/receiver_dns.h"
 #include "tests/support/receiver_http.h"
 #include "tests/support/receiver_rig.h"
+#include "tests/support/receiver_silent.h"
 #include "tests/support/store_temp_dir.h"
 
 namespace belfry {
@@ -262,6 +263,23 @@ TEST(SenderNames, ANameIsResolvedAndTheConnectionReused) {
   EXPECT_EQ(named.receiver.connections(), 1);
   EXPECT_EQ(named.receiver.requests()[0].header("Host"),
             "a.test:" + std::to_string(named.receiver.port()));
+}
+
+// Whatever order the resolver gives them in.
+TEST(SenderNames, TheNextAttemptBeginsWithTheNextAddress) {
+  NamedRig named;
+  SenderOptions options = WithDns(named.dns);
+  options.connect_timeout_ms = kSecondMs;
+  named.Reopen(options);
+  const SilentListener silent("127.0.0.3", named.receiver.port());
+  named.dns.Answer("a.test", {"127.0.0.3", "127.0.0.1"});
+  named.dns.Answer("b.test", {"127.0.0.1", "127.0.0.3"});
+  for (const char* host : {"a.test", "b.test"}) {
+    const Timer& timer = named.rig.NewTimer(named.url(host));
+    const int32_t first = named.rig.Send(timer, 1).status;
+    const int32_t second = named.rig.Send(timer, 2).status;
+    EXPECT_TRUE(first == 200 || second == 200) << host;
+  }
 }
 
 TEST(SenderNames, AnUnknownNameFailsAsDns) {
