@@ -6,6 +6,7 @@ from chaos_receiver import ChaosReceiver
 from harness import free_port, main, poll
 
 BROKEN = {"reset", "closed", "connection lost", "connect"}
+PATIENT = {"max_attempts": 50, "schedule": ["5ms", "20ms", "50ms", "100ms"], "jitter": 0.9}
 BREAKING = ("reset-on-head", "reset-in-body", "reset", "reset-in-status", "close", "half-close")
 
 
@@ -98,8 +99,7 @@ class Reused(ChaosCase):
     """Closed before or after the request is read, one by one: delivery_test.ReusedConnections."""
 
     def check_flood(self, behaviour):
-        timers = [self.d.set(self.chaos.url(behaviour), retry={"max_attempts": 20,
-                                                               "schedule": ["5ms"]}, **body)
+        timers = [self.d.set(self.chaos.url(behaviour), retry=PATIENT, **body)
                   for _ in range(100) for body in SHORT_BODIES]
         views = [self.ended(timer, "delivered") for timer in timers]
         for view in views:

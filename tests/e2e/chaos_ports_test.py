@@ -35,9 +35,11 @@ delivery: {targets: {allow: [loopback]}, max_in_flight: 1000, per_target_in_flig
         poll(lambda: self.chaos.held + len(self.faults(ids)) == TIMERS, "each holds or has failed")
         self.assertLessEqual(self.chaos.held, ports)
         for view, fault in self.faults(ids):
-            self.assertEqual(view["state"], "pending")
+            self.assertIn(view["state"], ("pending", "firing"))  # not retrying
             self.assertIsNone(fault["status"])
-            self.assertGreaterEqual(seconds(view["next_attempt"]) - seconds(fault["at"]), 0.999)
+            if view["state"] == "pending":
+                wait_s = seconds(view["next_attempt"]) - seconds(fault["at"])
+                self.assertGreaterEqual(wait_s, 0.999)
         self.check_others()
         self.chaos.release()
         poll(lambda: self.d.count("?state=delivered") >= TIMERS + 1, "all delivered", 120)
