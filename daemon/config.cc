@@ -15,6 +15,7 @@
 #include "base/duration.h"
 #include "daemon/byte_size.h"
 #include "daemon/config_schema.h"
+#include "daemon/credential_file.h"
 #include "daemon/memory_plan.h"
 
 namespace belfry {
@@ -30,6 +31,9 @@ struct Complaint {
   int line;
   std::string text;
 };
+
+// Complaints are logged; a secret in the wrong place must not be.
+std::string Shown(const std::string& text) { return MayBeSecret(text) ? "(not shown)" : text; }
 
 std::string Range(const std::string& min, const std::string& max) { return min + " to " + max; }
 
@@ -48,7 +52,7 @@ class Reader final : public ConfigVisitor {
     const Frame& frame = frames_.back();
     for (const auto& entry : frame.node) {
       if (!entry.first.IsScalar() || !frame.taken.contains(entry.first.Scalar())) {
-        const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+        const std::string name = entry.first.IsScalar() ? Shown(entry.first.Scalar()) : "?";
         complaints_.push_back({entry.first.Mark().line + 1, frame.path + name + ": unknown key"});
       }
     }
@@ -166,7 +170,7 @@ class Reader final : public ConfigVisitor {
     for (const auto& entry : node) {
       if (entry.first.IsScalar() && !seen.insert(entry.first.Scalar()).second) {
         complaints_.push_back(
-            {entry.first.Mark().line + 1, path + entry.first.Scalar() + ": given twice"});
+            {entry.first.Mark().line + 1, path + Shown(entry.first.Scalar()) + ": given twice"});
       }
     }
     frames_.push_back({node, std::move(path), {}});
@@ -228,7 +232,7 @@ class Reader final : public ConfigVisitor {
       return false;
     }
     const Status status = set(node.Scalar());
-    if (!status.ok()) Complain(node, key, node.Scalar() + ": " + status.message());
+    if (!status.ok()) Complain(node, key, Shown(node.Scalar()) + ": " + status.message());
     return status.ok();
   }
 

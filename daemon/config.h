@@ -75,6 +75,13 @@ struct Config {
       int64_t probe_min_ms = kSecondMs;
       int64_t probe_max_ms = 5 * kMinuteMs;
     } breaker;
+    struct Signing {
+      // Files of one secret each, whsec_... or whsk_... (delivery/signer.h), by absolute path or as
+      // names of systemd credentials (credential_file.h). Each signs, so old and new are both here
+      // while receivers change over. At most 4. Empty: webhooks are not signed. SIGHUP reads the
+      // files again.
+      std::vector<std::string> secrets;
+    } signing;
   } delivery;
 
   int64_t retention_ms = 7 * kDayMs;             // how long an outcome is kept; 1s..3650d

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/credential_file.h"
 #include "delivery/address_policy.h"
 #include "http/host.h"
 
@@ -22,6 +23,7 @@ constexpr uint64_t kConnectionsMax = 1'000'000;
 constexpr uint64_t kStreamsMax = 100'000;
 constexpr size_t kTargetEntriesMax = 256;
 constexpr size_t kOriginsMax = 64;
+constexpr size_t kSecretsMax = 4;
 constexpr size_t kPathBytesMax = 4095;
 constexpr int64_t kClientTimeoutMsMin = 100;
 constexpr int64_t kClientTimeoutMsMax = 10 * kMinuteMs;
@@ -146,6 +148,9 @@ void VisitDelivery(ConfigVisitor& visitor, Config::Delivery& delivery) {
   visitor.Duration("window", delivery.breaker.window_ms, kSecondMs, kHourMs);
   visitor.Duration("probe_min", delivery.breaker.probe_min_ms, kProbeMsMin, kDayMs);
   visitor.Duration("probe_max", delivery.breaker.probe_max_ms, kProbeMsMin, kDayMs);
+  visitor.EndSection();
+  visitor.BeginSection("signing");
+  visitor.Texts("secrets", delivery.signing.secrets, kSecretsMax, CheckCredentialName);
   visitor.EndSection();
   visitor.EndSection();
 }

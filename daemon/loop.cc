@@ -212,8 +212,13 @@ void Loop::Told(const Status& status) {
   if (!status.ok()) parts_.log.Warn("notify_failed", {{"why", status.message()}});
 }
 
-// Nothing that is read again exists yet; the signal must not end the process.
-void Loop::Reload() { parts_.log.Info("reload"); }
+void Loop::Reload() {
+  if (const Status s = parts_.reload(); s.ok()) {
+    parts_.log.Info("reload");
+  } else {
+    parts_.log.Error("reload_failed", {{"why", s.message()}, {"kept", "what was read before"}});
+  }
+}
 
 // --- the end -------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -46,6 +47,7 @@ class Loop {
     Sender& sender;
     HttpServer& server;
     TimerRoutes& routes;
+    std::function<Status()> reload;  // at SIGHUP; when it fails, what held before holds on
   };
 
   Loop(const Parts& parts, int64_t shutdown_timeout_ms);

@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "daemon/clock_watch.h"
+#include "daemon/credential_file.h"
+#include "daemon/delivery_files.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/memory_plan.h"
@@ -141,7 +143,7 @@ struct UvLoop {
 };
 
 int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& files,
-               DataDir& data, Notifier& notifier, LogSink& log) {
+               DeliveryFiles delivery_files, DataDir& data, Notifier& notifier, LogSink& log) {
   const SystemClock clock;
   const StoreState& state = data.store().opened();
   auto policy = AddressPolicy::Parse(config.delivery.targets.allow, config.delivery.targets.deny);
@@ -166,6 +168,12 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
     loop.load()->DeliveryDone(std::move(outcome));
   });
   if (!sender.ok()) return Refuse(sender.status());
+  (*sender)->SetSigner(std::move(delivery_files.signer));
+  const auto reload = [&config, &sender] {
+    auto read = LoadDeliveryFiles(config.delivery, CredentialsDirectory());
+    if (read.ok()) (*sender)->SetSigner(std::move(read->signer));
+    return read.status();
+  };
 
   Router router({true, config.http.cors_origins});
   TimerRoutes routes(timers, clock, NormaliseUrl, DefaultRetry(config));
@@ -174,7 +182,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
   Loop the_loop({&uv.loop, clock, log, notifier, timers, data.store(), commits, reads, **sender,
-                 server, routes},
+                 server, routes, reload},
                 config.shutdown_timeout_ms);
   loop = &the_loop;
   const ClockWatch clock_watch(&uv.loop, [&the_loop] { the_loop.ClockStepped(); });
@@ -198,6 +206,8 @@ int Serve(const ServeFlags& flags) {
   const auto files =
       ShareFiles(*limit, config->http.max_connections, config->delivery.max_in_flight);
   if (!files.ok()) return Refuse(files.status());
+  auto delivery_files = LoadDeliveryFiles(config->delivery, CredentialsDirectory());
+  if (!delivery_files.ok()) return Refuse(delivery_files.status());
 
   LogWriter log(STDERR_FILENO, config->log.level);
   log.Info("starting", {{"version", BELFRY_VERSION},
@@ -212,7 +222,7 @@ int Serve(const ServeFlags& flags) {
   }
   auto data = DataDir::Open(StoreOptions(*config, flags, *files, log));
   if (!data.ok()) return Refuse(data.status());
-  return ServeStore(*config, flags, *files, **data, notifier, log);
+  return ServeStore(*config, flags, *files, std::move(*delivery_files), **data, notifier, log);
 }
 
 }  // namespace belfry

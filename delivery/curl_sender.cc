@@ -74,7 +74,7 @@ CurlSender::~CurlSender() {
 }
 
 std::unique_ptr<Transfer> CurlSender::TakeTransfer() {
-  if (idle_.empty()) return Transfer::Create(options_, clock_, policy_);
+  if (idle_.empty()) return Transfer::Create(options_, clock_, policy_, signer_);
   auto transfer = std::move(idle_.back());
   idle_.pop_back();
   return transfer;

@@ -45,6 +45,8 @@ class CurlSender final : public Sender {
 
   // From now on; open connections included.
   void SetPolicy(AddressPolicy policy) { policy_ = std::move(policy); }
+  // For attempts that begin from now on.
+  void SetSigner(Signer signer) { signer_ = std::move(signer); }
 
  private:
   struct Finished {
@@ -68,6 +70,7 @@ class CurlSender final : public Sender {
   const Clock& clock_;
   const SenderOptions options_;
   AddressPolicy policy_;
+  Signer signer_;
   DoneFn done_;
   Immediate immediate_;
   UvTimer watchdog_;  // for rule (5), and should curl ever miss a time-out

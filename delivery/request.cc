@@ -26,6 +26,17 @@ bool Has(const Timer& timer, std::string_view lower_name) {
   });
 }
 
+void AddSignature(const Delivery& delivery, WallMs now, std::string_view store_id,
+                  const Signer& signer, HeaderList& out) {
+  std::string id(store_id);
+  id += '-';
+  AppendDecimal(delivery.timer->id, &id);
+  std::string timestamp;
+  AppendDecimal(now.ms / kSecondMs, &timestamp);
+  signer.AppendSignatures(id, timestamp, delivery.timer->body, out.Open("webhook-signature"));
+  out.Close();
+}
+
 }  // namespace
 
 void HeaderList::Clear() {
@@ -69,7 +80,7 @@ curl_slist* HeaderList::Link() {
 }
 
 Status BuildHeaders(const Delivery& delivery, WallMs now, std::string_view store_id,
-                    std::string_view version, HeaderList& out) {
+                    std::string_view version, const Signer& signer, HeaderList& out) {
   const Timer& timer = *delivery.timer;
   out.Clear();
   if (!Has(timer, "accept")) out.Add("Accept:");
@@ -87,6 +98,7 @@ Status BuildHeaders(const Delivery& delivery, WallMs now, std::string_view store
   out.Close();
   AppendRfc3339(timer.due, out.Open("webhook-due"));
   out.Close();
+  if (!signer.empty()) AddSignature(delivery, now, store_id, signer, out);
   size_t bytes = 0;
   for (const auto& [name, value] : timer.headers) {
     if (Status s = CheckHeader(name, value); !s.ok()) return s;

@@ -5,6 +5,7 @@
 //   webhook-timestamp: <seconds>   Unix time of this attempt
 //   webhook-attempt: <n>           from 1
 //   webhook-due: <RFC 3339>        as asked for
+//   webhook-signature: <list>      when there is a secret to sign with; see signer.h
 //   the timer's own headers, names and values as given
 // curl adds Host and Content-Length. What else curl would add by itself (Accept, Expect, a
 // Content-Type for any POST) is switched off.
@@ -18,6 +19,7 @@
 
 #include "base/delivery.h"
 #include "base/status.h"
+#include "delivery/signer.h"
 
 namespace belfry {
 
@@ -43,6 +45,6 @@ class HeaderList {
 
 // Fills `out`. kInvalid when a header of the timer may not be sent; `out` is then unspecified.
 [[nodiscard]] Status BuildHeaders(const Delivery& delivery, WallMs now, std::string_view store_id,
-                                  std::string_view version, HeaderList& out);
+                                  std::string_view version, const Signer& signer, HeaderList& out);
 
 }  // namespace belfry

@@ -29,17 +29,17 @@ bool StartsWithIgnoringCase(std::string_view text, std::string_view lower) {
 }  // namespace
 
 std::unique_ptr<Transfer> Transfer::Create(const SenderOptions& options, const Clock& clock,
-                                           const AddressPolicy& policy) {
+                                           const AddressPolicy& policy, const Signer& signer) {
   CURL* easy = curl_easy_init();
   if (easy == nullptr) return nullptr;
-  std::unique_ptr<Transfer> transfer(new Transfer(easy, options, clock, policy));
+  std::unique_ptr<Transfer> transfer(new Transfer(easy, options, clock, policy, signer));
   if (!transfer->SetUpOnce()) return nullptr;
   return transfer;
 }
 
 Transfer::Transfer(CURL* easy, const SenderOptions& options, const Clock& clock,
-                   const AddressPolicy& policy)
-    : easy_(easy), options_(options), clock_(clock), policy_(policy) {}
+                   const AddressPolicy& policy, const Signer& signer)
+    : easy_(easy), options_(options), clock_(clock), policy_(policy), signer_(signer) {}
 
 Transfer::~Transfer() { curl_easy_cleanup(easy_); }
 
@@ -108,7 +108,7 @@ Status Transfer::Begin(const Delivery& delivery) {
     url_ = timer.url;
   }
   target_ = TargetOfUrl(url_);
-  return BuildHeaders(delivery, started_, options_.store_id, options_.version, headers_);
+  return BuildHeaders(delivery, started_, options_.store_id, options_.version, signer_, headers_);
 }
 
 void Transfer::Pin(const std::vector<IpAddress>& addresses) {

@@ -1,6 +1,6 @@
 // transfer.h - one attempt on one curl easy handle; used again for the next.
 //
-// Loop thread only. The options and the policy are borrowed and must outlive it. Every option that
+// Loop thread only. Options, policy and signer are borrowed and must outlive it. Every option that
 // differs between attempts is set for each attempt, so nothing of the one before remains.
 //
 // One request = one recorded attempt: curl sends a POST again by itself when a reused connection
@@ -26,6 +26,7 @@
 #include "delivery/curl_multi_loop.h"
 #include "delivery/request.h"
 #include "delivery/sender_options.h"
+#include "delivery/signer.h"
 #include "delivery/url.h"
 
 namespace belfry {
@@ -34,7 +35,7 @@ class Transfer {
  public:
   // nullptr when there is no memory for it.
   static std::unique_ptr<Transfer> Create(const SenderOptions& options, const Clock& clock,
-                                          const AddressPolicy& policy);
+                                          const AddressPolicy& policy, const Signer& signer);
   ~Transfer();
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -79,7 +80,7 @@ class Transfer {
 
  private:
   Transfer(CURL* easy, const SenderOptions& options, const Clock& clock,
-           const AddressPolicy& policy);
+           const AddressPolicy& policy, const Signer& signer);
 
   static curl_socket_t OpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int BeforeRequest(void* self, char* peer_ip, char* local_ip, int peer_port,
@@ -98,6 +99,7 @@ class Transfer {
   const SenderOptions& options_;
   const Clock& clock_;
   const AddressPolicy& policy_;
+  const Signer& signer_;
 
   Delivery delivery_;
   std::string url_;

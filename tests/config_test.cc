@@ -140,6 +140,7 @@ delivery:
   timeout: 100ms
   retry: {max_attempts: 1, schedule: [1ms], jitter: 1}
   breaker: {failures: 1, ratio: 0.25, min_attempts: 2, window: 1s, probe_min: 100ms, probe_max: 1d}
+  signing: {secrets: [/etc/belfry/new, old]}
 retention: 1s
 shutdown_timeout: 0s
 streams: {limit: 1, default_ttl: 1s, require_user: true}
@@ -172,6 +173,7 @@ log: {level: debug}
   EXPECT_EQ(DefaultRetry(config).max_attempts, 1u);
   EXPECT_EQ(DefaultRetry(config).schedule_ms, std::vector<int64_t>{1});
   EXPECT_EQ(DefaultRetry(config).jitter, 1.0);
+  EXPECT_EQ(config.delivery.signing.secrets, (std::vector<std::string>{"/etc/belfry/new", "old"}));
   EXPECT_EQ(config.retention_ms, 1000);
   EXPECT_EQ(config.shutdown_timeout_ms, 0);
   EXPECT_EQ(config.streams.limit, 1u);
@@ -206,11 +208,20 @@ TEST(Config, EveryErrorIsNamedInTheOrderOfTheFile) {
             "f.yaml:5: retention: must be a duration like 15s, 1s to 3650d");
 }
 
+struct WrongText {
+  const char* text;  // one line
+  const char* key;   // of what is wrong
+};
+
+void ExpectRefusedByName(const std::vector<WrongText>& cases) {
+  for (const WrongText& c : cases) {
+    const std::string why = WhyRefused(c.text);
+    EXPECT_EQ(why.rfind(std::string("f.yaml:1: ") + c.key + ": ", 0), 0u) << c.text << "\n" << why;
+  }
+}
+
 TEST(Config, WrongTypesAreRefusedByName) {
-  const struct {
-    const char* text;
-    const char* key;
-  } cases[] = {
+  ExpectRefusedByName({
       {"listen: [a]", "listen"},
       {"listen: {a: b}", "listen"},
       {"listen:", "listen"},
@@ -270,11 +281,36 @@ TEST(Config, WrongTypesAreRefusedByName) {
       {"http: {cors_origins: ['https://A.example']}", "http.cors_origins"},
       {"shutdown_timeout: 11m", "shutdown_timeout"},
       {"log: {level: verbose}", "log.level"},
-  };
-  for (const auto& c : cases) {
-    const std::string why = WhyRefused(c.text);
-    EXPECT_EQ(why.rfind(std::string("f.yaml:1: ") + c.key + ": ", 0), 0u) << c.text << "\n" << why;
+  });
+}
+
+TEST(Config, WhatCannotNameASecretsFileIsRefusedByName) {
+  ExpectRefusedByName({
+      {"delivery: {signing: {secrets: /etc/belfry/secret}}", "delivery.signing.secrets"},
+      {"delivery: {signing: {secrets: [./secret]}}", "delivery.signing.secrets"},
+      {"delivery: {signing: {secrets: [..]}}", "delivery.signing.secrets"},
+      {"delivery: {signing: {secrets: ['']}}", "delivery.signing.secrets"},
+      {"delivery: {signing: {secrets: [\"/a\\nb\"]}}", "delivery.signing.secrets"},
+      {"delivery: {signing: {secrets: [a, b, c, d, e]}}", "delivery.signing.secrets"},
+  });
+}
+
+TEST(Config, ASecretInsteadOfItsFileIsRefusedAndNotRepeated) {
+  for (const std::string secret :
+       {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="}) {
+    for (const std::string& text : {"delivery: {signing: {secrets: [" + secret + "]}}",
+                                    "delivery: {signing: {secrets: " + secret + "}}",
+                                    "delivery: {signing: {" + secret + ": x}}",
+                                    "delivery: {signing: " + secret + "}", "listen: " + secret}) {
+      EXPECT_EQ(WhyRefused(text).find(secret.substr(secret.size() - 20)), std::string::npos)
+          << text;
+    }
   }
+  EXPECT_EQ(
+      WhyRefused("delivery:\n  signing: {secrets: [whsec_AAAA]}"),
+      "f.yaml:2: delivery.signing.secrets: (not shown): must name a file, not hold what is in "
+      "it");
 }
 
 TEST(Config, RateAndBreakerHaveBounds) {

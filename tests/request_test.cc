@@ -25,7 +25,8 @@ Timer Good() {
 TEST(Request, CarriesTheContractsHeaders) {
   const Timer timer = Good();
   HeaderList list;
-  ASSERT_TRUE(BuildHeaders({&timer, 3}, WallMs{1795248001999}, "abcdefghij", "1.2.3", list).ok());
+  ASSERT_TRUE(
+      BuildHeaders({&timer, 3}, WallMs{1795248001999}, "abcdefghij", "1.2.3", Signer(), list).ok());
   // A name with nothing behind its colon tells curl to leave its own header out.
   const std::vector<std::string> wanted{"Accept:",
                                         "Content-Type:",
@@ -42,7 +43,7 @@ TEST(Request, TheTimersHeadersReplaceTheOptionalOnes) {
   Timer timer = Good();
   timer.headers = {{"ACCEPT", "x/y"}, {"Content-type", "a/b"}, {"E", " "}};
   HeaderList list;
-  ASSERT_TRUE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", list).ok());
+  ASSERT_TRUE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", Signer(), list).ok());
   const std::vector<std::string> wanted{"Expect:",
                                         "User-Agent: belfry/1",
                                         "webhook-id: s-7",
@@ -69,9 +70,27 @@ TEST(Request, TooManyHeadersAreRefused) {
   Timer timer = Good();
   HeaderList list;
   timer.headers.assign(kHeadersMax + 1, {"X", "y"});
-  EXPECT_FALSE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", list).ok());
+  EXPECT_FALSE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", Signer(), list).ok());
   timer.headers = {{"X", std::string(kHeaderBytesMax, 'y')}};
-  EXPECT_FALSE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", list).ok());
+  EXPECT_FALSE(BuildHeaders({&timer, 1}, WallMs{0}, "s", "1", Signer(), list).ok());
+}
+
+TEST(Request, SignsWhatItSends) {
+  Timer timer;
+  timer.id = 7;
+  timer.body = "{}";
+  Signer signer;
+  ASSERT_TRUE(signer.Add("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").ok());
+  HeaderList list;
+  ASSERT_TRUE(
+      BuildHeaders({&timer, 1}, WallMs{1614265330'999}, "abcdefghij", "1", signer, list).ok());
+  std::string expected = "webhook-signature: ";
+  signer.AppendSignatures("abcdefghij-7", "1614265330", "{}", &expected);
+  bool found = false;
+  for (const curl_slist* line = list.Link(); line != nullptr; line = line->next) {
+    found |= line->data == expected;
+  }
+  EXPECT_TRUE(found);
 }
 
 }  // namespace

@@ -1,0 +1,115 @@
+#include "daemon/delivery_files.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/credential_file.h"
+
+namespace belfry {
+namespace {
+
+constexpr const char* kSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+constexpr const char* kSeed = "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=";
+
+class DeliveryFilesTest : public testing::Test {
+ protected:
+  DeliveryFilesTest() {
+    std::string name = testing::TempDir() + "delivery-files-XXXXXX";
+    directory_ = mkdtemp(name.data());
+  }
+  ~DeliveryFilesTest() override { std::filesystem::remove_all(directory_); }
+
+  std::string Write(const std::string& name, const std::string& text, mode_t mode = 0600) {
+    std::string path = directory_ + "/" + name;
+    std::ofstream(path) << text;
+    EXPECT_EQ(chmod(path.c_str(), mode), 0);
+    return path;
+  }
+
+  static Result<DeliveryFiles> Load(const std::vector<std::string>& secrets,
+                                    const std::string& credentials = "") {
+    Config::Delivery delivery;
+    delivery.signing.secrets = secrets;
+    return LoadDeliveryFiles(delivery, credentials);
+  }
+
+  // Why the secrets are refused. It never quotes them.
+  static std::string WhyNot(const std::vector<std::string>& secrets,
+                            const std::string& credentials = "") {
+    const Status s = Load(secrets, credentials).status();
+    EXPECT_EQ(s.code(), StatusCode::kRefused);
+    EXPECT_EQ(s.message().find("MfKQ9r8G"), std::string::npos);
+    return s.message();
+  }
+
+  // The same, behind the name of the file.
+  static std::string WhyNotFile(const std::string& path) {
+    const std::string start = "delivery.signing.secrets: " + path + " ";
+    const std::string why = WhyNot({path});
+    EXPECT_TRUE(why.starts_with(start)) << why;
+    return why.substr(std::min(start.size(), why.size()));
+  }
+
+  std::string directory_;
+};
+
+TEST_F(DeliveryFilesTest, WithoutSecretsNothingIsSigned) {
+  const auto files = Load({});
+  ASSERT_TRUE(files.ok());
+  EXPECT_TRUE(files->signer.empty());
+}
+
+TEST_F(DeliveryFilesTest, ReadsPathsAndCredentialsInTheirOrder) {
+  Write("webhook", std::string(kSecret) + "\n");
+  const auto files = Load({Write("new", kSeed), "webhook"}, directory_);
+  ASSERT_TRUE(files.ok()) << files.status().message();
+  std::string out;
+  files->signer.AppendSignatures("a", "1", "", &out);
+  EXPECT_TRUE(out.starts_with("v1a,"));
+  EXPECT_NE(out.find(" v1,"), std::string::npos);
+}
+
+TEST_F(DeliveryFilesTest, SaysWhichFileIsWrongAndWhy) {
+  EXPECT_EQ(WhyNotFile(directory_ + "/none"), "cannot be read: No such file or directory");
+  EXPECT_EQ(WhyNotFile(directory_), "is not a file");
+  EXPECT_EQ(WhyNotFile("/dev/null"), "is not a file");
+  EXPECT_EQ(WhyNotFile("webhook"), "is no absolute path, and systemd gave no credentials");
+  EXPECT_EQ(WhyNot({"webhook"}, directory_),
+            "delivery.signing.secrets: webhook cannot be read: No such file or directory");
+  EXPECT_EQ(WhyNotFile(Write("empty", "")), "is empty");
+  EXPECT_EQ(WhyNotFile(Write("long", std::string(4097, 'A'))), "is too long");
+  EXPECT_EQ(WhyNotFile(Write("short", "whsec_AAAA")), "must have 24 to 64 bytes");
+  const std::string two = std::string(kSecret) + "\n" + kSecret;
+  EXPECT_EQ(WhyNotFile(Write("two", two)), "is not base64 behind its prefix");
+  // One wrong file of two spoils both.
+  EXPECT_EQ(WhyNot({Write("good", kSecret), directory_}),
+            "delivery.signing.secrets: " + directory_ + " is not a file");
+}
+
+TEST_F(DeliveryFilesTest, ASecretThatOthersCanReadOrChangeIsRefused) {
+  for (const mode_t mode : {0644, 0604, 0602, 0601, 0620, 0660}) {
+    EXPECT_EQ(WhyNotFile(Write("open", kSecret, mode)),
+              "may be read or changed by others; chmod g-w,o= it")
+        << mode;
+  }
+  for (const mode_t mode : {0600, 0400, 0440, 0640}) {
+    EXPECT_TRUE(Load({Write("closed", kSecret, mode)}).ok()) << mode;
+  }
+}
+
+TEST_F(DeliveryFilesTest, APublicFileIsRefusedOnlyWhenEverybodyCanChangeIt) {
+  CredentialFile file{"k", Write("public", "x", 0644), Secrecy::kPublic, 1};
+  const auto text = ReadCredentialFile(file, "");
+  ASSERT_TRUE(text.ok()) << text.status().message();
+  EXPECT_EQ(*text, "x");
+  file.name = Write("public", "x", 0666);
+  EXPECT_EQ(ReadCredentialFile(file, "").status().message(),
+            "k: " + file.name + " may be changed by everybody; chmod o-w it");
+}
+
+}  // namespace
+}  // namespace belfry
