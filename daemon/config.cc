@@ -143,6 +143,21 @@ class Reader final : public ConfigVisitor {
     values = std::move(texts);
   }
 
+  size_t BeginList(std::string_view key, size_t, size_t count_max) override {
+    list_key_ = key;
+    list_ = Items(key, 0, count_max).value_or(std::vector<YAML::Node>());
+    next_item_ = 0;
+    return list_.size();
+  }
+  void BeginItem() override {
+    const YAML::Node& node = list_[next_item_];
+    const std::string key = list_key_ + "[" + std::to_string(next_item_++) + "]";
+    if (!node.IsMap()) Complain(node, key, "must hold keys of its own");
+    Open(node.IsMap() ? node : YAML::Node(YAML::NodeType::Map), key);
+  }
+  void EndItem() override { EndSection(); }
+  void EndList() override {}
+
   // After the visit: what is wrong, in the order of the file, each as "name:line: ...".
   Status Finish(const std::string& name) {
     EndSection();
@@ -239,6 +254,9 @@ class Reader final : public ConfigVisitor {
   std::vector<Frame> frames_;
   std::vector<Complaint> complaints_;
   YAML::Node last_;
+  std::string list_key_;
+  std::vector<YAML::Node> list_;
+  size_t next_item_ = 0;
 };
 
 class Writer final : public ConfigVisitor {
@@ -286,6 +304,16 @@ class Writer final : public ConfigVisitor {
     Key(key) << YAML::Flow << values;
   }
 
+  size_t BeginList(std::string_view key, size_t count, size_t) override {
+    Key(key);
+    if (count == 0) out_ << YAML::Flow;
+    out_ << YAML::BeginSeq;
+    return count;
+  }
+  void BeginItem() override { out_ << YAML::BeginMap; }
+  void EndItem() override { out_ << YAML::EndMap; }
+  void EndList() override { out_ << YAML::EndSeq; }
+
   std::string Finish() {
     EndSection();
     return std::string(out_.c_str()) + "\n";
@@ -306,6 +334,22 @@ Result<Config> ReadTree(const YAML::Node& root, const std::string& name) {
   VisitConfig(reader, config);
   if (Status status = reader.Finish(name); !status.ok()) return status;
   return config;
+}
+
+Status CheckPair(const Config::Delivery::Tls::Settings& tls, const std::string& at) {
+  if (tls.cert.empty() == tls.key.empty()) return {};
+  return Refused(at + (tls.cert.empty() ? "cert: is missing, and there is a key"
+                                        : "key: is missing, and there is a cert"));
+}
+
+Status CheckTls(const Config::Delivery::Tls& tls) {
+  if (Status s = CheckPair(tls.others, "delivery.tls."); !s.ok()) return s;
+  for (size_t i = 0; i < tls.profiles.size(); ++i) {
+    const std::string at = "delivery.tls.profiles[" + std::to_string(i) + "].";
+    if (tls.profiles[i].target.empty()) return Refused(at + "target: is missing");
+    if (Status s = CheckPair(tls.profiles[i].settings, at); !s.ok()) return s;
+  }
+  return {};
 }
 
 Status FileError(const std::string& path) {
@@ -367,6 +411,7 @@ Status CheckConfig(const Config& config) {
     return Refused("delivery.breaker.probe_max: " + FormatDuration(breaker.probe_max_ms) +
                    " is less than probe_min, " + FormatDuration(breaker.probe_min_ms));
   }
+  if (Status s = CheckTls(config.delivery.tls); !s.ok()) return s;
   return CheckMemory(config.memory);
 }
 

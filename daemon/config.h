@@ -82,6 +82,25 @@ struct Config {
       // files again.
       std::vector<std::string> secrets;
     } signing;
+    struct Tls {
+      // Receivers are always verified. Files in PEM, named like signing.secrets; SIGHUP reads them
+      // again.
+      struct Settings {
+        std::string ca;    // issuers trusted besides the system's
+        std::string cert;  // our certificate for receivers that ask, then what links it to a root
+        std::string key;   // of cert, not encrypted; read like a secret. Both or neither
+        std::string min_version;  // 1.2 or 1.3
+      };
+      Settings others = {"", "", "", "1.2"};  // of the targets that no profile is for
+      // The first whose target matches is taken, at most 64. Its files are its own: none of those
+      // above is used with it. Without a min_version it has the one above.
+      struct Profile {
+        std::string
+            target;  // https://HOST, https://HOST:PORT or *.DOMAIN (delivery/tls_profiles.h)
+        Settings settings;
+      };
+      std::vector<Profile> profiles;
+    } tls;
   } delivery;
 
   int64_t retention_ms = 7 * kDayMs;             // how long an outcome is kept; 1s..3650d

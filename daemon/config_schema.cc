@@ -8,6 +8,7 @@
 
 #include "daemon/credential_file.h"
 #include "delivery/address_policy.h"
+#include "delivery/tls_profiles.h"
 #include "http/host.h"
 
 namespace belfry {
@@ -24,6 +25,7 @@ constexpr uint64_t kStreamsMax = 100'000;
 constexpr size_t kTargetEntriesMax = 256;
 constexpr size_t kOriginsMax = 64;
 constexpr size_t kSecretsMax = 4;
+constexpr size_t kTlsProfilesMax = 64;
 constexpr size_t kPathBytesMax = 4095;
 constexpr int64_t kClientTimeoutMsMin = 100;
 constexpr int64_t kClientTimeoutMsMax = 10 * kMinuteMs;
@@ -102,6 +104,53 @@ Status CheckTarget(const std::string& text) {
   return Invalid("must be public, private, loopback, an address or a CIDR block like 10.0.0.0/8");
 }
 
+Status SetFile(const std::string& text, std::string& file) {
+  Status status = CheckCredentialName(text);
+  if (status.ok()) file = text;
+  return status;
+}
+
+Status SetTlsVersion(const std::string& text, std::string& version) {
+  if (text != "1.2" && text != "1.3") return Invalid("must be 1.2 or 1.3");
+  version = text;
+  return {};
+}
+
+Status SetTlsTarget(const std::string& text, std::string& target) {
+  auto parsed = TlsTarget::Parse(text);
+  if (parsed.ok()) target = text;
+  return parsed.status();
+}
+
+void VisitTlsFiles(ConfigVisitor& visitor, Config::Delivery::Tls::Settings& tls) {
+  visitor.TextOrNull("ca", tls.ca, [&](const std::string& text) { return SetFile(text, tls.ca); });
+  visitor.TextOrNull("cert", tls.cert,
+                     [&](const std::string& text) { return SetFile(text, tls.cert); });
+  visitor.TextOrNull("key", tls.key,
+                     [&](const std::string& text) { return SetFile(text, tls.key); });
+}
+
+void VisitTls(ConfigVisitor& visitor, Config::Delivery::Tls& tls) {
+  visitor.BeginSection("tls");
+  VisitTlsFiles(visitor, tls.others);
+  visitor.Text("min_version", tls.others.min_version, [&](const std::string& text) {
+    return SetTlsVersion(text, tls.others.min_version);
+  });
+  tls.profiles.resize(visitor.BeginList("profiles", tls.profiles.size(), kTlsProfilesMax));
+  for (auto& profile : tls.profiles) {
+    visitor.BeginItem();
+    visitor.Text("target", profile.target,
+                 [&](const std::string& text) { return SetTlsTarget(text, profile.target); });
+    VisitTlsFiles(visitor, profile.settings);
+    visitor.TextOrNull("min_version", profile.settings.min_version, [&](const std::string& text) {
+      return SetTlsVersion(text, profile.settings.min_version);
+    });
+    visitor.EndItem();
+  }
+  visitor.EndList();
+  visitor.EndSection();
+}
+
 void VisitAuth(ConfigVisitor& visitor, Config::Auth& auth) {
   visitor.BeginSection("auth");
   visitor.Text("mode", auth.mode,
@@ -152,6 +201,7 @@ void VisitDelivery(ConfigVisitor& visitor, Config::Delivery& delivery) {
   visitor.BeginSection("signing");
   visitor.Texts("secrets", delivery.signing.secrets, kSecretsMax, CheckCredentialName);
   visitor.EndSection();
+  VisitTls(visitor, delivery.tls);
   visitor.EndSection();
 }
 

@@ -35,6 +35,12 @@ class ConfigVisitor {
   virtual void TextOrNull(std::string_view key, const std::string& value, const SetText& set) = 0;
   virtual void Texts(std::string_view key, std::vector<std::string>& values, size_t count_max,
                      const SetText& check) = 0;
+  // A list of sections. `count` is how many there are at present; the result is how many BeginItem
+  // and EndItem there must be before EndList. No list within a list.
+  [[nodiscard]] virtual size_t BeginList(std::string_view key, size_t count, size_t count_max) = 0;
+  virtual void BeginItem() = 0;
+  virtual void EndItem() = 0;
+  virtual void EndList() = 0;
 };
 
 // Visits every key of `config` in the order of the documentation.

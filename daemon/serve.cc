@@ -164,15 +164,18 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   sending.timeout_ms = config.delivery.timeout_ms;
   sending.max_in_flight = files.deliveries;
   sending.idle_connections_max = files.idle_targets;
-  auto sender = CurlSender::Open(&uv.loop, clock, sending, [&loop](Outcome outcome) {
+  sending.tls = std::move(delivery_files.tls);
+  auto sender = CurlSender::Open(&uv.loop, clock, std::move(sending), [&loop](Outcome outcome) {
     loop.load()->DeliveryDone(std::move(outcome));
   });
   if (!sender.ok()) return Refuse(sender.status());
   (*sender)->SetSigner(std::move(delivery_files.signer));
   const auto reload = [&config, &sender] {
     auto read = LoadDeliveryFiles(config.delivery, CredentialsDirectory());
-    if (read.ok()) (*sender)->SetSigner(std::move(read->signer));
-    return read.status();
+    if (!read.ok()) return read.status();
+    (*sender)->SetSigner(std::move(read->signer));
+    (*sender)->SetTls(std::move(read->tls));
+    return Status();
   };
 
   Router router({true, config.http.cors_origins});

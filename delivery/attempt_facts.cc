@@ -54,7 +54,8 @@ Meaning Judge(const AttemptFacts& facts) {
       return Failed("tls");
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-      return Failed("reset");
+      // With TLS 1.3 who misses a certificate of ours says so after the handshake.
+      return Failed(facts.tls_alert ? "tls" : "reset");
     case CURLE_GOT_NOTHING:
       return Failed("closed");
     case CURLE_UNSUPPORTED_PROTOCOL:

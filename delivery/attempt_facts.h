@@ -20,6 +20,7 @@ struct AttemptFacts {
   bool address_denied = false;  // before a socket was opened, or before the request was written
   bool no_socket = false;       // the system gave none
   bool request_sent = false;    // or was about to be: from here on the receiver has a say
+  bool tls_alert = false;       // the receiver ended TLS with a reason
   bool resend_stopped = false;  // curl was about to send the request a second time
 };
 

@@ -21,6 +21,9 @@ void InitCurlOnce() {
   std::call_once(once, [] {
     unsetenv("SSLKEYLOGFILE");  // curl would write the keys of every connection there
     CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    // What a TlsProfile is applied to is OpenSSL's.
+    const char* tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+    CHECK(tls != nullptr && std::string_view(tls).starts_with("OpenSSL/"));
   });
 }
 
@@ -34,9 +37,12 @@ size_t MultisFor(size_t max_in_flight) {
 Result<std::unique_ptr<CurlSender>> CurlSender::Open(uv_loop_t* loop, const Clock& clock,
                                                      SenderOptions options, DoneFn done) {
   InitCurlOnce();
+  auto tls = std::exchange(options.tls, nullptr);
+  if (tls == nullptr) tls = std::make_shared<TlsProfiles>(TlsProfile(SystemIssuers::Load()));
   std::unique_ptr<CurlSender> sender(
       new CurlSender(loop, clock, std::move(options), std::move(done)));
   CurlSender* self = sender.get();
+  self->tls_ = std::move(tls);
   auto resolver = Resolver::Open(loop, clock, self->options_.dns_servers,
                                  [self](Resolver::Ticket ticket, const LookupAnswer& answer) {
                                    Transfer* transfer = self->lookups_.at(ticket);
@@ -49,7 +55,8 @@ Result<std::unique_ptr<CurlSender>> CurlSender::Open(uv_loop_t* loop, const Cloc
 }
 
 CurlSender::CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done)
-    : clock_(clock),
+    : loop_(loop),
+      clock_(clock),
       options_(std::move(options)),
       policy_(options_.policy),
       done_(std::move(done)),
@@ -57,12 +64,16 @@ CurlSender::CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions option
           loop, [](void* self) { static_cast<CurlSender*>(self)->ReportFinished(); }, this),
       watchdog_(
           loop, [](void* self) { static_cast<CurlSender*>(self)->CutOverdue(); }, this) {
+  OpenMultis();
+}
+
+void CurlSender::OpenMultis() {
   const size_t multis = MultisFor(options_.max_in_flight);
   transfers_per_multi_ = (options_.max_in_flight + multis - 1) / multis;
   const size_t connections = (options_.max_in_flight + options_.idle_connections_max) / multis;
   for (size_t i = 0; i < multis; ++i) {
     multis_.push_back(std::make_unique<CurlMultiLoop>(
-        loop, std::max(transfers_per_multi_, connections),
+        loop_, std::max(transfers_per_multi_, connections),
         [this](CURL* easy, CURLcode result) { CurlDone(easy, result); }));
   }
 }
@@ -71,6 +82,19 @@ CurlSender::~CurlSender() {
   for (const auto& transfer : active_) {
     if (transfer->multi() != nullptr) transfer->multi()->Remove(transfer->easy());
   }
+}
+
+void CurlSender::SetTls(std::shared_ptr<const TlsProfiles> tls) {
+  if (tls_->SameAs(*tls)) return;
+  tls_ = std::move(tls);
+  std::move(multis_.begin(), multis_.end(), std::back_inserter(retired_));
+  multis_.clear();
+  OpenMultis();
+  DropRetired();
+}
+
+void CurlSender::DropRetired() {
+  std::erase_if(retired_, [](const auto& multi) { return multi->in_flight() == 0; });
 }
 
 std::unique_ptr<Transfer> CurlSender::TakeTransfer() {
@@ -153,7 +177,7 @@ void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
 
 void CurlSender::Send(Transfer* transfer) {
   CurlMultiLoop& multi = PickMulti(transfer->target().host);
-  if (!transfer->Prepare(&multi) || !multi.Add(transfer->easy())) {
+  if (!transfer->Prepare(&multi, tls_) || !multi.Add(transfer->easy())) {
     transfer->Detach();
     FinishWith(transfer, OutcomeKind::kLocalFault, "local fault");
   }
@@ -196,7 +220,9 @@ void CurlSender::Finish(Transfer* transfer, Outcome outcome) {
 void CurlSender::ReportFinished() {
   if (std::exchange(drop_idle_, false)) {
     for (const auto& multi : multis_) multi->DropIdle();
+    for (const auto& multi : retired_) multi->DropIdle();
   }
+  DropRetired();
   // Who is told may start the next, and so add to finished_.
   std::vector<Finished> finished = std::exchange(reported_, {});
   finished.swap(finished_);

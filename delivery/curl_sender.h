@@ -9,6 +9,10 @@
 //     of max_in_flight; then they spill over to the next.
 // (5) The final status decides. Its headers and body get one to two seconds more, so that the
 //     connection can be used again; then it is closed and the slot is free.
+// (6) A connection is never used with another TlsProfile than the one it was opened with. curl does
+//     not compare what an SSL_CTX_FUNCTION did, nor private keys; so when profiles change, the
+//     multi handles with their connections retire, and attempts that are sent from then on get new
+//     ones.
 #pragma once
 
 #include <uv.h>
@@ -47,6 +51,9 @@ class CurlSender final : public Sender {
   void SetPolicy(AddressPolicy policy) { policy_ = std::move(policy); }
   // For attempts that begin from now on.
   void SetSigner(Signer signer) { signer_ = std::move(signer); }
+  // The same list of targets as before, read again; for attempts that are sent from now on. Open
+  // connections end with what is under way on them, unless nothing has changed. Not from DoneFn.
+  void SetTls(std::shared_ptr<const TlsProfiles> tls);
 
  private:
   struct Finished {
@@ -56,6 +63,8 @@ class CurlSender final : public Sender {
 
   CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done);
 
+  void OpenMultis();
+  void DropRetired();
   [[nodiscard]] std::unique_ptr<Transfer> TakeTransfer();
   void Resolve(Transfer* transfer);
   void LookedUp(Transfer* transfer, const LookupAnswer& answer);
@@ -67,16 +76,19 @@ class CurlSender final : public Sender {
   void ReportFinished();
   void CutOverdue();
 
+  uv_loop_t* loop_;
   const Clock& clock_;
   const SenderOptions options_;
   AddressPolicy policy_;
+  std::shared_ptr<const TlsProfiles> tls_;
   Signer signer_;
   DoneFn done_;
   Immediate immediate_;
   UvTimer watchdog_;  // for rule (5), and should curl ever miss a time-out
   std::unique_ptr<Resolver> resolver_;
   std::vector<std::unique_ptr<CurlMultiLoop>> multis_;
-  std::vector<std::unique_ptr<Transfer>> active_;  // active_[i]->slot == i
+  std::vector<std::unique_ptr<CurlMultiLoop>> retired_;  // until nothing is under way on them
+  std::vector<std::unique_ptr<Transfer>> active_;        // active_[i]->slot == i
   std::vector<std::unique_ptr<Transfer>> idle_;
   std::vector<Finished> finished_;
   std::vector<Finished> reported_;  // storage only

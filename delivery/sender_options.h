@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/limits.h"
 #include "delivery/address_policy.h"
+#include "delivery/tls_profiles.h"
 
 namespace belfry {
 
@@ -22,8 +24,8 @@ struct SenderOptions {
   // Kept open for reuse. With attempts under way there are never more connections than
   // max_in_flight and this together.
   size_t idle_connections_max = kIdleConnectionsMax;
-  std::string ca_file;      // "": the system's
-  std::string dns_servers;  // "": /etc/resolv.conf; else "ip:port,..."
+  std::shared_ptr<const TlsProfiles> tls;  // nullptr: the system's issuers, nothing else
+  std::string dns_servers;                 // "": /etc/resolv.conf; else "ip:port,..."
 };
 
 }  // namespace belfry

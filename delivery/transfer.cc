@@ -56,7 +56,11 @@ bool Transfer::SetUpOnce() {
   Set(easy_, CURLOPT_HTTP09_ALLOWED, 0L);
   Set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   Set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
-  Set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(easy_, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  // Issuers come with the profile. By itself curl would read all of the system's for each
+  // connection.
+  Set(easy_, CURLOPT_CAINFO, static_cast<const char*>(nullptr));
+  Set(easy_, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   Set(easy_, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
   Set(easy_, CURLOPT_MAXAGE_CONN, static_cast<long>(kConnectionIdleMsMax / kSecondMs));
   Set(easy_, CURLOPT_MAXLIFETIME_CONN, static_cast<long>(kConnectionLifeMsMax / kSecondMs));
@@ -68,19 +72,18 @@ bool Transfer::SetUpOnce() {
   // Enough to keep curl from the environment's proxies; an empty CURLOPT_PROXY it would copy for
   // every attempt.
   ok &= curl_easy_setopt(easy_, CURLOPT_NOPROXY, "*") == CURLE_OK;
-  if (!options_.ca_file.empty()) {
-    ok &= curl_easy_setopt(easy_, CURLOPT_CAINFO, options_.ca_file.c_str()) == CURLE_OK;
-  }
   return ok;
 }
 
 void Transfer::SetCallbacks() {
   Set(easy_, CURLOPT_PRIVATE, this);
+  Set(easy_, CURLOPT_ERRORBUFFER, curl_error_.data());
   Set(easy_, CURLOPT_OPENSOCKETFUNCTION, &OpenSocket);
   Set(easy_, CURLOPT_OPENSOCKETDATA, this);
   Set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &CurlMultiLoop::CloseSocket);
   Set(easy_, CURLOPT_PREREQFUNCTION, &BeforeRequest);
   Set(easy_, CURLOPT_PREREQDATA, this);
+  Set(easy_, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
   Set(easy_, CURLOPT_HEADERFUNCTION, &OnHeader);
   Set(easy_, CURLOPT_HEADERDATA, this);
   Set(easy_, CURLOPT_WRITEFUNCTION, &OnBody);
@@ -92,6 +95,7 @@ Status Transfer::Begin(const Delivery& delivery) {
   started_ = clock_.Wall();
   started_mono_ = clock_.Mono();
   facts_ = AttemptFacts{};
+  curl_error_[0] = '\0';
   last_family_ = AF_UNSPEC;
   requests_ = 0;
   head_bytes_ = 0;
@@ -151,8 +155,14 @@ bool Transfer::SetMethod() {
   return curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, method.c_str()) == CURLE_OK;
 }
 
-bool Transfer::Prepare(CurlMultiLoop* multi) {
+bool Transfer::Prepare(CurlMultiLoop* multi, const std::shared_ptr<const TlsProfiles>& tls) {
   multi_ = multi;
+  if (url_.starts_with("https:")) {
+    tls_ = tls;
+    const TlsProfile& profile = tls_->For(target_);
+    Set(easy_, CURLOPT_SSLVERSION, profile.CurlMinVersion());
+    Set(easy_, CURLOPT_SSL_CTX_DATA, &profile);
+  }
   const int64_t left_ms = std::max<int64_t>(time_left_ms(), 1);
   Set(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(left_ms));
   Set(easy_, CURLOPT_CONNECTTIMEOUT_MS,
@@ -218,6 +228,10 @@ int Transfer::BeforeRequest(void* self, char* peer_ip, char* /*local_ip*/, int /
   return CURL_PREREQFUNC_OK;
 }
 
+CURLcode Transfer::OnTlsContext(CURL* /*easy*/, void* context, void* profile) {
+  return static_cast<const TlsProfile*>(profile)->Apply(static_cast<ssl_ctx_st*>(context));
+}
+
 size_t Transfer::OnHeader(char* bytes, size_t size, size_t count, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
   const size_t length = size * count;
@@ -255,6 +269,9 @@ Outcome Transfer::Conclude(CURLcode result) {
   TakeStatus();
   TakeConnectError();
   facts_.result = result;
+  // curl has no code for this; the words are OpenSSL's.
+  facts_.tls_alert = std::string_view(curl_error_.data()).find(" alert ") != std::string_view::npos;
+  tls_.reset();  // after a change the old keys are to leave memory
   const Meaning meaning = Judge(facts_);
   Outcome outcome = ConcludeWith(meaning.kind, meaning.error);
   outcome.fault_scope = meaning.fault_scope;

@@ -7,6 +7,9 @@
 // dies. Its prereq callback runs before each sending, so the second run of one attempt aborts it;
 // so does a socket opened after the first run.
 //
+// One TLS handshake = one verified certificate: sessions are not resumed, which would carry the
+// trust and the identity of another profile along.
+//
 // curl keeps only the error of the last connect that failed, and keeps it for good. So it is read
 // before each further socket is opened, and a transfer that has one is not used again.
 #pragma once
@@ -14,6 +17,7 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +31,7 @@
 #include "delivery/request.h"
 #include "delivery/sender_options.h"
 #include "delivery/signer.h"
+#include "delivery/tls_profiles.h"
 #include "delivery/url.h"
 
 namespace belfry {
@@ -52,7 +57,7 @@ class Transfer {
   [[nodiscard]] int64_t limit_ms() const;
   [[nodiscard]] int64_t time_left_ms() const;
   // After this the easy handle may be added to `multi`. False: no memory.
-  [[nodiscard]] bool Prepare(CurlMultiLoop* multi);
+  [[nodiscard]] bool Prepare(CurlMultiLoop* multi, const std::shared_ptr<const TlsProfiles>& tls);
 
   // How it ended, after the easy handle has left its multi.
   [[nodiscard]] Outcome Conclude(CURLcode result);
@@ -85,6 +90,7 @@ class Transfer {
   static curl_socket_t OpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int BeforeRequest(void* self, char* peer_ip, char* local_ip, int peer_port,
                            int local_port);
+  static CURLcode OnTlsContext(CURL* easy, void* context, void* profile);
   static size_t OnHeader(char* bytes, size_t size, size_t count, void* self);
   static size_t OnBody(char* bytes, size_t size, size_t count, void* self);
 
@@ -107,11 +113,13 @@ class Transfer {
   HeaderList headers_;
   HeaderList pins_;  // CURLOPT_RESOLVE takes the same kind of list
   CurlMultiLoop* multi_ = nullptr;
+  std::shared_ptr<const TlsProfiles> tls_;  // one of them is with curl until the attempt ends
   WallMs started_;
   MonoMs started_mono_;
   AttemptFacts facts_;
-  int last_family_ = AF_UNSPEC;  // of the sockets opened
-  int curl_errno_ = 0;           // as read last
+  std::array<char, CURL_ERROR_SIZE> curl_error_{};  // what curl says in words
+  int last_family_ = AF_UNSPEC;                     // of the sockets opened
+  int curl_errno_ = 0;                              // as read last
   int requests_ = 0;
   size_t head_bytes_ = 0;
   size_t body_bytes_ = 0;

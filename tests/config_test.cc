@@ -62,6 +62,12 @@ TEST(Config, AnEmptyFileHasTheDefaultsOfTheContract) {
               (std::vector<int64_t>{5'000, 300'000, 1'800'000, 7'200'000, 18'000'000, 36'000'000,
                                     50'400'000, 72'000'000, 86'400'000}));
     EXPECT_EQ(config.delivery.retry.jitter, 0.2);
+    EXPECT_TRUE(config.delivery.signing.secrets.empty());
+    EXPECT_EQ(config.delivery.tls.others.ca, "");
+    EXPECT_EQ(config.delivery.tls.others.cert, "");
+    EXPECT_EQ(config.delivery.tls.others.key, "");
+    EXPECT_EQ(config.delivery.tls.others.min_version, "1.2");
+    EXPECT_TRUE(config.delivery.tls.profiles.empty());
     EXPECT_EQ(config.retention_ms, 7 * kDayMs);
     EXPECT_EQ(config.shutdown_timeout_ms, 20'000);
     EXPECT_EQ(config.streams.limit, 3u);
@@ -116,6 +122,13 @@ http: {max_head: 4KiB, max_body: 2000B, idle_timeout: 1m30s,
 delivery:
   targets: {allow: [public, 10.0.0.0/8], deny: [10.1.2.3, "fd00::/8"]}
   retry: {max_attempts: 3, schedule: [PT1.5S, 2s], jitter: 0.125}
+  signing: {secrets: [/etc/belfry/new, old]}
+  tls:
+    ca: /etc/belfry/ca.pem
+    min_version: 1.3
+    profiles:
+      - {target: "https://[::1]:8443", cert: "/with space: #.pem", key: client-key}
+      - {target: "*.example.com", min_version: 1.2}
 retention: 36h
 storage: {min_free: 0}
 log: {level: warn}
@@ -141,6 +154,10 @@ delivery:
   retry: {max_attempts: 1, schedule: [1ms], jitter: 1}
   breaker: {failures: 1, ratio: 0.25, min_attempts: 2, window: 1s, probe_min: 100ms, probe_max: 1d}
   signing: {secrets: [/etc/belfry/new, old]}
+  tls:
+    {ca: /ca, cert: /cert, key: key, min_version: 1.3,
+     profiles: [{target: "*.a.example"}, {target: "https://b", ca: x, cert: y, key: z,
+                                          min_version: 1.3}]}
 retention: 1s
 shutdown_timeout: 0s
 streams: {limit: 1, default_ttl: 1s, require_user: true}
@@ -174,6 +191,15 @@ log: {level: debug}
   EXPECT_EQ(DefaultRetry(config).schedule_ms, std::vector<int64_t>{1});
   EXPECT_EQ(DefaultRetry(config).jitter, 1.0);
   EXPECT_EQ(config.delivery.signing.secrets, (std::vector<std::string>{"/etc/belfry/new", "old"}));
+  const Config::Delivery::Tls& tls = config.delivery.tls;
+  EXPECT_EQ(tls.others.ca + tls.others.cert + tls.others.key + tls.others.min_version,
+            "/ca/certkey1.3");
+  ASSERT_EQ(tls.profiles.size(), 2u);
+  EXPECT_EQ(tls.profiles[0].target, "*.a.example");
+  EXPECT_EQ(tls.profiles[0].settings.ca + tls.profiles[0].settings.min_version, "");
+  EXPECT_EQ(tls.profiles[1].target, "https://b");
+  const auto& last = tls.profiles[1].settings;
+  EXPECT_EQ(last.ca + last.cert + last.key + last.min_version, "xyz1.3");
   EXPECT_EQ(config.retention_ms, 1000);
   EXPECT_EQ(config.shutdown_timeout_ms, 0);
   EXPECT_EQ(config.streams.limit, 1u);
@@ -295,6 +321,45 @@ TEST(Config, WhatCannotNameASecretsFileIsRefusedByName) {
   });
 }
 
+TEST(Config, WrongTlsSettingsAreRefusedByName) {
+  ExpectRefusedByName({
+      {"delivery: {tls: {ca: a/b}}", "delivery.tls.ca"},
+      {"delivery: {tls: {ca: [a]}}", "delivery.tls.ca"},
+      {"delivery: {tls: {cert: ''}}", "delivery.tls.cert"},
+      {"delivery: {tls: {key: .}}", "delivery.tls.key"},
+      {"delivery: {tls: {min_version: 1.1}}", "delivery.tls.min_version"},
+      {"delivery: {tls: {min_version: 1.20}}", "delivery.tls.min_version"},
+      {"delivery: {tls: {min_version: null}}", "delivery.tls.min_version"},
+      {"delivery: {tls: {verify: false}}", "delivery.tls.verify"},
+      {"delivery: {tls: {profiles: null}}", "delivery.tls.profiles"},
+      {"delivery: {tls: {profiles: {target: '*.a'}}}", "delivery.tls.profiles"},
+      {"delivery: {tls: {profiles: [x]}}", "delivery.tls.profiles[0]"},
+      {"delivery: {tls: {profiles: [{target: '*.a'}, {target: 'http://a'}]}}",
+       "delivery.tls.profiles[1].target"},
+      {"delivery: {tls: {profiles: [{target: '*.a'}, {tarket: 'x'}]}}",
+       "delivery.tls.profiles[1].tarket"},
+      {"delivery: {tls: {profiles: [{target: '*.a', ca: x, ca: y}]}}",
+       "delivery.tls.profiles[0].ca"},
+  });
+  std::string many = "delivery: {tls: {profiles: [";
+  for (int i = 0; i < 65; ++i) many += "{target: '*.a'},";
+  ExpectRefusedByName({{(many += "]}}").c_str(), "delivery.tls.profiles"}});
+}
+
+TEST(Config, WhatBelongsTogetherInTlsMustBeThere) {
+  const auto why = [](const std::string& tls) {
+    const Status status = CheckConfig(Parsed("delivery: {tls: {" + tls + "}}"));
+    EXPECT_EQ(status.code(), StatusCode::kRefused) << tls;
+    return status.message();
+  };
+  EXPECT_EQ(why("cert: /c"), "delivery.tls.key: is missing, and there is a cert");
+  EXPECT_EQ(why("key: /k"), "delivery.tls.cert: is missing, and there is a key");
+  EXPECT_EQ(why("profiles: [{target: '*.a'}, {ca: /x}]"),
+            "delivery.tls.profiles[1].target: is missing");
+  EXPECT_EQ(why("profiles: [{target: '*.a', key: /k}]"),
+            "delivery.tls.profiles[0].cert: is missing, and there is a key");
+}
+
 TEST(Config, ASecretInsteadOfItsFileIsRefusedAndNotRepeated) {
   for (const std::string secret :
        {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -307,6 +372,9 @@ TEST(Config, ASecretInsteadOfItsFileIsRefusedAndNotRepeated) {
           << text;
     }
   }
+  const std::string key = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIE\\n";
+  EXPECT_EQ(WhyRefused("delivery: {tls: {key: \"" + key + "\"}}").find("MC4CAQ"),
+            std::string::npos);
   EXPECT_EQ(
       WhyRefused("delivery:\n  signing: {secrets: [whsec_AAAA]}"),
       "f.yaml:2: delivery.signing.secrets: (not shown): must name a file, not hold what is in "

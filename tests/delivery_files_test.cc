@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "daemon/credential_file.h"
+#include "tests/support/receiver_tls.h"
 
 namespace belfry {
 namespace {
@@ -34,6 +35,13 @@ class DeliveryFilesTest : public testing::Test {
                                     const std::string& credentials = "") {
     Config::Delivery delivery;
     delivery.signing.secrets = secrets;
+    return LoadDeliveryFiles(delivery, credentials);
+  }
+
+  static Result<DeliveryFiles> LoadTls(const Config::Delivery::Tls& tls,
+                                       const std::string& credentials = "") {
+    Config::Delivery delivery;
+    delivery.tls = tls;
     return LoadDeliveryFiles(delivery, credentials);
   }
 
@@ -109,6 +117,61 @@ TEST_F(DeliveryFilesTest, APublicFileIsRefusedOnlyWhenEverybodyCanChangeIt) {
   file.name = Write("public", "x", 0666);
   EXPECT_EQ(ReadCredentialFile(file, "").status().message(),
             "k: " + file.name + " may be changed by everybody; chmod o-w it");
+}
+
+using Tls = Config::Delivery::Tls;
+
+TEST_F(DeliveryFilesTest, TlsFilesAreReadByPathAndAsCredentials) {
+  const TestCertificate own = MakeTestCertificate();
+  Tls by_path;
+  by_path.others.ca = by_path.others.cert = Write("cert.pem", own.certificate, 0644);
+  by_path.others.key = Write("key.pem", own.key);
+  Tls by_name;
+  by_name.others = {"cert.pem", "cert.pem", "key.pem", "1.2"};
+  const auto one = LoadTls(by_path);
+  const auto two = LoadTls(by_name, directory_);
+  const auto neither = LoadTls(Tls());
+  ASSERT_TRUE(one.ok() && two.ok() && neither.ok());
+  EXPECT_TRUE(one->tls->SameAs(*two->tls));
+  EXPECT_FALSE(one->tls->SameAs(*neither->tls));
+}
+
+TEST_F(DeliveryFilesTest, AProfileHasFilesOfItsOwnAndTheLeastVersionOfAll) {
+  const TestCertificate own = MakeTestCertificate();
+  Tls tls;
+  tls.others.ca = Write("ca.pem", own.certificate);
+  tls.others.min_version = "1.3";
+  tls.profiles = {{"https://a.example", {}}, {"https://b.example", {"", "", "", "1.2"}}};
+  const auto files = LoadTls(tls);
+  ASSERT_TRUE(files.ok()) << files.status().message();
+  const auto profile = [&](const char* url) -> const TlsProfile& {
+    return files->tls->For(TargetOfUrl(url));
+  };
+  EXPECT_EQ(profile("https://a.example/").CurlMinVersion(), CURL_SSLVERSION_TLSv1_3);
+  EXPECT_EQ(profile("https://b.example/").CurlMinVersion(), CURL_SSLVERSION_TLSv1_2);
+  EXPECT_EQ(profile("https://c.example/").CurlMinVersion(), CURL_SSLVERSION_TLSv1_3);
+  TlsProfile nothing_more(SystemIssuers::Load());
+  EXPECT_EQ(profile("https://b.example/").Fingerprint(), nothing_more.Fingerprint());
+  EXPECT_NE(profile("https://c.example/").Fingerprint(),
+            profile("https://a.example/").Fingerprint());
+}
+
+TEST_F(DeliveryFilesTest, SaysWhichTlsFileIsWrongAndWhy) {
+  const TestCertificate own = MakeTestCertificate();
+  const std::string cert = Write("cert.pem", own.certificate);
+  const std::string open_key = Write("open.pem", own.key, 0644);
+  Tls tls;
+  tls.profiles = {{"*.a.example", {}}, {"*.b.example", {"", cert, open_key, ""}}};
+  EXPECT_EQ(LoadTls(tls).status().message(),
+            "delivery.tls.profiles[1].key: " + open_key +
+                " may be read or changed by others; chmod g-w,o= it");
+  tls.profiles[1].settings.key = Write("another.pem", MakeTestCertificate().key);
+  EXPECT_EQ(LoadTls(tls).status().message(), "delivery.tls.profiles[1].key: " + directory_ +
+                                                 "/another.pem is not the key of the certificate");
+  tls.others.ca = Write("ca.pem", own.certificate, 0666);
+  EXPECT_EQ(LoadTls(tls).status().message(),
+            "delivery.tls.ca: " + tls.others.ca + " may be changed by everybody; chmod o-w it");
+  EXPECT_EQ(LoadTls(tls).status().code(), StatusCode::kRefused);
 }
 
 }  // namespace

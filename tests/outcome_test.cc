@@ -49,6 +49,15 @@ void ExpectMeaning(const AttemptFacts& facts, OutcomeKind kind, std::string_view
   EXPECT_EQ(meaning.error, error) << facts.result;
 }
 
+TEST(AttemptFacts, AnAlertAfterTheHandshakeIsTls) {
+  for (const CURLcode result : {CURLE_RECV_ERROR, CURLE_SEND_ERROR}) {
+    AttemptFacts facts = With(result);
+    ExpectMeaning(facts, OutcomeKind::kFailed, "reset");
+    facts.tls_alert = true;
+    ExpectMeaning(facts, OutcomeKind::kFailed, "tls");
+  }
+}
+
 TEST(AttemptFacts, AFinalStatusWins) {
   for (const CURLcode result : {CURLE_OK, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE, CURLE_WRITE_ERROR,
                                 CURLE_OPERATION_TIMEDOUT, CURLE_ABORTED_BY_CALLBACK}) {

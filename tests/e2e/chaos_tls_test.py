@@ -11,7 +11,7 @@ import mount
 from chaos_case import ONCE, RETRY
 from chaos_receiver import ChaosReceiver
 from harness import SharedCase, free_port, main, poll
-from tls_receiver import Authority, TlsReceiver, offered_protocols, server_context
+from tls_tricks import Authority, TlsReceiver, offered_protocols, server_context
 
 SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 HANDSHAKE = 0x16  # of a TLS record

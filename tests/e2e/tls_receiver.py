@@ -1,161 +1,99 @@
-"""Receivers behind TLS: certificates made with openssl(1), a server that plays tricks, and what a
-ClientHello offers."""
+"""An HTTPS receiver on threads of its own, and certificates made for the test by openssl."""
 
+import http.server
 import pathlib
-import socket
 import ssl
 import subprocess
 import threading
-import warnings
-
-CA_CONFIG = """
-[ca]
-default_ca = own
-[own]
-new_certs_dir = {0}
-database = {0}/index.txt
-serial = {0}/serial
-certificate = {0}/ca.pem
-private_key = {0}/ca.key
-default_md = sha256
-unique_subject = no
-copy_extensions = copy
-policy = any
-[any]
-commonName = optional
-"""
-EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
-class Authority:
-    """A certificate authority in a directory of its own."""
+class Certificate:
+    """A self-signed one and its key, each in a file."""
 
-    def __init__(self, directory):
-        self.directory = pathlib.Path(directory)
-        self.directory.mkdir()
-        self.file = self.directory / "ca.pem"
-        self._made = 0
-        (self.directory / "index.txt").touch()
-        (self.directory / "serial").write_text("01\n", encoding="ascii")
-        (self.directory / "ca.cnf").write_text(CA_CONFIG.format(self.directory), encoding="ascii")
-        self._openssl("req", "-x509", *EC_KEY, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-                      "-subj", "/CN=belfry test authority")
+    def __init__(self, root, name, addresses="IP:127.0.0.1,DNS:localhost,DNS:a.localhost"):
+        self.name = name
+        self.cert = pathlib.Path(root, f"{name}.cert.pem")
+        self.key = pathlib.Path(root, f"{name}.key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                        "-addext", f"subjectAltName={addresses}", "-keyout", self.key,
+                        "-out", self.cert], check=True, capture_output=True)
+        self.key.chmod(0o600)
 
-    def certificate(self, names="IP:127.0.0.1", start=None, end=None, signed=True):
-        """Files of the certificate and its key; `start` and `end` as YYYYMMDDHHMMSSZ."""
-        self._made += 1
-        key, request, made = (f"{self._made}.{end}" for end in ("key", "csr", "pem"))
-        subject = ("-subj", "/CN=belfry test", "-addext", f"subjectAltName={names}")
-        if not signed:
-            self._openssl("req", "-x509", *EC_KEY, "-keyout", key, "-out", made, "-days", "2",
-                          *subject)
-        else:
-            self._openssl("req", *EC_KEY, "-keyout", key, "-out", request, *subject)
-            times = ("-startdate", start, "-enddate", end) if start else ("-days", "2")
-            self._openssl("ca", "-config", "ca.cnf", "-batch", "-notext", "-in", request, "-out",
-                          made, *times)
-        return str(self.directory / made), str(self.directory / key)
+    def encrypt_key(self):
+        subprocess.run(["openssl", "ec", "-aes256", "-passout", "pass:secret", "-in", self.key,
+                        "-out", self.key], check=True, capture_output=True)
 
-    def _openssl(self, *words):
-        subprocess.run(["openssl", *words], cwd=self.directory, check=True, capture_output=True)
-
-
-def server_context(certificate, key, version=None, alpn=None):
-    """`version`: the only one that is spoken."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        if version is not None:
-            context.set_ciphers("ALL:@SECLEVEL=0")
-            context.minimum_version = context.maximum_version = version
-    context.load_cert_chain(certificate, key)
-    if alpn:
-        context.set_alpn_protocols(alpn)
-    return context
+    def become(self, other):
+        """The same files, another certificate in them."""
+        self.cert.write_bytes(other.cert.read_bytes())
+        self.key.write_bytes(other.key.read_bytes())
 
 
 class TlsReceiver:
-    """Answers 204 to each request; with `play(socket)` instead it does that on each connection. One
-    thread a connection."""
+    """Answers 200 and keeps, for each request, the headers and who showed a certificate.
 
-    def __init__(self, context=None, play=None):
-        self.context = context
-        self.play = play
-        self.starts = []         # the first bytes of each connection
-        self.requests = []       # heads, as read
-        self.protocols = []      # as chosen by ALPN, of each handshake
-        self._open = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, daemon=True)
+    clients  certificates, one of which must be shown; none: not asked for.
+    """
+
+    def __init__(self, certificate, clients=()):
+        self.requests = []
+        self._changed = threading.Condition()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.cert, certificate.key)
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            for client in clients:
+                context.load_verify_locations(client.cert)
+        receiver = self
+
+        class Hook(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                receiver._note(dict(self.headers), self.connection.getpeercert())
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, request, client_address):
+                pass  # a handshake that fails is what some tests are about
+
+        self._server = Server(("127.0.0.1", 0), Hook)
+        # The handshake belongs to the connection's own thread.
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True,
+                                                  do_handshake_on_connect=False)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
-    def url(self, scheme="https"):
-        return f"{scheme}://127.0.0.1:{self.port}/hook"
+    def url(self, host="127.0.0.1"):
+        return f"https://{host}:{self.port}/hook"
+
+    def wait(self, count, timeout_s=20):
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.requests) >= count, timeout_s):
+                raise AssertionError(f"only {len(self.requests)} requests after {timeout_s} s")
+            return list(self.requests)
+
+    def clients(self):
+        """The names on the certificates that were shown, one for each request."""
+        with self._changed:
+            return [client for _, client in self.requests]
 
     def stop(self):
-        for sock in [self._listener] + self._open:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self._server.shutdown()
+        self._server.socket.close()
         self._thread.join()
-        self._listener.close()
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        with sock:
-            try:
-                self.starts.append(sock.recv(4096, socket.MSG_PEEK))
-                if self.play:
-                    self.play(sock)
-                else:
-                    self._answer(sock)
-            except OSError:  # ssl.SSLError is one
-                pass
-
-    def _answer(self, sock):
-        with self.context.wrap_socket(sock, server_side=True) as stream:
-            self._open.append(stream)
-            self.protocols.append(stream.selected_alpn_protocol())
-            read = b""
-            while piece := stream.recv(65536):
-                read += piece
-                if b"\r\n\r\n" in read:
-                    self.requests.append(read)
-                    read = b""
-                    stream.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
-
-
-def offered_protocols(hello):
-    """The ALPN names in the TLS record of a ClientHello; None: it has no such extension."""
-    body = hello[5 + 4:]                     # record header, handshake header
-    at = 2 + 32                              # version, random
-    at += 1 + body[at]                       # session
-    at += 2 + int.from_bytes(body[at:at + 2], "big")  # ciphers
-    at += 1 + body[at]                       # compression
-    end = at + 2 + int.from_bytes(body[at:at + 2], "big")
-    at += 2
-    while at < end:
-        kind, size = (int.from_bytes(body[at + n:at + n + 2], "big") for n in (0, 2))
-        at += 4
-        if kind == 16:
-            return _names(body[at + 2:at + size])
-        at += size
-    return None
-
-
-def _names(data):
-    names = []
-    while data:
-        names.append(data[1:1 + data[0]].decode())
-        data = data[1 + data[0]:]
-    return names
+    def _note(self, headers, peer):
+        names = [value for part in (peer or {}).get("subject", ()) for key, value in part
+                 if key == "commonName"]
+        with self._changed:
+            self.requests.append((headers, names[0] if names else None))
+            self._changed.notify_all()

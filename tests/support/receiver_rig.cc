@@ -13,6 +13,8 @@ SenderOptions SenderRig::LoopbackOptions() {
   options.store_id = "abcdefghij";
   options.policy = PolicyOf({"loopback"});
   options.dns_servers = "127.0.0.1:1";  // nobody there
+  static const auto tls = std::make_shared<TlsProfiles>(TlsProfile(SystemIssuers::Load()));
+  options.tls = tls;
   return options;
 }
 

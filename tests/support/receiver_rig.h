@@ -25,7 +25,7 @@ class SenderRig {
  public:
   explicit SenderRig(SenderOptions options = LoopbackOptions());
 
-  // Version 1.2.3, store "abcdefghij", loopback allowed, no DNS server.
+  // Version 1.2.3, store "abcdefghij", loopback allowed, no DNS server, the system's issuers.
   static SenderOptions LoopbackOptions();
 
   // A POST with the next id to this URL, started at once. The timer stays until the rig is gone.
