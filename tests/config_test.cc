@@ -154,10 +154,6 @@ delivery:
   retry: {max_attempts: 1, schedule: [1ms], jitter: 1}
   breaker: {failures: 1, ratio: 0.25, min_attempts: 2, window: 1s, probe_min: 100ms, probe_max: 1d}
   signing: {secrets: [/etc/belfry/new, old]}
-  tls:
-    {ca: /ca, cert: /cert, key: key, min_version: 1.3,
-     profiles: [{target: "*.a.example"}, {target: "https://b", ca: x, cert: y, key: z,
-                                          min_version: 1.3}]}
 retention: 1s
 shutdown_timeout: 0s
 streams: {limit: 1, default_ttl: 1s, require_user: true}
@@ -191,15 +187,6 @@ log: {level: debug}
   EXPECT_EQ(DefaultRetry(config).schedule_ms, std::vector<int64_t>{1});
   EXPECT_EQ(DefaultRetry(config).jitter, 1.0);
   EXPECT_EQ(config.delivery.signing.secrets, (std::vector<std::string>{"/etc/belfry/new", "old"}));
-  const Config::Delivery::Tls& tls = config.delivery.tls;
-  EXPECT_EQ(tls.others.ca + tls.others.cert + tls.others.key + tls.others.min_version,
-            "/ca/certkey1.3");
-  ASSERT_EQ(tls.profiles.size(), 2u);
-  EXPECT_EQ(tls.profiles[0].target, "*.a.example");
-  EXPECT_EQ(tls.profiles[0].settings.ca + tls.profiles[0].settings.min_version, "");
-  EXPECT_EQ(tls.profiles[1].target, "https://b");
-  const auto& last = tls.profiles[1].settings;
-  EXPECT_EQ(last.ca + last.cert + last.key + last.min_version, "xyz1.3");
   EXPECT_EQ(config.retention_ms, 1000);
   EXPECT_EQ(config.shutdown_timeout_ms, 0);
   EXPECT_EQ(config.streams.limit, 1u);
@@ -210,6 +197,25 @@ log: {level: debug}
   EXPECT_EQ(config.memory.window, 64u << 10);
   EXPECT_EQ(config.memory.id_cache, 64u << 10);
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
+}
+
+TEST(Config, EveryKeyOfTlsIsTaken) {
+  const Config config = Parsed(R"(
+delivery:
+  tls:
+    {ca: /ca, cert: /cert, key: key, min_version: 1.3,
+     profiles: [{target: "*.a.example"}, {target: "https://b", ca: x, cert: y, key: z,
+                                          min_version: 1.3}]}
+)");
+  const Config::Delivery::Tls& tls = config.delivery.tls;
+  EXPECT_EQ(tls.others.ca + tls.others.cert + tls.others.key + tls.others.min_version,
+            "/ca/certkey1.3");
+  ASSERT_EQ(tls.profiles.size(), 2u);
+  EXPECT_EQ(tls.profiles[0].target, "*.a.example");
+  EXPECT_EQ(tls.profiles[0].settings.ca + tls.profiles[0].settings.min_version, "");
+  EXPECT_EQ(tls.profiles[1].target, "https://b");
+  const auto& last = tls.profiles[1].settings;
+  EXPECT_EQ(last.ca + last.cert + last.key + last.min_version, "xyz1.3");
 }
 
 TEST(Config, UnknownKeysAreRefusedByNameAndLine) {
