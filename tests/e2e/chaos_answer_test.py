@@ -3,6 +3,7 @@ matrix. Each request that the receiver counted is one attempt that Belfry record
 
 import datetime
 import email.utils
+import itertools
 import json
 import time
 
@@ -110,13 +111,17 @@ def asctime_date(wall):
 
 
 class Throttled(ChaosCase):
+    host = "0.0.0.0"
+    hosts = (f"127.0.{n // 250 + 2}.{n % 250 + 1}" for n in itertools.count())
     SCHEDULED_S = 600
     RETRY = {"max_attempts": 3, "schedule": [f"{SCHEDULED_S}s"], "jitter": 0}
 
     def waits(self, values, status=503):
         """How long the next attempt is put off by each Retry-After, in seconds."""
-        timers = [self.d.set(self.chaos.url("retry-after", status, value=value), retry=self.RETRY)
-                  for value in values]
+        # Each from a host of its own: Retry-After holds back all that is for that host.
+        timers = [self.d.set(self.chaos.url("retry-after", status, host=host, value=value),
+                             retry=self.RETRY)
+                  for value, host in zip(values, self.hosts)]
         waits = []
         for timer in timers:
             view = self.d.wait_state(timer, "retrying")

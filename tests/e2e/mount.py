@@ -4,7 +4,6 @@ import os
 
 import namespaces
 
-_MS_BIND = 1 << 12
 _MS_REC = 0x4000
 _MS_PRIVATE = 1 << 18
 _entered = None  # the first error, "" for none, None: not tried
@@ -32,11 +31,6 @@ def _enter():
 
 def mount_tmpfs(path, size_mib):
     namespaces.call("mount", b"tmpfs", os.fsencode(path), b"tmpfs", 0, b"size=%dm" % size_mib)
-
-
-def mount_file(source, over):
-    """`over` is a file that reads as `source` from now on."""
-    namespaces.call("mount", os.fsencode(source), os.fsencode(over), None, _MS_BIND, None)
 
 
 def unmount(path):
