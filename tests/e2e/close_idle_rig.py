@@ -21,8 +21,10 @@ import harness
 import processes
 from harness import Daemon, show
 
+# Half of the attempts meet a connection that is being closed: the breaker would take part.
 CONFIG = """
 delivery:
+  breaker: {failures: 1000000, min_attempts: 1000000}
   targets: {allow: [loopback]}
   max_in_flight: 64
   per_target_in_flight: 64
