@@ -47,7 +47,7 @@ std::optional<Bytes> DecodeBase64(std::string_view text) {
       EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
                       static_cast<int>(text.size()));
   CHECK(length == static_cast<int>(bytes.size()));  // padding counted
-  bytes.resize(bytes.size() - padding);
+  for (size_t i = 0; i < padding; ++i) bytes.pop_back();
   return bytes;
 }
 
