@@ -55,9 +55,13 @@ void World::CheckForgotten(WallMs before) {
   const auto states = StoredStates();
   const auto alive = static_cast<size_t>(
       std::count_if(states.begin(), states.end(), [](const auto& s) { return IsAlive(s.second); }));
+  const size_t ended_rows = disk_->rows(Cf::kDone) + disk_->rows(Cf::kDead);
+  const size_t ended = states.size() - alive;
+  // After a clock step back what ends takes the cursors of retention back, and with them rows that
+  // were forgotten and not removed yet.
+  const bool left = stepped_back_ ? ended_rows < ended : ended_rows != ended;
   if (disk_->rows(Cf::kIds) != states.size() ||
-      disk_->rows(Cf::kDue) + disk_->rows(Cf::kParked) != alive ||
-      disk_->rows(Cf::kDone) + disk_->rows(Cf::kDead) != states.size() - alive) {
+      disk_->rows(Cf::kDue) + disk_->rows(Cf::kParked) != alive || left) {
     oracle_.Fail("retention: rows are left behind");
   }
 }
