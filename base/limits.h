@@ -55,6 +55,7 @@ constexpr int64_t kTimeoutMsMin = 100;
 constexpr int64_t kTimeoutMsMax = 60 * kSecondMs;
 constexpr int64_t kRetryAfterMsMax = kDayMs;
 constexpr int64_t kIdempotencyKeepMs = kDayMs;
+constexpr int64_t kMaxLatenessMsMax = 3660 * kDayMs;
 
 // Lists.
 constexpr int kPageDefault = 100;

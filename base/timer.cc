@@ -21,10 +21,13 @@ constexpr Names<Method, 5> kMethods{{{Method::kPost, "POST"},
                                      {Method::kPatch, "PATCH"},
                                      {Method::kDelete, "DELETE"},
                                      {Method::kGet, "GET"}}};
-constexpr Names<DeadReason, 4> kReasons{{{DeadReason::kNone, ""},
+constexpr Names<OnLate, 3> kOnLate{
+    {{OnLate::kFire, "fire"}, {OnLate::kDrop, "drop"}, {OnLate::kDeadLetter, "deadletter"}}};
+constexpr Names<DeadReason, 5> kReasons{{{DeadReason::kNone, ""},
                                          {DeadReason::kExhausted, "exhausted"},
                                          {DeadReason::kGone, "gone"},
-                                         {DeadReason::kPolicy, "policy"}}};
+                                         {DeadReason::kPolicy, "policy"},
+                                         {DeadReason::kExpired, "expired"}}};
 
 template <typename Enum, size_t N>
 std::string_view NameOf(const Names<Enum, N>& names, Enum value) {
@@ -67,9 +70,37 @@ Status ValidateLife(const Timer& t) {
     return Invalid("state");
   }
   if (alive != (t.finished.ms == 0)) return Invalid("finished");
-  if ((t.state == TimerState::kDead) != (t.reason != DeadReason::kNone)) return Invalid("reason");
-  if (t.state == TimerState::kPending && t.attempts != 0) return Invalid("attempts");
-  if (t.state == TimerState::kRetrying && t.attempts == 0) return Invalid("attempts");
+  const bool dropped = t.state == TimerState::kCancelled && t.reason == DeadReason::kExpired;
+  if ((t.state == TimerState::kDead) != (t.reason != DeadReason::kNone) && !dropped) {
+    return Invalid("reason");
+  }
+  // Of the budget that counts since the last replay.
+  if (t.attempts < t.attempts_base) return Invalid("attempts_base");
+  const uint32_t charged = t.attempts - t.attempts_base;
+  if (charged > kAttemptsMax) return Invalid("attempts");
+  if (t.state == TimerState::kPending && charged != 0) return Invalid("attempts");
+  if (t.state == TimerState::kRetrying && charged == 0) return Invalid("attempts");
+  if (!InWallRange(t.replayed_at)) return Invalid("replayed_at");
+  if (t.attempts_base != 0 && t.replayed_at.ms == 0) return Invalid("replayed_at");
+  return {};
+}
+
+Status ValidateWishes(const Timer& t) {
+  if (t.max_lateness_ms < 0 || t.max_lateness_ms > kMaxLatenessMsMax) {
+    return Invalid("max_lateness");
+  }
+  if (t.on_late > OnLate::kDeadLetter) return Invalid("on_late");
+  if (t.on_late != OnLate::kFire && t.max_lateness_ms == 0) return Invalid("on_late");
+  if (t.callbacks.size() > 2) return Invalid("callbacks");
+  for (const Callback& callback : t.callbacks) {
+    if (callback.on != CallbackOn::kSuccess && callback.on != CallbackOn::kFailure) {
+      return Invalid("callbacks");
+    }
+    if (callback.url.empty() || callback.url.size() > kUrlBytesMax) return Invalid("callbacks");
+  }
+  if (t.callbacks.size() == 2 && t.callbacks[0].on == t.callbacks[1].on) {
+    return Invalid("callbacks");
+  }
   return {};
 }
 
@@ -80,6 +111,15 @@ std::optional<TimerState> StateFromName(std::string_view name) { return ValueOf(
 std::string_view ReasonName(DeadReason reason) { return NameOf(kReasons, reason); }
 std::string_view MethodName(Method method) { return NameOf(kMethods, method); }
 std::optional<Method> MethodFromName(std::string_view name) { return ValueOf(kMethods, name); }
+std::string_view OnLateName(OnLate on_late) { return NameOf(kOnLate, on_late); }
+std::optional<OnLate> OnLateFromName(std::string_view name) { return ValueOf(kOnLate, name); }
+
+std::string_view CallbackUrl(const Timer& timer, CallbackOn on) {
+  for (const Callback& callback : timer.callbacks) {
+    if (callback.on == on) return callback.url;
+  }
+  return {};
+}
 
 std::string_view TargetOf(const Timer& timer) {
   const std::string_view url = timer.url;
@@ -94,6 +134,7 @@ size_t MemoryBytes(const Timer& t) {
     bytes += sizeof(t.headers[0]) + name.capacity() + value.capacity();
   }
   for (const Attempt& a : t.history) bytes += sizeof(Attempt) + a.error.capacity();
+  for (const Callback& c : t.callbacks) bytes += sizeof(Callback) + c.url.capacity();
   if (t.retry) bytes += t.retry->schedule_ms.capacity() * sizeof(int64_t);
   return bytes;
 }
@@ -109,11 +150,11 @@ Status Validate(const Timer& t) {
   if (t.headers.size() > kHeadersMax) return Invalid("headers");
   if (t.body.size() > kBodyBytesMax) return Invalid("body");
   if (t.timeout_ms < 0 || t.timeout_ms > kTimeoutMsMax) return Invalid("timeout");
-  if (t.attempts > kAttemptsMax) return Invalid("attempts");
   if (t.history.size() > kHistoryMax) return Invalid("history");
   if (t.retry) {
     if (Status s = ValidateRetry(*t.retry); !s.ok()) return s;
   }
+  if (Status s = ValidateWishes(t); !s.ok()) return s;
   return ValidateLife(t);
 }
 

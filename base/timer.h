@@ -35,14 +35,36 @@ constexpr int kStoredStates = 5;  // kPending .. kCancelled
 [[nodiscard]] std::string_view StateName(TimerState state);
 [[nodiscard]] std::optional<TimerState> StateFromName(std::string_view name);
 
-// Why a timer is dead. Stored as one byte: never renumber.
-enum class DeadReason : uint8_t { kNone = 0, kExhausted = 1, kGone = 2, kPolicy = 3 };
+// Why a timer is dead; a cancelled one has kExpired when it was dropped for being late. Stored as
+// one byte: never renumber.
+enum class DeadReason : uint8_t {
+  kNone = 0,
+  kExhausted = 1,
+  kGone = 2,
+  kPolicy = 3,
+  kExpired = 4,  // later than max_lateness_ms when an attempt would have started
+};
 [[nodiscard]] std::string_view ReasonName(DeadReason reason);  // "" for kNone
 
 // Stored as one byte: never renumber.
 enum class Method : uint8_t { kPost = 1, kPut = 2, kPatch = 3, kDelete = 4, kGet = 5 };
 [[nodiscard]] std::string_view MethodName(Method method);
 [[nodiscard]] std::optional<Method> MethodFromName(std::string_view name);
+
+// What becomes of a timer that is later than its max_lateness_ms. Stored as one byte: never
+// renumber.
+enum class OnLate : uint8_t { kFire = 0, kDrop = 1, kDeadLetter = 2 };
+[[nodiscard]] std::string_view OnLateName(OnLate on_late);
+[[nodiscard]] std::optional<OnLate> OnLateFromName(std::string_view name);
+
+// Which end of a timer is told of. Stored as one byte: never renumber.
+enum class CallbackOn : uint8_t { kSuccess = 1, kFailure = 2 };
+
+struct Callback {
+  CallbackOn on = CallbackOn::kSuccess;
+  std::string url;  // as Timer::url
+  friend bool operator==(const Callback&, const Callback&) = default;
+};
 
 // How often and how far apart. Either a schedule, or a geometric row min, min*factor, ... <= max.
 struct RetryPolicy {
@@ -71,8 +93,12 @@ struct Timer {
   WallMs due;           // as asked for; never changes
   WallMs next_attempt;  // the key time while alive
   WallMs created_at;
-  WallMs finished;        // when it became delivered, dead or cancelled; 0 while alive
-  uint32_t attempts = 0;  // attempts charged so far; the next one sent is attempts + 1
+  WallMs finished;              // when it became delivered, dead or cancelled; 0 while alive
+  uint32_t attempts = 0;        // attempts charged so far; the next one sent is attempts + 1
+  uint32_t attempts_base = 0;   // of these, those before the last replay: the budget counts from it
+  WallMs replayed_at;           // 0: never
+  int64_t max_lateness_ms = 0;  // 0: none
+  OnLate on_late = OnLate::kFire;
   Method method = Method::kPost;
   bool append_id = true;
   int64_t timeout_ms = 0;  // 0: the configured default
@@ -81,12 +107,16 @@ struct Timer {
   std::string body;
   std::optional<RetryPolicy> retry;  // nullopt: the configured default
   std::vector<Attempt> history;      // oldest first, the last kHistoryMax; uncharged ones included
+  std::vector<Callback> callbacks;   // at most one for each end
   friend bool operator==(const Timer&, const Timer&) = default;
 };
 
 using TimerPtr = std::unique_ptr<Timer>;
 
 [[nodiscard]] inline Key KeyOf(const Timer& t) { return {t.next_attempt, t.id}; }
+
+// The URL to call at this end; "" when nobody is.
+[[nodiscard]] std::string_view CallbackUrl(const Timer& timer, CallbackOn on);
 
 // "scheme://host:port-as-written", the part of the URL that admission counts by.
 [[nodiscard]] std::string_view TargetOf(const Timer& timer);

@@ -28,8 +28,8 @@
 
 namespace belfry {
 
-// 2: the family `parked`. A store of an older format is raised when it is opened: first min_reader,
-// so that older binaries keep away, then the store, then writer.
+// 2: the family `parked`, records of version 2, replays. A store of an older format is raised when
+// it is opened: first min_reader, so that older binaries keep away, then the store, then writer.
 constexpr uint32_t kFormatWriter = 2;     // what this binary writes, and the newest it can read
 constexpr uint32_t kFormatMinReader = 2;  // the oldest binary that can read what this one writes
 

@@ -13,7 +13,21 @@ namespace {
 constexpr size_t kPrefixBytes = 1 + 8;  // version, checksum
 constexpr uint8_t kFlagAppendId = 1;
 constexpr uint8_t kFlagRetry = 2;
-constexpr uint8_t kFlagsKnown = kFlagAppendId | kFlagRetry;
+constexpr uint8_t kFlagLateness = 4;
+constexpr uint8_t kFlagReplayed = 8;
+constexpr uint8_t kFlagCallbacks = 16;
+constexpr uint8_t kFlagsOfVersion1 = kFlagAppendId | kFlagRetry;
+constexpr uint8_t kFlagsKnown = kFlagsOfVersion1 | kFlagLateness | kFlagReplayed | kFlagCallbacks;
+
+uint8_t FlagsOf(const Timer& t) {
+  uint8_t flags = 0;
+  if (t.append_id) flags |= kFlagAppendId;
+  if (t.retry) flags |= kFlagRetry;
+  if (t.max_lateness_ms != 0) flags |= kFlagLateness;
+  if (t.replayed_at.ms != 0) flags |= kFlagReplayed;
+  if (!t.callbacks.empty()) flags |= kFlagCallbacks;
+  return flags;
+}
 
 void AppendRetry(std::string* out, const RetryPolicy& retry) {
   AppendVarint(out, retry.max_attempts);
@@ -55,13 +69,30 @@ Attempt ReadAttempt(ByteReader* in) {
   return attempt;
 }
 
+void AppendCallbacks(std::string* out, const std::vector<Callback>& callbacks) {
+  AppendVarint(out, callbacks.size());
+  for (const Callback& callback : callbacks) {
+    AppendU8(out, static_cast<uint8_t>(callback.on));
+    AppendString(out, callback.url);
+  }
+}
+
+void ReadCallbacks(ByteReader* in, std::vector<Callback>* callbacks) {
+  const uint64_t count = in->Varint();
+  for (uint64_t i = 0; i < count && in->ok(); ++i) {
+    const auto on = static_cast<CallbackOn>(in->U8());
+    callbacks->push_back({on, std::string(in->String())});
+  }
+}
+
 void AppendPayload(std::string* out, const Timer& t) {
   AppendU32(out, t.tenant);
   AppendVarint(out, t.id);
   AppendU8(out, static_cast<uint8_t>(t.state));
   AppendU8(out, static_cast<uint8_t>(t.reason));
   AppendU8(out, static_cast<uint8_t>(t.method));
-  AppendU8(out, (t.append_id ? kFlagAppendId : 0) | (t.retry ? kFlagRetry : 0));
+  const uint8_t flags = FlagsOf(t);
+  AppendU8(out, flags);
   AppendU64(out, static_cast<uint64_t>(t.due.ms));
   AppendZigzag(out, t.next_attempt - t.due);
   AppendZigzag(out, t.created_at - t.due);
@@ -78,6 +109,15 @@ void AppendPayload(std::string* out, const Timer& t) {
   if (t.retry) AppendRetry(out, *t.retry);
   AppendVarint(out, t.history.size());
   for (const Attempt& attempt : t.history) AppendAttempt(out, attempt);
+  if (flags & kFlagLateness) {
+    AppendVarint(out, static_cast<uint64_t>(t.max_lateness_ms));
+    AppendU8(out, static_cast<uint8_t>(t.on_late));
+  }
+  if (flags & kFlagReplayed) {
+    AppendVarint(out, t.attempts_base);
+    AppendVarint(out, static_cast<uint64_t>(t.replayed_at.ms));
+  }
+  if (flags & kFlagCallbacks) AppendCallbacks(out, t.callbacks);
 }
 
 // Times are added as unsigned so that nothing overflows before Validate() has looked at them.
@@ -85,8 +125,9 @@ WallMs Plus(WallMs base, int64_t delta_ms) {
   return {static_cast<int64_t>(static_cast<uint64_t>(base.ms) + static_cast<uint64_t>(delta_ms))};
 }
 
-// False when the bytes are not exactly one timer.
-bool ReadPayload(std::string_view payload, Timer* t) {
+// False when the bytes are not exactly one timer. What a version does not know its flags do not
+// name: the rest is the same.
+bool ReadPayload(std::string_view payload, uint8_t version, Timer* t) {
   ByteReader reader(payload);
   ByteReader* const in = &reader;
   t->tenant = in->U32();
@@ -113,11 +154,21 @@ bool ReadPayload(std::string_view payload, Timer* t) {
   if (flags & kFlagRetry) t->retry = ReadRetry(in);
   const uint64_t attempts = in->Varint();
   for (uint64_t i = 0; i < attempts && in->ok(); ++i) t->history.push_back(ReadAttempt(in));
-  return in->finished() && (flags & ~kFlagsKnown) == 0;
+  if (flags & kFlagLateness) {
+    t->max_lateness_ms = static_cast<int64_t>(in->Varint());
+    t->on_late = static_cast<OnLate>(in->U8());
+  }
+  if (flags & kFlagReplayed) {
+    t->attempts_base = static_cast<uint32_t>(in->Varint());
+    t->replayed_at.ms = static_cast<int64_t>(in->Varint());
+  }
+  if (flags & kFlagCallbacks) ReadCallbacks(in, &t->callbacks);
+  const uint8_t known = version == 1 ? kFlagsOfVersion1 : kFlagsKnown;
+  return in->finished() && (flags & ~known) == 0;
 }
 
 bool KnownNames(const Timer& t) {
-  return t.method >= Method::kPost && t.method <= Method::kGet && t.reason <= DeadReason::kPolicy;
+  return t.method >= Method::kPost && t.method <= Method::kGet && t.reason <= DeadReason::kExpired;
 }
 
 // The payload, once version and checksum are right.
@@ -126,7 +177,7 @@ Result<std::string_view> Payload(std::string_view key, std::string_view record) 
   const uint8_t version = in.U8();
   const uint64_t checksum = in.U64();
   if (!in.ok()) return Corruption("record is cut short");
-  if (version != kRecordVersion) {
+  if (version == 0 || version > kRecordVersion) {
     return Corruption("record of unknown version " + std::to_string(version));
   }
   if (checksum != ChecksumOf(version, key, in.rest())) return Corruption("record checksum differs");
@@ -153,7 +204,8 @@ Result<TimerPtr> DecodeTimer(std::string_view key, std::string_view record) {
   const Result<std::string_view> payload = Payload(key, record);
   if (!payload.ok()) return payload.status();
   auto timer = std::make_unique<Timer>();
-  if (!ReadPayload(*payload, timer.get())) return Corruption("record does not parse");
+  const auto version = static_cast<uint8_t>(record[0]);
+  if (!ReadPayload(*payload, version, timer.get())) return Corruption("record does not parse");
   if (!KnownNames(*timer)) return Corruption("record has an unknown method or reason");
   if (Status s = Validate(*timer); !s.ok()) return Corruption("record has a bad " + s.message());
   return timer;

@@ -7,7 +7,10 @@
 //   version u8 | XXH3-64 of (version, key, payload) | payload
 //   payload: tenant u32, id varint, state u8, reason u8, method u8, flags u8, due u64,
 //            next_attempt - due zigzag, created_at - due zigzag, finished varint, attempts varint,
-//            timeout varint, url, headers, body, [retry], history
+//            timeout varint, url, headers, body, [retry], history,
+//            [max_lateness varint, on_late u8], [attempts_base varint, replayed_at varint],
+//            [callbacks: on u8, url]
+//   What stands in brackets is there when `flags` says so. Version 1 ended behind the history.
 //   Strings are length varint + bytes, lists are count varint + items.
 //
 // To change the format: 1. raise kRecordVersion; 2. keep the old decoder and choose by the version
@@ -25,7 +28,7 @@
 
 namespace belfry {
 
-constexpr uint8_t kRecordVersion = 1;
+constexpr uint8_t kRecordVersion = 2;
 
 // Replaces `out`. kInvalid when the timer does not pass Validate().
 [[nodiscard]] Status EncodeTimer(std::string_view key, const Timer& timer, std::string* out);
