@@ -97,6 +97,13 @@ constexpr int64_t kRetentionIntervalMs = kMinuteMs;
 constexpr size_t kRetentionRowsMax = 4096;     // rows removed by one step
 constexpr int64_t kRetentionHeldMs = kHourMs;  // after a clock step forward nothing is forgotten
 
+// Replays of dead letters by range: 5,120 timers a second at most.
+constexpr size_t kReplaysMax = 16;  // accepted and not done; beyond: 503
+constexpr int64_t kReplayIntervalMs = 50;
+constexpr size_t kReplayRowsMax = 256;       // brought back by one step
+constexpr size_t kReplayExaminedMax = 1024;  // rows looked at by one
+constexpr size_t kReplayBytesMax = 512 * 1024;
+
 // The store.
 constexpr size_t kGroupOpsMax = 4096;               // applied together, then handed back
 constexpr size_t kGroupBytesMax = 4 * 1024 * 1024;  // of records in one group, and of one batch

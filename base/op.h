@@ -4,6 +4,7 @@
 // that made them durable. The order of completions is the order of truth.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,10 +26,12 @@ struct PutOp {
 
 // The timer at `key` ended: `timer` has its terminal state, `finished`, attempts. Leaves `due` for
 // `done` (delivered, cancelled) or `dead`. Names a key, so it is queued only when no other op on
-// the id is unfinished.
+// the id is unfinished. `callback`, a new timer that tells of this end, is stored by the same
+// batch, unless the timer is gone; its id is given out like that of a PutOp.
 struct SettleOp {
   Key key;
   TimerPtr timer;
+  TimerPtr callback = nullptr;
 };
 
 // Move the timer from `old_key` to KeyOf(*timer), one batch. Names a key, see SettleOp.
@@ -104,21 +107,58 @@ struct PauseOp {
   bool paused = false;
 };
 
+// Bring a dead timer back, decided on the commit thread: pending, due as it was, next attempt at
+// `now` but not before the asked-for due, with a fresh budget of attempts; its history stays.
+struct ReplayByIdOp {
+  TenantId tenant = 0;
+  TimerId id = 0;
+  WallMs now;
+};
+
+// Which dead timers a range replay brings back. Both times are exclusive.
+struct DeadRange {
+  TenantId tenant = 0;
+  std::optional<WallMs> due_after;
+  std::optional<WallMs> due_before;
+  WallMs finished_before;  // not those that die later, again or for the first time
+
+  [[nodiscard]] bool Has(WallMs due) const {
+    return (!due_after || due > *due_after) && (!due_before || due < *due_before);
+  }
+};
+
+// Write down that a range is to be replayed; ReplayStepOps do it. `number` is greater than those of
+// all that are written down.
+struct ReplayRangeOp {
+  uint64_t number = 0;
+  DeadRange range;
+};
+
+// Bring back as ReplayByIdOp does, those that come next in the range written down under `number`.
+// One batch; ends its group like LoadOp.
+struct ReplayStepOp {
+  uint64_t number = 0;
+  WallMs now;
+};
+
 struct Op {
   ReplyToken token = 0;  // released by this op's completion and nothing else
   std::variant<PutOp, SettleOp, RetryOp, EraseByIdOp, FloorOp, LoadOp, MarkOp, RetainOp, ParkOp,
-               LoadParkedOp, PauseOp>
+               LoadParkedOp, PauseOp, ReplayByIdOp, ReplayRangeOp, ReplayStepOp>
       what;
 };
 
 enum class OpResult {
-  kDone,       // Put stored, Settle settled, Retry and Park moved, all others done
+  kDone,       // Put stored, Settle settled, Retry and Park moved, ReplayById brought back, all
+               // others done
   kReplayed,   // Put: this idempotency key stored `first_id` before; nothing stored now
   kMismatch,   // Put: the idempotency key was used with another body; nothing stored
   kUnknown,    // Put that only looks up: the key was not used; nothing stored
-  kCancelled,  // EraseById: cancelled now, or it was already
-  kFired,      // EraseById: too late, delivered
+  kCancelled,  // EraseById: cancelled now, or it was already. ReplayById: it was
+  kFired,      // EraseById, ReplayById: too late, delivered
   kDead,       // EraseById: too late, dead
+  kAlive,      // ReplayById: it is not dead, see `state`
+  kDamaged,    // ReplayById: its record cannot be read
   kGone,       // no such timer for this tenant, or at or below its floor; nothing changed.
                // LoadParked: nothing is parked under this number
   kRefused,    // Park, Pause: the name is longer than kTargetNameBytesMax, or one more than
@@ -139,13 +179,17 @@ struct Completion {
   TenantId tenant = 0;
   TimerId id = 0;  // of the op's timer; 0 for all ops without one
   OpResult result = OpResult::kDone;
-  TimerId first_id = 0;  // kReplayed
-  TimerId floor = 0;     // Floor: its last_id
-  TimerPtr timer;        // the record as stored, if the timer is alive after this op; else null
-  TimerPtr ended;        // Settle, done: the record as stored
-  LoadedPage page;       // Load, LoadParked
-  size_t removed = 0;    // Retain: terminal timers forgotten
-  bool more = false;     // Retain: the step was full, the next one goes on
+  TimerId first_id = 0;     // kReplayed
+  TimerId floor = 0;        // Floor: its last_id
+  TimerPtr timer;           // the record as stored, if the timer is alive after this op; else null
+  TimerPtr ended;           // Settle, done: the record as stored
+  TimerPtr callback;        // Settle, done: the record as stored, if there was one
+  LoadedPage page;          // Load, LoadParked. ReplayStep: `timers` alone, those brought back, as
+                            // stored
+  size_t removed = 0;       // Retain: terminal timers forgotten
+  size_t removed_dead = 0;  // Retain: of these, dead letters
+  bool more = false;        // Retain, ReplayStep: the step was full, the next one goes on
+  TimerState state = TimerState::kPending;  // ReplayById, kAlive
 
   // Park, done: the number and the key that the timer is parked under now; `timer` is null.
   // Refused: `timer` is what the op brought. Settle, Retry, EraseById, done: the number that it was
@@ -157,53 +201,17 @@ struct Completion {
   bool paused = false;        // Pause: as given
 };
 
-template <typename T>
-struct OpKindOf;
-template <>
-struct OpKindOf<PutOp> {
+template <typename T, typename Variant>
+struct IndexIn;
+template <typename T, typename... Rest>
+struct IndexIn<T, std::variant<T, Rest...>> {
   static constexpr size_t value = 0;
 };
-template <>
-struct OpKindOf<SettleOp> {
-  static constexpr size_t value = 1;
-};
-template <>
-struct OpKindOf<RetryOp> {
-  static constexpr size_t value = 2;
-};
-template <>
-struct OpKindOf<EraseByIdOp> {
-  static constexpr size_t value = 3;
-};
-template <>
-struct OpKindOf<FloorOp> {
-  static constexpr size_t value = 4;
-};
-template <>
-struct OpKindOf<LoadOp> {
-  static constexpr size_t value = 5;
-};
-template <>
-struct OpKindOf<MarkOp> {
-  static constexpr size_t value = 6;
-};
-template <>
-struct OpKindOf<RetainOp> {
-  static constexpr size_t value = 7;
-};
-template <>
-struct OpKindOf<ParkOp> {
-  static constexpr size_t value = 8;
-};
-template <>
-struct OpKindOf<LoadParkedOp> {
-  static constexpr size_t value = 9;
-};
-template <>
-struct OpKindOf<PauseOp> {
-  static constexpr size_t value = 10;
+template <typename T, typename First, typename... Rest>
+struct IndexIn<T, std::variant<First, Rest...>> {
+  static constexpr size_t value = 1 + IndexIn<T, std::variant<Rest...>>::value;
 };
 template <typename T>
-constexpr size_t kOpKind = OpKindOf<T>::value;
+constexpr size_t kOpKind = IndexIn<T, decltype(Op::what)>::value;
 
 }  // namespace belfry

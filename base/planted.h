@@ -35,6 +35,10 @@ enum class Bug {
   kOpenTargetNotKept,         // an open target is forgotten with its last timer
   kRetryAfterNotOfTarget,     // Retry-After delays the timer and not its target
   kLimitNeverHalved,          // an overloaded target keeps its limit
+  kLatenessOfFirstAttemptOnly,  // a retry starts however late it is
+  kReplayKeepsBudget,           // a replayed timer has only the attempts that were left: none
+  kCallbackArmedEarly,          // a callback is in the heap before it is durable
+  kReplayNotResumed,            // a start forgets the range replays that were accepted
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit
@@ -44,6 +48,8 @@ enum class Bug {
   kDropRuleNotLowered,           // compaction takes what ended after a clock step back
   kRetentionTakesTooMuch,        // retention forgets what ended a second too late for it
   kLateOutcomeCountsBelowFloor,  // settling below the floor still changes counters
+  kCallbackInItsOwnBatch,        // the cause is settled, commit, the callback is put
+  kReplayLeavesDeadRow,          // the row in `dead` stays when its timer is brought back
 };
 
 #ifdef BELFRY_PLANTED_BUGS

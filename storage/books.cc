@@ -18,6 +18,35 @@ Key ReadKey(ByteReader* in) {
   return key;
 }
 
+// tenant u32, flags u8, due_after u64, due_before u64, finished_before u64, cursor u64 u64
+constexpr uint8_t kHasDueAfter = 1;
+constexpr uint8_t kHasDueBefore = 2;
+
+std::string EncodeReplay(const Books::Replay& replay) {
+  const DeadRange& range = replay.range;
+  std::string out;
+  AppendU32(&out, range.tenant);
+  AppendU8(&out, (range.due_after ? kHasDueAfter : 0) | (range.due_before ? kHasDueBefore : 0));
+  for (const WallMs t : {range.due_after.value_or(WallMs{}), range.due_before.value_or(WallMs{}),
+                         range.finished_before, replay.cursor.at}) {
+    AppendU64(&out, Bits(t));
+  }
+  AppendU64(&out, replay.cursor.id);
+  return out;
+}
+
+void ReadReplay(ByteReader* in, Books::Replay* replay) {
+  DeadRange& range = replay->range;
+  range.tenant = in->U32();
+  const uint8_t flags = in->U8();
+  const WallMs due_after = Time(in->U64());
+  const WallMs due_before = Time(in->U64());
+  if (flags & kHasDueAfter) range.due_after = due_after;
+  if (flags & kHasDueBefore) range.due_before = due_before;
+  range.finished_before = Time(in->U64());
+  replay->cursor = ReadKey(in);
+}
+
 }  // namespace
 
 Result<Books> Books::Read(const Kv& kv) {
@@ -69,6 +98,9 @@ bool Books::ReadRow(std::string_view key, std::string_view value) {
       break;
     case MetaKind::kOnceCursor:
       once_cursor_ = Time(in.U64());
+      break;
+    case MetaKind::kReplay:
+      ReadReplay(&in, &replays_[name.U64()]);
       break;
     case MetaKind::kCount:
     case MetaKind::kFloor:
@@ -128,6 +160,7 @@ StoreState Books::State() const {
   state.parked_targets = targets_.Parked();
   state.paused_all = targets_.paused_all();
   state.paused_targets = targets_.Paused();
+  for (const auto& [number, replay] : replays_) state.replays.push_back(number);
   return state;
 }
 
@@ -163,6 +196,11 @@ Key Books::DeadCursorOf(TenantId tenant) const {
 TimerId Books::FirstIdOf(TenantId tenant) const {
   const auto it = tenants_.find(tenant);
   return it == tenants_.end() ? 0 : it->second.first_id;
+}
+
+const Books::Replay* Books::ReplayOf(uint64_t number) const {
+  const auto it = replays_.find(number);
+  return it == replays_.end() ? nullptr : &it->second;
 }
 
 std::vector<TenantId> Books::TenantsWithDead() const {
@@ -220,11 +258,39 @@ void Books::SetFirstId(TenantId tenant, TimerId id) {
   changed_.Put(Cf::kMeta, MetaKey(MetaKind::kFirstId, tenant), ShortKey().U64(id));
 }
 
+Status Books::AddReplay(uint64_t number, const DeadRange& range) {
+  if (!replays_.empty() && number <= replays_.rbegin()->first) {
+    return Invalid("replay " + std::to_string(number) + ": the number was given before");
+  }
+  replays_[number].range = range;
+  PutReplay(number);
+  return {};
+}
+
+void Books::SetReplayCursor(uint64_t number, Key cursor) {
+  replays_.at(number).cursor = cursor;
+  PutReplay(number);
+}
+
+void Books::PutReplay(uint64_t number) {
+  changed_.Put(Cf::kMeta, ReplayKey(number), EncodeReplay(replays_.at(number)));
+}
+
+void Books::EndReplay(uint64_t number) {
+  replays_.erase(number);
+  changed_.Delete(Cf::kMeta, ReplayKey(number));
+}
+
 void Books::SetFloor(TenantId tenant, TimerId last_id) {
   Tenant& t = tenants_[tenant];
   t.floor = std::max(t.floor, last_id);
   changed_.Put(Cf::kMeta, MetaKey(MetaKind::kFloor, tenant), ShortKey().U64(t.floor));
   RaiseLastId(t.floor);
+  std::vector<uint64_t> over;
+  for (const auto& [number, replay] : replays_) {
+    if (replay.range.tenant == tenant) over.push_back(number);
+  }
+  for (const uint64_t number : over) EndReplay(number);
   for (int i = 0; i < kStoredStates; ++i) {
     t.counts[i] = 0;
     changed_counts_.emplace(tenant, static_cast<TimerState>(i + 1));

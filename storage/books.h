@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "base/id.h"
+#include "base/op.h"
 #include "base/status.h"
 #include "base/timer.h"
 #include "storage/batch.h"
@@ -35,6 +37,12 @@ constexpr uint32_t kSchema = 2;
 
 class Books {
  public:
+  // A replay of dead timers by range that was accepted and is not done.
+  struct Replay {
+    DeadRange range;
+    Key cursor;  // what was dead below it is done
+  };
+
   // An empty store gives books without a store id. kCorruption names the row that does not parse.
   [[nodiscard]] static Result<Books> Read(const Kv& kv);
 
@@ -58,6 +66,8 @@ class Books {
   [[nodiscard]] TimerId FirstIdOf(TenantId tenant) const;
   [[nodiscard]] const TargetBooks& targets() const { return targets_; }
   [[nodiscard]] TargetBooks& targets() { return targets_; }
+  // Null: there is none of this number. Borrowed until the next change.
+  [[nodiscard]] const Replay* ReplayOf(uint64_t number) const;
 
   void RaiseLastId(TimerId id);
   void RaiseCommitNo(uint64_t commit_no);
@@ -67,7 +77,11 @@ class Books {
   void SetDeadCursor(TenantId tenant, Key cursor);
   void SetOnceCursor(WallMs cursor);
   void SetFirstId(TenantId tenant, TimerId id);
-  // Raises the floor and zeroes the counts.
+  // kInvalid: a number that is not above those written down.
+  [[nodiscard]] Status AddReplay(uint64_t number, const DeadRange& range);
+  void SetReplayCursor(uint64_t number, Key cursor);
+  void EndReplay(uint64_t number);
+  // Raises the floor, zeroes the counts, ends the tenant's replays.
   void SetFloor(TenantId tenant, TimerId last_id);
   // kCorruption when a count would fall below zero.
   [[nodiscard]] Status Count(TenantId tenant, TimerState state, int64_t delta);
@@ -90,6 +104,7 @@ class Books {
   void PutSchema();
   [[nodiscard]] bool ReadRow(std::string_view key, std::string_view value);
   [[nodiscard]] bool ReadTenantRow(MetaKind kind, ByteReader* key, ByteReader* value);
+  void PutReplay(uint64_t number);
   void PutU64(MetaKind kind, uint64_t value);
   void PutKey(std::string_view meta_key, Key cursor);
 
@@ -103,6 +118,7 @@ class Books {
   WallMs once_cursor_;
   absl::flat_hash_map<TenantId, Tenant> tenants_;
   TargetBooks targets_;
+  std::map<uint64_t, Replay> replays_;
   absl::flat_hash_set<std::pair<TenantId, TimerState>> changed_counts_;
   bool last_id_changed_ = false;
   Batch changed_;  // the other figures; counts and the last id change too often to encode each time

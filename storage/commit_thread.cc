@@ -22,7 +22,9 @@ void MoveTo(std::vector<T>* from, std::vector<T>* to) {
 // What the op brings along to be stored.
 size_t RecordBytes(const Op& op) {
   if (const auto* put = std::get_if<PutOp>(&op.what)) return MemoryBytes(*put->timer);
-  if (const auto* settle = std::get_if<SettleOp>(&op.what)) return MemoryBytes(*settle->timer);
+  if (const auto* settle = std::get_if<SettleOp>(&op.what)) {
+    return MemoryBytes(*settle->timer) + (settle->callback ? MemoryBytes(*settle->callback) : 0);
+  }
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) return MemoryBytes(*retry->timer);
   if (const auto* park = std::get_if<ParkOp>(&op.what)) return MemoryBytes(*park->timer);
   return 0;

@@ -54,6 +54,8 @@ ShortKey MetaKey(MetaKind kind, TenantId tenant) {
   return ShortKey().U8(static_cast<uint8_t>(kind)).U32(tenant);
 }
 
+ShortKey ReplayKey(uint64_t number) { return MetaKey(MetaKind::kReplay).U64(number); }
+
 ShortKey CountKey(TenantId tenant, TimerState state) {
   return MetaKey(MetaKind::kCount, tenant).U8(static_cast<uint8_t>(state));
 }

@@ -47,6 +47,7 @@ enum class MetaKind : uint8_t {
   kParkedNumber = 14,  // u32, the greatest target number ever used
   kPausedAll = 15,     // there while all deliveries are held; empty
   kPausedTarget = 16,  // + name: there while those to this target are; empty
+  kReplay = 17,        // + number u64: see Books::Replay
 };
 
 [[nodiscard]] std::string_view CfName(Cf cf);  // as above
@@ -92,6 +93,7 @@ inline constexpr std::string_view kOnceKeysEnd{"\2", 1};
 [[nodiscard]] ShortKey CountKey(TenantId tenant, TimerState state);
 [[nodiscard]] ShortKey ParkedTargetKey(TargetNumber target);
 [[nodiscard]] std::string PausedTargetKey(std::string_view name);
+[[nodiscard]] ShortKey ReplayKey(uint64_t number);
 
 // nullopt: these are not the bytes of such a key.
 struct TenantKey {

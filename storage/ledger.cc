@@ -17,7 +17,7 @@ size_t KindOf(const Op& op) { return op.what.index(); }
 // Reads the committed store instead of the batch, so it needs its own run.
 bool EndsRun(const Op& op) {
   return std::holds_alternative<LoadOp>(op.what) || std::holds_alternative<LoadParkedOp>(op.what) ||
-         std::holds_alternative<RetainOp>(op.what);
+         std::holds_alternative<RetainOp>(op.what) || std::holds_alternative<ReplayStepOp>(op.what);
 }
 
 // Of the op that will ask `ids` where its timer is.
@@ -27,8 +27,11 @@ std::optional<std::pair<TenantId, TimerId>> AskedFor(const Op& op) {
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) timer = retry->timer.get();
   if (const auto* park = std::get_if<ParkOp>(&op.what)) timer = park->timer.get();
   if (timer != nullptr) return std::pair(timer->tenant, timer->id);
-  const auto* erase = std::get_if<EraseByIdOp>(&op.what);
-  return erase != nullptr ? std::optional(std::pair(erase->tenant, erase->id)) : std::nullopt;
+  if (const auto* erase = std::get_if<EraseByIdOp>(&op.what)) {
+    return std::pair(erase->tenant, erase->id);
+  }
+  const auto* replay = std::get_if<ReplayByIdOp>(&op.what);
+  return replay != nullptr ? std::optional(std::pair(replay->tenant, replay->id)) : std::nullopt;
 }
 
 }  // namespace

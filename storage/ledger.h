@@ -66,6 +66,7 @@ class Ledger final : public Store {
   struct Sweep {
     WallMs before;
     size_t removed = 0;
+    size_t removed_dead = 0;  // of these, dead letters
     size_t examined = 0;
     absl::flat_hash_set<TenantId> forgot = {};  // whose ids were removed
     [[nodiscard]] bool Full() const;
@@ -82,9 +83,12 @@ class Ledger final : public Store {
   Status Do(MarkOp& op, Completion* done);
   Status Do(ParkOp& op, Completion* done);
   Status Do(PauseOp& op, Completion* done);
-  // These three run on an empty batch and read what is committed.
+  Status Do(ReplayByIdOp& op, Completion* done);
+  Status Do(ReplayRangeOp& op, Completion* done);
+  // These four run on an empty batch and read what is committed.
   Status Do(LoadOp& op, Completion* done);
   Status Do(LoadParkedOp& op, Completion* done);
+  Status Do(ReplayStepOp& op, Completion* done);
   // Nobody waits for what has ended: a row of `done`, `dead` or `once` that cannot be read is told
   // of once and passed. Its entry in `ids` stays.
   Status Do(RetainOp& op, Completion* done);
@@ -114,6 +118,8 @@ class Ledger final : public Store {
   // `answered`: the key made a timer not long ago, and `done` says what the repeat gets.
   Status LookUpOnce(const PutOp& op, Completion* done, bool* answered);
   Status PutOnce(const PutOp& op);
+  // A timer of which nothing is stored yet. kInvalid: its id was given out before.
+  Status PutNew(const Timer& timer);
 
   Status Erase(const EraseByIdOp& op, Completion* done);
   Status PutDue(const Timer& timer);
@@ -125,6 +131,10 @@ class Ledger final : public Store {
   Status PutParked(const Timer& timer, TargetNumber number);
   // Adds rows of `due` or `parked` to the page, up to its bounds.
   Status FillPage(Cf cf, KvIterator* rows, size_t rows_max, size_t bytes_max, LoadedPage* page);
+  // A dead timer becomes as it is stored when it is brought back at `now`.
+  Status Revive(Timer* timer, WallMs now);
+  Status ReviveRow(const Books::Replay& replay, Key key, std::string_view record, WallMs now,
+                   Completion* done, bool* left);
 
   Status SweepDone(const KvView& view, Sweep* sweep);
   Status SweepDead(const KvView& view, TenantId tenant, Sweep* sweep);

@@ -18,6 +18,8 @@ Status Misplaced(TimerId id, Key named, const IdEntry& entry) {
                     std::to_string(entry.at.ms));
 }
 
+Status GivenBefore(TimerId id) { return Invalid(TimerText(id) + ": id was given out before"); }
+
 bool IsAt(const IdEntry& entry, Key key) { return IsAlive(entry.state) && entry.at == key.at; }
 
 void Name(Completion* done, TenantId tenant, TimerId id) {
@@ -35,19 +37,24 @@ Status Ledger::Do(PutOp& op, Completion* done) {
     done->result = OpResult::kUnknown;
     return LookUpOnce(op, done, &answered);
   }
-  if (!IsAlive(timer.state)) return Invalid(TimerText(timer.id) + " has ended before it was set");
-  if (timer.id <= books_.last_id())
-    return Invalid(TimerText(timer.id) + ": id was given out before");
   if (!op.idempotency_key.empty()) {
+    // Before anything is written.
+    if (timer.id <= books_.last_id()) return GivenBefore(timer.id);
     bool answered = false;
     if (Status s = LookUpOnce(op, done, &answered); !s.ok() || answered) return s;
     if (Status s = PutOnce(op); !s.ok()) return s;
   }
-  books_.RaiseLastId(timer.id);
-  if (Status s = PutDue(timer); !s.ok()) return s;
-  if (Status s = books_.Count(timer.tenant, timer.state, +1); !s.ok()) return s;
+  if (Status s = PutNew(timer); !s.ok()) return s;
   done->timer = std::move(op.timer);
   return {};
+}
+
+Status Ledger::PutNew(const Timer& timer) {
+  if (!IsAlive(timer.state)) return Invalid(TimerText(timer.id) + " has ended before it was set");
+  if (timer.id <= books_.last_id()) return GivenBefore(timer.id);
+  books_.RaiseLastId(timer.id);
+  if (Status s = PutDue(timer); !s.ok()) return s;
+  return books_.Count(timer.tenant, timer.state, +1);
 }
 
 Status Ledger::LookUpOnce(const PutOp& op, Completion* done, bool* answered) {
@@ -100,6 +107,12 @@ Status Ledger::Do(SettleOp& op, Completion* done) {
   if (Status s = End(**entry, timer); !s.ok()) return s;
   done->target = (*entry)->parked;
   done->ended = std::move(op.timer);
+  if (!op.callback) return {};
+  if (Planted(Bug::kCallbackInItsOwnBatch)) {
+    if (Status s = CommitBatch(); !s.ok()) return s;
+  }
+  if (Status s = PutNew(*op.callback); !s.ok()) return s;
+  done->callback = std::move(op.callback);
   return {};
 }
 

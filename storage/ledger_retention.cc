@@ -44,6 +44,7 @@ Status Ledger::Do(RetainOp& op, Completion* done) {
     done->more = sweep.Full() || keys.Full();
   }
   done->removed = sweep.removed;
+  done->removed_dead = sweep.removed_dead;
   if (!books_.changed() && batch_.empty()) return {};
   const bool done_moved = books_.done_cursor() != done_from;
   if (Status s = CommitBatch(); !s.ok()) return s;
@@ -129,6 +130,7 @@ Status Ledger::Forget(TenantId tenant, Key finished, bool dead, Sweep* sweep) {
   batch_.Delete(Cf::kIds, IdKey(tenant, finished.id));
   sweep->forgot.insert(tenant);
   ++sweep->removed;
+  if (dead) ++sweep->removed_dead;
   return books_.Count(tenant, (*found)->state, -1);
 }
 

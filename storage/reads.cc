@@ -198,6 +198,39 @@ Result<uint64_t> CountByScan(const KvView& view, const Query& query, const Count
   return matching;
 }
 
+// The dead have rows of their own, so the ids of all others are not looked at. Every row at or
+// above the cursor of retention and above the floor is a dead timer's.
+Result<uint64_t> CountDead(const KvView& view, const Query& query, const CountQuery& count) {
+  const Result<TimerId> floor = ReadFloor(view, count.tenant);
+  if (!floor.ok()) return floor.status();
+  const Result<Found> passed = view.Get(Cf::kMeta, MetaKey(MetaKind::kDeadCursor, count.tenant));
+  if (!passed.ok()) return passed.status();
+  Key cursor;
+  if (*passed) {
+    const std::optional<Key> read = ParseTimeKey(**passed);
+    if (!read) return Corruption("a meta row does not parse");
+    cursor = *read;
+  }
+  const Key end{kWallMax + 1, 0};
+  const auto rows =
+      view.Scan(Cf::kDead, DeadKey(count.tenant, cursor), DeadKey(count.tenant, end), false);
+  uint64_t matching = 0;
+  for (int row = 0; rows->Valid(); rows->Next(), ++row) {
+    if (row % kStopCheckRows == 0 && query.stop != nullptr && *query.stop) {
+      return Status(StatusCode::kUnavailable, "stopping");
+    }
+    const std::optional<TenantKey> key = ParseDeadKey(rows->key());
+    if (!key || key->key.id <= *floor) continue;
+    const Result<TimerPtr> timer = DecodeTimer(rows->key(), rows->value());
+    // As a replay does: what cannot be read is passed.
+    if (!timer.ok()) continue;
+    const TimerView dead{key->key.id, TimerState::kDead, (*timer)->due, nullptr};
+    if (Matches(count.filter, dead)) ++matching;
+  }
+  if (!rows->status().ok()) return rows->status();
+  return matching;
+}
+
 // How many of the ids in flight are this tenant's and stored in this state (or, without one,
 // alive).
 Result<uint64_t> CountFiring(const KvView& view, const Query& query, TenantId tenant,
@@ -217,7 +250,10 @@ Result<uint64_t> CountFiring(const KvView& view, const Query& query, TenantId te
 
 Result<uint64_t> Count(const Kv& kv, const Query& query, const CountQuery& count) {
   const auto view = kv.View();
-  if (count.filter.NeedsScan()) return CountByScan(*view, query, count);
+  const bool dead = count.filter.state == TimerState::kDead;
+  if (count.filter.NeedsScan()) {
+    return dead ? CountDead(*view, query, count) : CountByScan(*view, query, count);
+  }
   const std::optional<TimerState> wanted = count.filter.state;
   if (wanted == TimerState::kFiring) return CountFiring(*view, query, count.tenant, std::nullopt);
   uint64_t total = 0;

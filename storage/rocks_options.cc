@@ -165,7 +165,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   family.paranoid_file_checks = true;
   family.memtable_protection_bytes_per_key = 8;
   // Queues leave walls of deletes at their front; a file that is half deletes is compacted at once.
-  if (cf == Cf::kDue || cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kParked) {
+  if (cf == Cf::kDue || cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kDead || cf == Cf::kParked) {
     family.table_properties_collector_factories.push_back(
         rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5));
   }

@@ -38,6 +38,7 @@ struct StoreState {
   std::vector<ParkedTarget> parked_targets;  // by number
   bool paused_all = false;
   std::vector<std::string> paused_targets;  // in order
+  std::vector<uint64_t> replays = {};       // numbers of ReplayRangeOps that are not done, rising
 };
 
 class Store {

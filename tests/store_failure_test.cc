@@ -59,6 +59,31 @@ TEST_F(StoreFailure, AFailedCommitHandsNothingOverAndStopsTheStore) {
   }
 }
 
+TEST_F(StoreFailure, ADeadLetterThatCannotBeReadIsToldOfAndTheOthersComeBack) {
+  auto ledger = Open();
+  std::vector<Completion> done;
+  for (TimerId id = 1; id <= 3; ++id) {
+    const Timer timer = PendingTimer(id, 1000);
+    ASSERT_TRUE(Apply(*ledger, &done, Put(timer), Settle(timer, TimerState::kDead, 2000)).ok());
+  }
+  disk_->Overwrite(Cf::kDead, DeadKey(kLocalTenant, {{2000}, 2}), "not a record");
+  done.clear();
+  ReplayRangeOp range{1, {}};
+  range.range.tenant = kLocalTenant;
+  range.range.finished_before = {3000};
+  ASSERT_TRUE(Apply(*ledger, &done, ReplayByIdOp{kLocalTenant, 2, {3000}}, std::move(range),
+                    ReplayStepOp{1, {3000}})
+                  .ok());
+  EXPECT_EQ(done[0].result, OpResult::kDamaged);
+  EXPECT_EQ(done[0].timer, nullptr);
+  EXPECT_EQ(IdsOf(done[2].page), (Ids{1, 3}));
+  EXPECT_EQ(LiveIds(*ledger), (Ids{1, 3}));
+  // Retention still comes by.
+  done.clear();
+  ASSERT_TRUE(Apply(*ledger, &done, RetainOp{{3000}, {3000}}).ok());
+  EXPECT_EQ(done[0].removed, 1u);
+}
+
 TEST_F(StoreFailure, TheRunBeforeALoadIsHandedOverWhenTheRunAfterItFails) {
   auto ledger = Open();
   disk_->FailCommit(2, false);

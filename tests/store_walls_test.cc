@@ -226,6 +226,36 @@ TEST_F(StoreWalls, NothingIsLeftOfTheParkedAfterAllWereCancelled) {
   EXPECT_LE(steps.keys, 20u);
 }
 
+TEST_F(StoreWalls, ReplaysAndSweepsBeginBehindWhatWasReplayed) {
+  constexpr TimerId kDead = 20'000;
+  const WallMs end{kFirstDueMs + 2 * static_cast<int64_t>(kDead)};
+  std::vector<Op> ops;
+  for (TimerId id = 1; id <= kDead; ++id) {
+    const Timer timer = MakeTimer(id);
+    ops.push_back({0, Put(timer)});
+    ops.push_back({0, Settle(timer, TimerState::kDead, timer.due.ms + 1)});
+  }
+  rig_.ApplyGroup(std::move(ops));
+  ReplayRangeOp range{1, {kLocalTenant, {}, {}, end}};
+  rig_.Apply(range);
+  while (rig_.Apply(ReplayStepOp{1, end})[0].more) {
+  }
+  EXPECT_EQ(rig_.CountIn(TimerState::kPending), kDead);
+  range.number = 2;
+  rig_.Apply(range);
+  const Steps replay = Count([&] { rig_.Apply(ReplayStepOp{2, end}); });
+  EXPECT_EQ(replay.deletes, 0u);
+  EXPECT_LE(replay.keys, 20u);
+  const Steps sweep = Count([&] { rig_.Apply(RetainOp{end, end}); });
+  EXPECT_EQ(sweep.deletes, 0u);
+  EXPECT_LE(sweep.keys, 20u);
+  TimerFilter dead;
+  dead.state = TimerState::kDead;
+  dead.due_after = WallMs{};
+  const Steps count = Count([&] { EXPECT_EQ(rig_.Count(dead), 0u); });
+  EXPECT_EQ(count.deletes, 0u);
+}
+
 TEST_F(StoreWalls, NothingIsLeftToWalkThroughAfterAllWereCancelled) {
   PutTimers(50'000);
   rig_.Compact();
