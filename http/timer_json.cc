@@ -46,7 +46,10 @@ class TimerBuilder {
 
  private:
   void ReadMember(std::string_view key, element value);
-  void ReadUrl(element value);
+  void ReadWish(std::string_view key, element value);
+  std::optional<std::string> Url(const std::string& pointer, element value);
+  void ReadCallback(std::string_view key, element value);
+  void ReadOnLate(element value);
   void ReadAt(element value);
   void ReadMethod(element value);
   void ReadHeaders(element value);
@@ -56,6 +59,7 @@ class TimerBuilder {
   void ReadRetryMember(std::string_view key, element value, RetryPolicy& retry);
   void ReadSchedule(element value, RetryPolicy& retry);
   void FinishWhen();
+  void FinishLateness();
 
   void Fail(std::string pointer, std::string detail) {
     if (errors_.size() < kFieldErrorsMax)
@@ -82,6 +86,7 @@ class TimerBuilder {
   bool has_body_ = false;
   bool has_json_ = false;
   bool has_content_type_ = false;
+  bool has_on_late_ = false;
   std::string when_pointer_;  // of the last member that said when
   int64_t delay_ms_ = 0;
   WallMs at_;
@@ -147,7 +152,8 @@ void TimerBuilder::ReadMember(std::string_view key, element value) {
   } else if (key == "seconds") {
     AddUnits("/seconds", value, kSecondMs);
   } else if (key == "url") {
-    ReadUrl(value);
+    has_url_ = true;
+    timer_->url = Url("/url", value).value_or("");
   } else if (key == "delay") {
     has_delay_ = true;
     when_pointer_ = "/delay";
@@ -170,28 +176,75 @@ void TimerBuilder::ReadMember(std::string_view key, element value) {
   } else if (key == "retry") {
     ReadRetry(value);
   } else {
+    ReadWish(key, value);
+  }
+}
+
+void TimerBuilder::ReadWish(std::string_view key, element value) {
+  if (key == "max_lateness") {
+    timer_->max_lateness_ms = Duration("/max_lateness", value, 1, kMaxLatenessMsMax).value_or(1);
+  } else if (key == "on_late") {
+    ReadOnLate(value);
+  } else if (key == "on_success" || key == "on_failure") {
+    ReadCallback(key, value);
+  } else {
     Fail(PointerTo("", key), "there is no such member");
   }
 }
 
-void TimerBuilder::ReadUrl(element value) {
-  has_url_ = true;
-  const auto text = String("/url", value);
-  if (!text) return;
+std::optional<std::string> TimerBuilder::Url(const std::string& pointer, element value) {
+  const auto text = String(pointer, value);
+  if (!text) return std::nullopt;
   if (text->size() > kUrlBytesMax) {
-    Fail("/url", "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
+    Fail(pointer, "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
   } else if (HasControl(*text) || text->find(' ') != std::string_view::npos) {
-    Fail("/url", "must not contain white space or control characters");
+    Fail(pointer, "must not contain white space or control characters");
   } else {
     Result<std::string> url = normalise_url_(*text);
     if (!url.ok()) {
-      Fail("/url", url.status().message());
+      Fail(pointer, url.status().message());
     } else if (url->size() > kUrlBytesMax) {
-      Fail("/url", "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
+      Fail(pointer, "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
     } else {
-      timer_->url = std::move(*url);
+      return std::move(*url);
     }
   }
+  return std::nullopt;
+}
+
+void TimerBuilder::ReadOnLate(element value) {
+  has_on_late_ = true;
+  const auto text = String("/on_late", value);
+  if (!text) return;
+  const auto on_late = OnLateFromName(*text);
+  if (!on_late) {
+    Fail("/on_late", "must be fire, drop or deadletter");
+  } else {
+    timer_->on_late = *on_late;
+  }
+}
+
+void TimerBuilder::ReadCallback(std::string_view key, element value) {
+  const std::string pointer = "/" + std::string(key);
+  simdjson::dom::object members;
+  if (value.get(members) != simdjson::SUCCESS) {
+    Fail(pointer, "must be an object with a `url`");
+    return;
+  }
+  bool has_url = false;
+  for (const auto [name, member] : members) {
+    if (name != "url") {
+      Fail(PointerTo(pointer, name), "there is no such member");
+      continue;
+    }
+    has_url = true;
+    if (auto url = Url(pointer + "/url", member)) {
+      const bool success = key == "on_success";
+      timer_->callbacks.push_back(
+          {success ? CallbackOn::kSuccess : CallbackOn::kFailure, std::move(*url)});
+    }
+  }
+  if (!has_url) Fail(pointer + "/url", "is needed");
 }
 
 void TimerBuilder::ReadAt(element value) {
@@ -332,8 +385,13 @@ void TimerBuilder::FinishWhen() {
   if (timer_->due > kWallMax) Fail(when_pointer_, "is after the year 9999");
 }
 
+void TimerBuilder::FinishLateness() {
+  if (has_on_late_ && timer_->max_lateness_ms == 0) Fail("/on_late", "needs `max_lateness`");
+}
+
 void TimerBuilder::Finish(std::string raw_json) {
   FinishWhen();
+  FinishLateness();
   if (!has_url_) Fail("/url", "is needed");
   if (has_body_ && has_json_) Fail("/json", "cannot be together with `body`");
   if (has_json_) {

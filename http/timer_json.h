@@ -8,6 +8,8 @@
 //
 // Retries: what `retry` leaves out is as configured; naming one of `min`, `max`, `factor` asks for
 // a geometric row instead of a schedule, by default 5 s, 1 day, 2.
+//
+// `on_late` needs `max_lateness`. `on_success` and `on_failure` are objects with a `url` alone.
 #pragma once
 
 #include <functional>

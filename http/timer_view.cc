@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/duration.h"
 #include "base/rfc3339.h"
 #include "http/json_writer.h"
 
@@ -33,6 +34,18 @@ void WriteAttempts(JsonWriter& json, const Timer& timer) {
   json.Close(']');
 }
 
+// Only what was asked for.
+void WriteWishes(JsonWriter& json, const Timer& timer) {
+  if (timer.max_lateness_ms != 0) {
+    json.Key("max_lateness").String(FormatDuration(timer.max_lateness_ms));
+    json.Key("on_late").String(OnLateName(timer.on_late));
+  }
+  for (const Callback& callback : timer.callbacks) {
+    json.Key(callback.on == CallbackOn::kSuccess ? "on_success" : "on_failure");
+    json.Open('{').Key("url").String(callback.url).Close('}');
+  }
+}
+
 }  // namespace
 
 void AppendShortView(std::string& out, const TimerView& view, WallMs now) {
@@ -60,6 +73,7 @@ void AppendFullView(std::string& out, const TimerView& view, WallMs now) {
                         : json.Int(std::max<int64_t>(0, timer.history[0].at - timer.due));
   json.Key("reason");
   timer.reason == DeadReason::kNone ? json.Null() : json.String(ReasonName(timer.reason));
+  WriteWishes(json, timer);
   json.Close('}');
 }
 

@@ -37,6 +37,10 @@ void Admission::Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, WallMs
   Refresh(target, now);
 }
 
+const Timer* Admission::PeekNext() const {
+  return CanStart() ? &turns_.front()->turns.front()->waiting.First() : nullptr;
+}
+
 Admission::Started Admission::Next(WallMs now) {
   if (!CanStart()) return {};
   Tenant& tenant = *turns_.front();

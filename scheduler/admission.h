@@ -71,6 +71,8 @@ class Admission {
 
   // Takes a due timer; `bytes` is its MemoryBytes, `open_wait_ms` its OpenWaitMs.
   void Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, WallMs now);
+  // What Next() would give out; null: nothing may start. Borrowed until the next change.
+  [[nodiscard]] const Timer* PeekNext() const;
   // Takes out the next timer to start and occupies its slot.
   Started Next(WallMs now);
   // The attempt of a timer that Next() gave out ended: frees its slot and tells the target.

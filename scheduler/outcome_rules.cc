@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/planted.h"
 #include "scheduler/retry_delay.h"
 
 namespace belfry {
@@ -57,20 +58,35 @@ void ApplyOutcome(Timer& timer, const Outcome& outcome, const RetryPolicy& fallb
   if (outcome.kind == OutcomeKind::kInterrupted) return;
   ++timer.attempts;
   const RetryPolicy& policy = timer.retry ? *timer.retry : fallback;
+  const bool all_count = Planted(Bug::kReplayKeepsBudget);
+  const uint32_t charged = timer.attempts - (all_count ? 0 : timer.attempts_base);
   if (Delivered(outcome)) {
     Finish(timer, TimerState::kDelivered, DeadReason::kNone, now);
   } else if (outcome.kind == OutcomeKind::kAnswered && outcome.status == kHttpGone) {
     Finish(timer, TimerState::kDead, DeadReason::kGone, now);
   } else if (outcome.kind == OutcomeKind::kForbidden) {
     Finish(timer, TimerState::kDead, DeadReason::kPolicy, now);
-  } else if (timer.attempts >= policy.max_attempts) {
+  } else if (charged >= policy.max_attempts) {
     Finish(timer, TimerState::kDead, DeadReason::kExhausted, now);
   } else {
     timer.state = TimerState::kRetrying;
     const int64_t delay_ms =
-        RetryDelayMs(policy, timer.attempts, timer.id, jitter_seed, outcome.retry_after_ms);
+        RetryDelayMs(policy, charged, timer.id, jitter_seed, outcome.retry_after_ms);
     timer.next_attempt = Later(timer, now, delay_ms);
   }
+}
+
+bool IsExpired(const Timer& timer, WallMs now) {
+  if (timer.on_late == OnLate::kFire) return false;
+  if (Planted(Bug::kLatenessOfFirstAttemptOnly) && timer.state != TimerState::kPending) {
+    return false;
+  }
+  return now - std::max(timer.due, timer.replayed_at) > timer.max_lateness_ms;
+}
+
+void Expire(Timer& timer, WallMs now) {
+  const bool dropped = timer.on_late == OnLate::kDrop;
+  Finish(timer, dropped ? TimerState::kCancelled : TimerState::kDead, DeadReason::kExpired, now);
 }
 
 }  // namespace belfry

@@ -1,4 +1,5 @@
-// outcome_rules.h - what the end of an attempt does to its timer. Pure.
+// outcome_rules.h - what the end of an attempt, or its being too late to begin, does to its timer.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -15,5 +16,12 @@ namespace belfry {
 // key, so that the next start sends it at once.
 void ApplyOutcome(Timer& timer, const Outcome& outcome, const RetryPolicy& fallback,
                   uint64_t jitter_seed, WallMs now);
+
+// Whether an attempt that would start now must not: it is later than the timer's max_lateness after
+// the asked-for due, or after the last replay, and on_late is not `fire`.
+[[nodiscard]] bool IsExpired(const Timer& timer, WallMs now);
+
+// Ends an expired timer as it asked for: cancelled or dead, reason `expired`, nothing charged.
+void Expire(Timer& timer, WallMs now);
 
 }  // namespace belfry

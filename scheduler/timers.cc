@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/planted.h"
+#include "scheduler/callback.h"
 #include "scheduler/outcome_rules.h"
 #include "scheduler/retry_delay.h"
 
@@ -66,11 +67,7 @@ void Timers::CompleteOne(Completion done) {
     case kOpKind<EraseByIdOp>:
       return CompleteErase(done);
     case kOpKind<SettleOp>:
-      low_may_rise_ = true;
-      held_.erase(done.id);
-      if (flights_.contains(done.id)) return FreeFlight(done.id);
-      if (done.result == OpResult::kGone) return Answer(done.token, NotFoundReply{});
-      return Answer(done.token, CancelReply{done.id});
+      return CompleteSettle(done);
     case kOpKind<RetryOp>:
       low_may_rise_ = true;
       held_.erase(done.id);
@@ -106,6 +103,19 @@ void Timers::CompleteSet(Completion& done) {
   const TimerId id = done.id;
   Rearm(std::move(done.timer));
   Answer(done.token, SetReply{id});
+}
+
+// A callback is armed by the same completion that its cause ends with.
+void Timers::CompleteSettle(Completion& done) {
+  low_may_rise_ = true;
+  held_.erase(done.id);
+  if (done.callback) {
+    ids_.Completed(done.callback->id, done.callback.get());
+    Rearm(std::move(done.callback));
+  }
+  if (flights_.contains(done.id)) return FreeFlight(done.id);
+  if (done.result == OpResult::kGone) return Answer(done.token, NotFoundReply{});
+  Answer(done.token, CancelReply{done.id});
 }
 
 void Timers::CompleteErase(Completion& done) {
@@ -186,14 +196,23 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
 // What an attempt that ended, or was charged, does to the timer that was stored under `key`.
 void Timers::Settle(const Key& key, TimerPtr timer, const Outcome& outcome) {
   ApplyOutcome(*timer, outcome, options_.retry, options_.jitter_seed, now_);
-  const WallMs least = std::min(key.at, timer->next_attempt);
-  const Unfinished::Entry entry{0, key.id, least, false, 0};
   if (Planted(Bug::kOutcomeNotDurable)) return FreeFlight(key.id);
-  if (IsAlive(timer->state)) {
-    Enqueue({0, RetryOp{key, std::move(timer)}}, entry);
-  } else {
-    Enqueue({0, SettleOp{key, std::move(timer)}}, entry);
+  if (!IsAlive(timer->state)) return End(key, std::move(timer));
+  const WallMs least = std::min(key.at, timer->next_attempt);
+  Enqueue({0, RetryOp{key, std::move(timer)}}, {0, key.id, least, false, 0});
+}
+
+// With the callback that this end asks for, in the same batch: neither is there without the other.
+void Timers::End(const Key& key, TimerPtr ended) {
+  Unfinished::Entry entry{0, ended->id, key.at};
+  TimerPtr callback = Exists(ended->tenant, ended->id) ? CallbackOf(*ended, now_) : nullptr;
+  if (callback) {
+    callback->id = ++last_id_;
+    entry.second_id = callback->id;
+    entry.least_at = std::min(entry.least_at, callback->next_attempt);
+    if (Planted(Bug::kCallbackArmedEarly)) window_.Arm(std::make_unique<Timer>(*callback));
   }
+  Enqueue({0, SettleOp{key, std::move(ended), std::move(callback)}}, entry);
 }
 
 void Timers::StoreFailed() {
@@ -237,7 +256,7 @@ void Timers::StageDue(WallMs now) {
     const size_t bytes = heap.top_bytes();
     TimerPtr timer = heap.Pop();
     const RetryPolicy& policy = timer->retry ? *timer->retry : options_.retry;
-    const int64_t open_wait_ms = OpenWaitMs(policy, timer->attempts);
+    const int64_t open_wait_ms = OpenWaitMs(policy, timer->attempts - timer->attempts_base);
     admission_.Stage(std::move(timer), bytes, open_wait_ms, now);
   }
 }
@@ -255,7 +274,13 @@ void Timers::LookAtTargets() {
   std::vector<Admission::Waited> waited;
   const size_t room = options_.max_unsettled - std::min(unsettled_, options_.max_unsettled);
   admission_.Advance(now_, std::min(room, kOpenChargesPerTickMax), &waited);
-  for (Admission::Waited& one : waited) Charge(std::move(one.timer), one.bytes);
+  for (Admission::Waited& one : waited) {
+    if (IsExpired(*one.timer, now_)) {
+      ExpireInsteadOfAttempt(std::move(one.timer));
+    } else {
+      Charge(std::move(one.timer), one.bytes);
+    }
+  }
 }
 
 // It has waited for long enough for a target whose breaker is open: that counts as an attempt.
@@ -273,9 +298,15 @@ void Timers::Charge(TimerPtr timer, size_t bytes) {
 }
 
 void Timers::StartStaged() {
-  for (size_t started = 0; started < kStartsPerTickMax && RoomToStart(); ++started) {
+  for (size_t started = 0; started < kStartsPerTickMax && RoomToStart();) {
+    const Timer* const first = admission_.PeekNext();
+    if (first == nullptr) return;
+    if (IsExpired(*first, now_)) {
+      ExpireInsteadOfAttempt(admission_.Remove(first->id, now_));
+      continue;
+    }
+    ++started;
     Admission::Started next = admission_.Next(now_);
-    if (!next.timer) return;
     const Timer* borrowed = next.timer.get();
     const auto [flight, fresh] = flights_.try_emplace(
         borrowed->id,
@@ -286,6 +317,21 @@ void Timers::StartStaged() {
     if (ready_.deliveries.capacity() == 0) ready_.deliveries.reserve(kStartsPerTickMax);
     ready_.deliveries.push_back({borrowed, borrowed->attempts + 1});
   }
+}
+
+// Counts like an attempt that has ended, so that no more of them than of those are on their way to
+// the disk.
+void Timers::ExpireInsteadOfAttempt(TimerPtr timer) {
+  const Key key = KeyOf(*timer);
+  const size_t bytes = MemoryBytes(*timer);
+  const bool fresh =
+      flights_.try_emplace(key.id, Flight{nullptr, nullptr, key, timer->tenant, bytes, true})
+          .second;
+  CHECK(fresh);
+  flight_bytes_ += bytes;
+  ++unsettled_;
+  Expire(*timer, now_);
+  End(key, std::move(timer));
 }
 
 bool Timers::RoomToStage() const {

@@ -129,12 +129,14 @@ class Timers {
     Key key;
     TenantId tenant;
     size_t bytes;
+    bool expired = false;  // it was too late for an attempt: none was made
   };
 
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
   [[nodiscard]] bool RoomToStage() const;
   [[nodiscard]] bool RoomToStart() const;
   [[nodiscard]] std::shared_ptr<const std::vector<TimerId>> Firing();
+  [[nodiscard]] bool IsFiring(TimerId id) const;
   [[nodiscard]] TimerId DurableFloor(TenantId tenant) const;
   [[nodiscard]] bool Exists(TenantId tenant, TimerId id) const;
   [[nodiscard]] const Timer* InMemory(TimerId id) const;
@@ -152,6 +154,9 @@ class Timers {
   void CompleteOne(Completion done);
   void CompleteSet(Completion& done);
   void CompleteErase(Completion& done);
+  void CompleteSettle(Completion& done);
+  void End(const Key& key, TimerPtr ended);
+  void ExpireInsteadOfAttempt(TimerPtr timer);
   void FreeFlight(TimerId id);
   void Rearm(TimerPtr timer);
   void ReleaseHeld(TimerId id);

@@ -134,7 +134,9 @@ std::shared_ptr<const std::vector<TimerId>> Timers::Firing() {
   if (firing_ || flights_.empty()) return firing_;
   auto ids = std::make_shared<std::vector<TimerId>>();
   ids->reserve(flights_.size());
-  for (const auto& [id, flight] : flights_) ids->push_back(id);
+  for (const auto& [id, flight] : flights_) {
+    if (!flight.expired) ids->push_back(id);
+  }
   std::sort(ids->begin(), ids->end());
   firing_ = std::move(ids);
   return firing_;
@@ -155,7 +157,7 @@ void Timers::QueryDone(QueryResult result) {
   }
   auto& found = std::get<std::optional<TimerView>>(result.what);
   if (!found) return Answer(result.token, NotFoundReply{});
-  if (IsAlive(found->state) && flights_.contains(found->id)) found->state = TimerState::kFiring;
+  if (IsAlive(found->state) && IsFiring(found->id)) found->state = TimerState::kFiring;
   Answer(result.token, std::move(*found));
 }
 
@@ -164,6 +166,12 @@ void Timers::NoteFound(const QueryResult& result) {
   const bool found = result.status.ok() && what != nullptr && what->has_value();
   ids_.Answered(result.asked->tenant, result.asked->id, found ? &**what : nullptr,
                 unfinished_.CountFor(result.asked->id) == 0);
+}
+
+// An attempt is under way, or has ended without a durable outcome.
+bool Timers::IsFiring(TimerId id) const {
+  const auto flight = flights_.find(id);
+  return flight != flights_.end() && !flight->second.expired;
 }
 
 bool Timers::Exists(TenantId tenant, TimerId id) const {

@@ -9,6 +9,7 @@ void Unfinished::Queued(const Entry& entry) {
   ++queued_;
   fifo_.push_back(entry);
   if (entry.id != 0) ++count_[entry.id];
+  if (entry.second_id != 0) ++count_[entry.second_id];
   if (entry.is_set) ++sets_;
   set_bytes_ += entry.set_bytes;
   if (entry.least_at == kKeyMax.at) return;
@@ -21,18 +22,21 @@ Unfinished::Entry Unfinished::Completed() {
   ++completed_;
   const Entry entry = fifo_.front();
   fifo_.pop_front();
-  if (entry.id != 0) {
-    const auto found = count_.find(entry.id);
-    if (Planted(Bug::kSetInsteadOfCount)) {
-      if (found != count_.end()) count_.erase(found);
-    } else if (--found->second == 0) {
-      count_.erase(found);
-    }
-  }
+  if (entry.id != 0) Uncount(entry.id);
+  if (entry.second_id != 0) Uncount(entry.second_id);
   if (entry.is_set) --sets_;
   set_bytes_ -= entry.set_bytes;
   if (!least_.empty() && least_.front().number <= completed_) least_.pop_front();
   return entry;
+}
+
+void Unfinished::Uncount(TimerId id) {
+  const auto found = count_.find(id);
+  if (Planted(Bug::kSetInsteadOfCount)) {
+    if (found != count_.end()) count_.erase(found);
+  } else if (--found->second == 0) {
+    count_.erase(found);
+  }
 }
 
 std::vector<ReplyToken> Unfinished::TakeTokens() {

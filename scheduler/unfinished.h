@@ -21,6 +21,7 @@ class Unfinished {
     WallMs least_at = kKeyMax.at;  // the smallest key time that the op names or writes
     bool is_set = false;
     size_t set_bytes = 0;
+    TimerId second_id = 0;  // of the timer that the op brings along; 0: none
   };
 
   void Queued(const Entry& entry);
@@ -37,6 +38,8 @@ class Unfinished {
   [[nodiscard]] WallMs LeastAt() const;
 
  private:
+  void Uncount(TimerId id);
+
   struct Least {
     uint64_t number;  // of the op in queueing order
     WallMs at;

@@ -36,7 +36,8 @@ class WaitingLine {
 
   // No timer with this key is here.
   void Add(Place place);
-  // The line is not empty.
+  // Both: the line is not empty. Borrowed until the next change.
+  [[nodiscard]] const Timer& First() const { return *places_[first_].timer; }
   Place TakeFirst();
   // Gives up the room for more than kPlacesKept. The line is empty.
   void Shrink();

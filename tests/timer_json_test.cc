@@ -281,11 +281,59 @@ TEST_F(TimerJson, Retry) {
   EXPECT_EQ(PointersWith("\"retry\":3"), "[/retry]");
 }
 
+TEST_F(TimerJson, Lateness) {
+  TimerPtr timer = With(R"("max_lateness":"1h30m")");
+  EXPECT_EQ(timer->max_lateness_ms, 90 * kMinuteMs);
+  EXPECT_EQ(timer->on_late, OnLate::kFire);
+  timer = With(R"("on_late":"drop","max_lateness":"1ms")");
+  EXPECT_EQ(timer->max_lateness_ms, 1);
+  EXPECT_EQ(timer->on_late, OnLate::kDrop);
+  EXPECT_EQ(With(R"("max_lateness":"3660d","on_late":"deadletter")")->on_late, OnLate::kDeadLetter);
+  EXPECT_EQ(With(R"("max_lateness":"1s","on_late":"fire")")->on_late, OnLate::kFire);
+  for (const std::string bad : {"\"0s\"", "\"3661d\"", "60", "null", "\"-1s\"", "\"soon\""}) {
+    EXPECT_EQ(PointersWith("\"on_late\":\"drop\",\"max_lateness\":" + bad), "[/max_lateness]");
+  }
+  for (const std::string bad : {"\"dead\"", "\"Drop\"", "1", "null", "{}"}) {
+    EXPECT_EQ(PointersWith("\"max_lateness\":\"1s\",\"on_late\":" + bad), "[/on_late]") << bad;
+  }
+  EXPECT_EQ(PointersWith(R"("on_late":"drop")"), "[/on_late]") << "later than what?";
+  EXPECT_EQ(PointersWith(R"("on_late":"fire")"), "[/on_late]");
+}
+
+TEST_F(TimerJson, Callbacks) {
+  TimerPtr timer = With(R"("on_failure":{"url":"http://f/?x=1"},"on_success":{"url":"https://s"})");
+  EXPECT_EQ(CallbackUrl(*timer, CallbackOn::kFailure), "http://f/?x=1");
+  EXPECT_EQ(CallbackUrl(*timer, CallbackOn::kSuccess), "https://s");
+  timer = With(R"("on_success":{"url":"https://s"})");
+  EXPECT_EQ(timer->callbacks.size(), 1u);
+  EXPECT_TRUE(With(R"("method":"PUT")")->callbacks.empty());
+  for (const std::string name : {"on_success", "on_failure"}) {
+    const std::string longest = "http://" + std::string(kUrlBytesMax - 7, 'a');
+    EXPECT_EQ(With("\"" + name + "\":{\"url\":\"" + longest + "\"}")->callbacks[0].url, longest);
+    for (const auto& [bad, pointer] : std::vector<std::pair<std::string, std::string>>{
+             {"\"http://a\"", ""},
+             {"null", ""},
+             {"[]", ""},
+             {"{}", "/url"},
+             {R"({"url":"ftp://a"})", "/url"},
+             {R"({"url":"http://a b"})", "/url"},
+             {R"({"url":1})", "/url"},
+             {R"({"url":null})", "/url"},
+             {"{\"url\":\"" + longest + "a\"}", "/url"},
+             {R"({"url":"http://a","method":"PUT"})", "/method"},
+             {R"({"url":"http://a","on_failure":{}})", "/on_failure"}}) {
+      EXPECT_EQ(PointersWith("\"" + name + "\":" + bad), "[/" + name + pointer + "]") << bad;
+    }
+    EXPECT_EQ(PointersWith("\"" + name + "\":{\"uri\":\"http://a\"}"),
+              "[/" + name + "/uri][/" + name + "/url]");
+  }
+}
+
 // What later versions will take is refused today, never ignored.
 TEST_F(TimerJson, UnknownMembersAreErrors) {
   for (const std::string name :
-       {"labels", "key", "key_mode", "repeat", "on_success", "on_failure", "max_lateness",
-        "on_late", "at_local", "timezone", "debounce", "Seconds", "second", "id", "state", ""}) {
+       {"labels", "key", "key_mode", "repeat", "at_local", "timezone", "debounce", "Seconds",
+        "second", "id", "state", "On_late", "on_cancel", ""}) {
     EXPECT_EQ(PointersWith("\"" + name + "\":1"), "[/" + name + "]");
   }
   EXPECT_EQ(PointersWith(R"("a/b~c":1)"), "[/a~1b~0c]");

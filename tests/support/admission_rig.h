@@ -44,7 +44,9 @@ class AdmissionRig {
 
   // 0: nothing may start.
   TimerId Start() {
+    const Timer* const peeked = admission.PeekNext();
     Admission::Started next = admission.Next(now);
+    CHECK(next.timer.get() == peeked);
     if (!next.timer) return 0;
     const TimerId id = next.timer->id;
     started.emplace_back(id, next.target);

@@ -93,7 +93,8 @@ void ScriptRig::Do(const Words& words) {
   } else if (verb == "cancel-all") {
     timers_->CancelAll(next_token_++, kLocalTenant, now_);
   } else if (verb == "find") {
-    timers_->Find(next_token_++, {kLocalTenant, std::stoull(words.at(1)), false});
+    const bool full = Option(words, "view", "") == "full";
+    timers_->Find(next_token_++, {kLocalTenant, std::stoull(words.at(1)), full});
   } else if (verb == "count") {
     timers_->Count(next_token_++, {kLocalTenant, {}});
   } else if (verb == "targets") {
@@ -132,6 +133,12 @@ void ScriptRig::DoSet(const Words& words) {
   auto timer = std::make_unique<Timer>();
   timer->due = now_ + Span(Option(words, "due", "0s"));
   timer->url = Option(words, "url", "http://r/x");
+  timer->max_lateness_ms = Span(Option(words, "max_lateness", "0s"));
+  timer->on_late = OnLateFromName(Option(words, "on_late", "fire")).value();
+  const std::string on_success = Option(words, "on_success", "");
+  const std::string on_failure = Option(words, "on_failure", "");
+  if (!on_success.empty()) timer->callbacks.push_back({CallbackOn::kSuccess, on_success});
+  if (!on_failure.empty()) timer->callbacks.push_back({CallbackOn::kFailure, on_failure});
   timers_->Set(next_token_++, std::move(timer), Option(words, "key", ""),
                Option(words, "body", "b"), now_);
 }
@@ -174,8 +181,8 @@ void ScriptRig::Open() {
   CHECK(opened.ok());
   store_ = std::move(*opened);
   const StoreState& s = store_->opened();
-  timers_ = std::make_unique<Timers>(options_, TimersStart{s.last_id, s.low, s.last_seen, s.floors},
-                                     now_);
+  timers_ = std::make_unique<Timers>(
+      options_, TimersStart{s.last_id, s.low, s.last_seen, s.floors}, now_);
   timers_->Tick(now_);
   Report();
 }
@@ -230,11 +237,11 @@ std::string ScriptRig::Describe(const Op& op) const {
     return "op put " + N(put->timer->id) + " due=" + At(put->timer->due);
   }
   if (const auto* settle = std::get_if<SettleOp>(&op.what)) {
-    return "op settle " + N(settle->timer->id) + " " +
-           std::string(StateName(settle->timer->state)) +
-           (settle->timer->reason == DeadReason::kNone
-                ? ""
-                : " " + std::string(ReasonName(settle->timer->reason)));
+    const Timer& ended = *settle->timer;
+    std::string line = "op settle " + N(ended.id) + " " + std::string(StateName(ended.state));
+    if (ended.reason != DeadReason::kNone) line += " " + std::string(ReasonName(ended.reason));
+    if (settle->callback) line += " callback=" + N(settle->callback->id);
+    return line;
   }
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) {
     return "op retry " + N(retry->timer->id) + " at=" + At(retry->timer->next_attempt) +
@@ -266,7 +273,12 @@ std::string ScriptRig::Describe(const Reply& reply) {
     std::string operator()(const AllGoneReply&) const { return "all gone"; }
     std::string operator()(const CountReply& r) const { return "count " + N(r.count); }
     std::string operator()(const TimerView& v) const {
-      return "timer " + N(v.id) + " " + std::string(StateName(v.state));
+      std::string line = "timer " + N(v.id) + " " + std::string(StateName(v.state));
+      if (v.timer == nullptr) return line;
+      if (!v.timer->body.empty()) line += " body=" + v.timer->body;
+      line += " attempts=" + N(v.timer->history.size());
+      if (v.timer->reason == DeadReason::kNone) return line;
+      return line + " reason=" + std::string(ReasonName(v.timer->reason));
     }
     std::string operator()(const TimerPage& p) const { return "page of " + N(p.timers.size()); }
     std::string operator()(Refusal refusal) const { return "refused " + belfry::Describe(refusal); }
