@@ -116,7 +116,7 @@ void Loop::SleepUntil(std::optional<WallMs> wake_at, WallMs now) {
 void Loop::TakeCompletions() {
   std::vector<Completion> done;
   const Status status = parts_.commits.Take(&done);
-  for (const Completion& completion : done) LogIfDead(completion.ended.get());
+  for (const Completion& completion : done) LogCompletion(completion);
   parts_.timers.Complete(std::move(done), parts_.clock.Wall());
   if (!status.ok()) Failed(status);
   HandOver(parts_.timers.TakeReady());
@@ -157,12 +157,27 @@ void Loop::WatchCommits() {
 
 void Loop::ClockStepped() { parts_.log.Warn("clock_set"); }
 
-void Loop::LogIfDead(const Timer* ended) {
-  if (ended == nullptr || ended->state != TimerState::kDead) return;
-  parts_.log.Warn("timer_dead", {{"id", ended->id},
-                                 {"reason", ReasonName(ended->reason)},
-                                 {"target", TargetOf(*ended)},
-                                 {"attempts", ended->attempts}});
+// Nothing is given up or forgotten in silence.
+void Loop::LogCompletion(const Completion& completion) {
+  if (completion.ended) LogEnd(*completion.ended);
+  if (completion.kind == kOpKind<ReplayStepOp> && !completion.page.timers.empty()) {
+    parts_.log.Info("replayed", {{"timers", completion.page.timers.size()}});
+  }
+  if (completion.kind != kOpKind<RetainOp>) return;
+  forgotten_ += completion.removed;
+  forgotten_dead_ += completion.removed_dead;
+  if (completion.more || forgotten_ == 0) return;
+  parts_.log.Info("retention", {{"forgotten", forgotten_}, {"dead", forgotten_dead_}});
+  forgotten_ = forgotten_dead_ = 0;
+}
+
+void Loop::LogEnd(const Timer& ended) {
+  if (ended.reason == DeadReason::kNone) return;
+  const bool dead = ended.state == TimerState::kDead;
+  parts_.log.Warn(dead ? "timer_dead" : "timer_dropped", {{"id", ended.id},
+                                                          {"reason", ReasonName(ended.reason)},
+                                                          {"target", TargetOf(ended)},
+                                                          {"attempts", ended.attempts}});
 }
 
 // --- readiness and health ------------------------------------------------------------------------

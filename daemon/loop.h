@@ -92,6 +92,8 @@ class Loop {
   void Told(const Status& status);
   void LogIfDead(const Timer* ended);
   void LogFault(FaultScope scope);
+  void LogCompletion(const Completion& completion);
+  void LogEnd(const Timer& ended);
   void CloseHandles();
 
   Parts parts_;
@@ -109,6 +111,8 @@ class Loop {
   MonoMs commits_moved_;
   uint64_t faults_ = 0;  // attempts that ended in one and are not in the log yet
   MonoMs next_fault_log_;
+  uint64_t forgotten_ = 0;  // by retention, since it last had nothing more to do
+  uint64_t forgotten_dead_ = 0;
 
   uv_prepare_t turn_;
   uv_timer_t wake_;

@@ -152,7 +152,8 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   UvLoop uv;
   std::atomic<Loop*> loop = nullptr;
   Timers timers(SchedulerOptions(config, flags, files.deliveries, clock.Mono().ms),
-                {state.last_id, state.low, state.last_seen, state.floors}, clock.Wall());
+                {state.last_id, state.low, state.last_seen, state.floors, state.replays},
+                clock.Wall());
   CommitThread commits(&data.store(), &clock, CommitOptions(config, data, notifier, loop));
   ReadPool reads(&uv.loop, data.store(),
                  [&timers](QueryResult result) { timers.QueryDone(std::move(result)); });

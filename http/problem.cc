@@ -24,6 +24,7 @@ constexpr Kind kKinds[] = {
     {ProblemKind::kMethodNotAllowed, 405, "method-not-allowed", "Method not allowed"},
     {ProblemKind::kRequestTimeout, 408, "request-timeout", "Request timeout"},
     {ProblemKind::kTooLate, 409, "too-late", "Too late"},
+    {ProblemKind::kNotDead, 409, "not-dead", "Not dead"},
     {ProblemKind::kIdempotencyInProgress, 409, "idempotency-in-progress", "Still in progress"},
     {ProblemKind::kBodyTooLarge, 413, "body-too-large", "Body too large"},
     {ProblemKind::kUriTooLong, 414, "uri-too-long", "URI too long"},

@@ -22,6 +22,7 @@ enum class ProblemKind {
   kMethodNotAllowed,  // 405, with Allow
   kRequestTimeout,    // 408
   kTooLate,           // 409: the timer fires, fired or is dead; with `id` and `result`
+  kNotDead,           // 409: only a dead timer is retried; with `id` and `result`
   kIdempotencyInProgress,  // 409
   kBodyTooLarge,           // 413
   kUriTooLong,             // 414

@@ -87,6 +87,19 @@ Result<ListQuery> ParseList(const QueryParams& query) {
   return list;
 }
 
+Result<ReplayQuery> ParseReplay(const QueryParams& query) {
+  ReplayQuery replay;
+  if (Status s = ReadTime(query, "due_after", replay.range.due_after); !s.ok()) return s;
+  if (Status s = ReadTime(query, "due_before", replay.range.due_before); !s.ok()) return s;
+  if (const auto dry_run = query.Get("dry_run")) {
+    if (*dry_run != "true" && *dry_run != "false") {
+      return Invalid("`dry_run` must be `true` or `false`");
+    }
+    replay.dry_run = *dry_run == "true";
+  }
+  return replay;
+}
+
 Result<std::string> IdempotencyKey(const Request& request) {
   const HeaderHit header = FindHeader(request, "idempotency-key");
   if (header.count == 0) return std::string();

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/op.h"
 #include "base/query.h"
 #include "base/status.h"
 #include "http/message.h"
@@ -23,6 +24,13 @@ namespace belfry {
 
 // limit and after (an id) on top of the filter; the tenant is left to the caller.
 [[nodiscard]] Result<ListQuery> ParseList(const QueryParams& query);
+
+// due_after, due_before, dry_run; tenant and finished_before are left to others.
+struct ReplayQuery {
+  DeadRange range;
+  bool dry_run = false;
+};
+[[nodiscard]] Result<ReplayQuery> ParseReplay(const QueryParams& query);
 
 // The value of Idempotency-Key, quoted or bare; "" when there is none. An error is for the client.
 [[nodiscard]] Result<std::string> IdempotencyKey(const Request& request);

@@ -54,6 +54,43 @@ Response Render(const TooLateReply& reply) {
   return Problem(ProblemKind::kTooLate, detail, {}, members);
 }
 
+Response Render(const ReplayReply& reply) {
+  Response response = Json("{\"id\":" + std::to_string(reply.id) + ",\"state\":\"pending\"}");
+  response.status = 202;
+  return response;
+}
+
+Response Render(const NotDeadReply& reply) {
+  std::string_view result;
+  switch (reply.is) {
+    case NotDeadReply::Is::kPending:
+      result = "pending";
+      break;
+    case NotDeadReply::Is::kRetrying:
+      result = "retrying";
+      break;
+    case NotDeadReply::Is::kFiring:
+      result = "already_firing";
+      break;
+    case NotDeadReply::Is::kFired:
+      result = "fired";
+      break;
+    case NotDeadReply::Is::kCancelled:
+      result = "cancelled";
+      break;
+  }
+  std::string members = "\"id\":" + std::to_string(reply.id) + ",\"result\":";
+  AppendJsonString(members, result);
+  return Problem(ProblemKind::kNotDead, "only a dead timer is retried; nothing changed", {},
+                 members);
+}
+
+Response Render(const ReplayRangeReply& reply) {
+  Response response = Json("{\"count\":" + std::to_string(reply.count) + "}");
+  response.status = 202;
+  return response;
+}
+
 Response Render(const NotFoundReply&) { return NoSuchTimer(); }
 Response Render(const AllGoneReply&) { return Json("{}"); }
 
@@ -134,6 +171,10 @@ void TimerRoutes::Register(Router& router) {
   router.Add("/timers/count", {.verb = Verb::kGet,
                                .handler = to(&TimerRoutes::Count),
                                .query = {"state", "due_after", "due_before"}});
+  router.Add("/timers/retry", {.verb = Verb::kPost,
+                               .handler = to(&TimerRoutes::ReplayRange),
+                               .query = {"due_after", "due_before", "dry_run"}});
+  router.Add("/timers/{id}/retry", {.verb = Verb::kPost, .handler = to(&TimerRoutes::Replay)});
   router.Add("/timers/{id}",
              {.verb = Verb::kGet, .handler = to(&TimerRoutes::Find), .query = {"view"}});
   router.Add("/timers/{id}", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::Cancel)});
@@ -213,6 +254,27 @@ void TimerRoutes::Cancel(const Call& call) {
     return;
   }
   timers_.Cancel(NewToken(call.to), kLocalTenant, *id, clock_.Wall());
+}
+
+void TimerRoutes::Replay(const Call& call) {
+  const auto id = ParseTimerId(call.path_params[0]);
+  if (!id) {
+    Respond(call.to, NoSuchTimer());
+    return;
+  }
+  timers_.Replay(NewToken(call.to), kLocalTenant, *id, clock_.Wall());
+}
+
+void TimerRoutes::ReplayRange(const Call& call) {
+  Result<ReplayQuery> replay = ParseReplay(call.query);
+  if (!replay.ok()) {
+    Respond(call.to, Problem(ProblemKind::kInvalidQuery, replay.status().message()));
+    return;
+  }
+  replay->range.tenant = kLocalTenant;
+  // It is counted first, which may take a look at every dead timer; see Count.
+  call.to.responder->HoldFurther(call.to);
+  timers_.ReplayRange(NewToken(call.to), replay->range, replay->dry_run, clock_.Wall());
 }
 
 // --- replies -------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@
 //   GET    /timers         array of full views; limit, after, state, due_after, due_before
 //   GET    /timers/count   {"count":1}; state, due_after, due_before
 //   DELETE /timers         200 {}
+//   POST   /timers/retry   202 {"count":1}, dead ones; due_after, due_before; dry_run=true: 200
 //   GET    /timers/{id}    short view; view=full
 //   DELETE /timers/{id}    200 {"id":1,"result":"cancelled"}, or 409 with `id` and `result`
+//   POST   /timers/{id}/retry  202 {"id":1,"state":"pending"}, or 409 with `id` and `result`
 #pragma once
 
 #include <string>
@@ -53,6 +55,8 @@ class TimerRoutes {
   void CancelAll(const Call& call);
   void Find(const Call& call);
   void Cancel(const Call& call);
+  void Replay(const Call& call);
+  void ReplayRange(const Call& call);
 
   [[nodiscard]] ReplyToken NewToken(const ReplyTo& to);
   [[nodiscard]] Waiting& At(ReplyToken token);

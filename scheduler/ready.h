@@ -39,6 +39,16 @@ struct TooLateReply {  // 409
   TimerId id = 0;
   enum class Why { kAlreadyFiring, kFired, kDead } why = Why::kFired;
 };
+struct ReplayReply {  // 202: pending again
+  TimerId id = 0;
+};
+struct NotDeadReply {  // 409
+  TimerId id = 0;
+  enum class Is { kPending, kRetrying, kFiring, kFired, kCancelled } is = Is::kPending;
+};
+struct ReplayRangeReply {  // 202: written down, and done bit by bit
+  uint64_t count = 0;      // that were dead and in the range when it was asked for
+};
 struct NotFoundReply {};  // 404
 struct AllGoneReply {};   // 200 {}
 struct CountReply {
@@ -47,8 +57,8 @@ struct CountReply {
 
 struct Reply {
   ReplyToken token = 0;
-  std::variant<SetReply, CancelReply, TooLateReply, NotFoundReply, AllGoneReply, CountReply,
-               TimerView, TimerPage, Refusal>
+  std::variant<SetReply, CancelReply, TooLateReply, ReplayReply, NotDeadReply, ReplayRangeReply,
+               NotFoundReply, AllGoneReply, CountReply, TimerView, TimerPage, Refusal>
       what;
 };
 

@@ -42,7 +42,8 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
       next_mark_(now),
       window_(options_.window_bytes, start.low),
       admission_(AdmissionFor(options_)),
-      ids_(options_.id_cache_bytes) {
+      ids_(options_.id_cache_bytes),
+      replays_(start.replays) {
   for (const auto& [tenant, floor] : start.floors) floors_[tenant] = floor;
   durable_floors_ = floors_;
   // Down for long, or a clock that is wrong: what retention takes does not come back.
@@ -82,6 +83,12 @@ void Timers::CompleteOne(Completion done) {
       retain_outstanding_ = false;
       if (done.more) next_retain_ = now_;
       return;
+    case kOpKind<ReplayByIdOp>:
+      return CompleteReplay(done);
+    case kOpKind<ReplayRangeOp>:
+      return CompleteReplayRange(done);
+    case kOpKind<ReplayStepOp>:
+      return CompleteReplayStep(done);
     default:
       CHECK(done.kind == kOpKind<MarkOp>);
   }
@@ -375,6 +382,7 @@ void Timers::QueueUpkeep(WallMs now) {
     retain_outstanding_ = true;
     Enqueue({0, RetainOp{now + -options_.retention_ms, now}}, {});
   }
+  QueueReplayStep(now);
 }
 
 // After a clock step forward: it may be the wrong one, and soon be set right.
@@ -421,6 +429,8 @@ std::optional<WallMs> Timers::WakeAt() const {
     sooner(std::max(heap.top().at, starts_resume_));
   }
   if (low_may_rise_) sooner(next_mark_);
+  const auto replay = replays_.NextStepAt();
+  if (replay && RoomToReplay()) sooner(*replay);
   return wake;
 }
 

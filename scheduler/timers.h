@@ -33,6 +33,7 @@
 #include "scheduler/admission.h"
 #include "scheduler/id_cache.h"
 #include "scheduler/ready.h"
+#include "scheduler/replays.h"
 #include "scheduler/unfinished.h"
 #include "scheduler/window.h"
 
@@ -59,6 +60,7 @@ struct TimersStart {
   WallMs low;
   WallMs last_seen;
   std::vector<std::pair<TenantId, TimerId>> floors;
+  std::vector<uint64_t> replays = {};
 };
 
 class Timers {
@@ -77,6 +79,12 @@ class Timers {
   void Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now);
   // AllGoneReply once durable; from this call on none of them starts.
   void CancelAll(ReplyToken token, TenantId tenant, WallMs now);
+  // A dead timer: ReplayReply, and its next attempt starts at once; NotDeadReply or NotFoundReply.
+  void Replay(ReplyToken token, TenantId tenant, TimerId id, WallMs now);
+  // All dead timers of the tenant in the range (its `finished_before` is set here).
+  // ReplayRangeReply once it is written down: then it is done bit by bit, over restarts. `dry_run`:
+  // CountReply alone.
+  void ReplayRange(ReplyToken token, DeadRange range, bool dry_run, WallMs now);
   // TimerView or NotFoundReply; from memory when the timer, or for the short view its id, is there.
   void Find(ReplyToken token, const FindQuery& query);
   void List(ReplyToken token, const ListQuery& query);    // TimerPage
@@ -115,6 +123,8 @@ class Timers {
   [[nodiscard]] size_t unfinished_ops() const { return unfinished_.size(); }
   // Of the timers in memory, those in flight until their outcome is durable included.
   [[nodiscard]] size_t window_bytes() const { return window_.heap().bytes() + OutsideBytes(); }
+  // No range replay is accepted and not done.
+  [[nodiscard]] bool replays_done() const { return replays_.empty(); }
   // Ticks that looked at the heap; the watchdog wants it to advance.
   [[nodiscard]] uint64_t due_scans() const { return due_scans_; }
 
@@ -130,6 +140,12 @@ class Timers {
     TenantId tenant;
     size_t bytes;
     bool expired = false;  // it was too late for an attempt: none was made
+  };
+  // Somebody who waits for the count before the replay.
+  struct RangeAsked {
+    DeadRange range;
+    bool dry_run = false;
+    uint64_t count = 0;
   };
 
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
@@ -155,8 +171,14 @@ class Timers {
   void CompleteSet(Completion& done);
   void CompleteErase(Completion& done);
   void CompleteSettle(Completion& done);
+  void CompleteReplay(Completion& done);
+  void CompleteReplayRange(const Completion& done);
+  void CompleteReplayStep(Completion& done);
+  void Counted(ReplyToken token, uint64_t count);
   void End(const Key& key, TimerPtr ended);
   void ExpireInsteadOfAttempt(TimerPtr timer);
+  void QueueReplayStep(WallMs now);
+  [[nodiscard]] bool RoomToReplay() const;
   void FreeFlight(TimerId id);
   void Rearm(TimerPtr timer);
   void ReleaseHeld(TimerId id);
@@ -198,6 +220,8 @@ class Timers {
   size_t flight_bytes_ = 0;
   size_t unsettled_ = 0;  // of flights_, those that have ended
   absl::flat_hash_map<TimerId, TimerPtr> held_;
+  Replays replays_;
+  absl::flat_hash_map<ReplyToken, RangeAsked> ranges_asked_;
   absl::flat_hash_map<TenantId, TimerId> floors_;
   absl::flat_hash_map<TenantId, TimerId> durable_floors_;
   absl::flat_hash_set<std::string> idempotency_in_progress_;

@@ -146,11 +146,12 @@ void Timers::QueryDone(QueryResult result) {
   --queries_;
   if (result.asked) NoteFound(result);
   if (!result.status.ok()) {
+    ranges_asked_.erase(result.token);
     const bool stopping = result.status.code() == StatusCode::kUnavailable;
     return Answer(result.token, stopping ? Refusal::kStopping : Refusal::kReadFailed);
   }
   if (auto* count = std::get_if<uint64_t>(&result.what)) {
-    return Answer(result.token, CountReply{*count});
+    return Counted(result.token, *count);
   }
   if (auto* page = std::get_if<TimerPage>(&result.what)) {
     return Answer(result.token, std::move(*page));

@@ -236,8 +236,8 @@ TEST(HttpApi, PathsAndMethods) {
   };
   for (const std::string path :
        {"/", "/timer", "/timers/", "/timers/1/fire", "//timers", "/timers/1/", "/TIMERS",
-        "/api/stopwatch", "/metrics", "/timers/bulk", "/timers/retry", "/timers/0", "/timers/01",
-        "/timers/1x", "/timers/-1", "/timers/%31"}) {
+        "/api/stopwatch", "/metrics", "/timers/bulk", "/timers/1/retries", "/timers/0",
+        "/timers/01", "/timers/1x", "/timers/-1", "/timers/%31"}) {
     for (const std::string method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
       const std::string response = ask(method, path);
       EXPECT_EQ(StatusLine(response), "HTTP/1.1 404 Not Found") << method << " " << path;
@@ -254,9 +254,38 @@ TEST(HttpApi, PathsAndMethods) {
   EXPECT_EQ(allow("PATCH", "/timers/1"), "GET, HEAD, DELETE");
   EXPECT_EQ(allow("POST", "/timers/1"), "GET, HEAD, DELETE");
   EXPECT_EQ(allow("DELETE", "/timers/count"), "GET, HEAD");
+  EXPECT_EQ(allow("GET", "/timers/retry"), "POST");
+  EXPECT_EQ(allow("GET", "/timers/1/retry"), "POST");
   EXPECT_EQ(allow("OPTIONS", "/timers"), "POST, GET, HEAD, DELETE");
   EXPECT_EQ(allow("PROPFIND", "/health"), "GET, HEAD");
   EXPECT_EQ(StatusLine(ask("OPTIONS", "*")), "HTTP/1.1 404 Not Found");
+}
+
+TEST(HttpApi, DeadTimersComeBackOneByOneAndByRange) {
+  HttpApiRig rig;
+  const auto retry = [&](std::string_view what) {
+    return rig.Ask("POST /timers/" + std::string(what) +
+                   "retry HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  };
+  rig.Set(0);
+  rig.PassAndAnswer(0, 410);
+  std::string response = retry("1/");
+  EXPECT_EQ(StatusLine(response), "HTTP/1.1 202 Accepted");
+  EXPECT_EQ(BodyOf(response), R"({"id":1,"state":"pending"})");
+  response = retry("1/");
+  EXPECT_EQ(StatusLine(response), "HTTP/1.1 409 Conflict");
+  EXPECT_NE(BodyOf(response).find(R"("id":1,"result":"already_firing"})"), std::string::npos);
+  EXPECT_EQ(StatusLine(retry("2/")), "HTTP/1.1 404 Not Found");
+  rig.PassAndAnswer(0, 410);
+  EXPECT_EQ(BodyOf(rig.Ask("POST /timers/retry?dry_run=true HTTP/1.1\r\nHost: localhost\r\n\r\n")),
+            R"({"count":1})");
+  response = retry("");
+  EXPECT_EQ(StatusLine(response), "HTTP/1.1 202 Accepted");
+  EXPECT_EQ(BodyOf(response), R"({"count":1})");
+  rig.PassAndAnswer(100, 200);
+  EXPECT_NE(BodyOf(rig.Ask(Get("/timers/1?view=full"))).find(R"("state":"delivered")"),
+            std::string::npos);
+  EXPECT_EQ(BodyOf(retry("")), R"({"count":0})");
 }
 
 TEST(HttpApi, HeadAnswersWhereGetDoes) {

@@ -30,7 +30,8 @@ class HttpApiRig {
     const StoreState& state = store_->opened();
     timers = std::make_unique<Timers>(
         TimersOptions{.retry = {.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0}},
-        TimersStart{state.last_id, state.low, state.last_seen, state.floors}, StillClock().wall);
+        TimersStart{state.last_id, state.low, state.last_seen, state.floors, state.replays},
+        StillClock().wall);
     http = std::make_unique<HttpRig>(router_);
     routes = std::make_unique<TimerRoutes>(
         *timers, http->clock,

@@ -49,6 +49,22 @@ std::string Describe(Refusal refusal) {
   CHECK(false);
 }
 
+std::string Describe(NotDeadReply::Is is) {
+  switch (is) {
+    case NotDeadReply::Is::kPending:
+      return "pending";
+    case NotDeadReply::Is::kRetrying:
+      return "retrying";
+    case NotDeadReply::Is::kFiring:
+      return "already_firing";
+    case NotDeadReply::Is::kFired:
+      return "fired";
+    case NotDeadReply::Is::kCancelled:
+      return "cancelled";
+  }
+  CHECK(false);
+}
+
 std::string Describe(TooLateReply::Why why) {
   switch (why) {
     case TooLateReply::Why::kAlreadyFiring:
@@ -92,6 +108,10 @@ void ScriptRig::Do(const Words& words) {
     timers_->Cancel(next_token_++, kLocalTenant, std::stoull(words.at(1)), now_);
   } else if (verb == "cancel-all") {
     timers_->CancelAll(next_token_++, kLocalTenant, now_);
+  } else if (verb == "replay") {
+    timers_->Replay(next_token_++, kLocalTenant, std::stoull(words.at(1)), now_);
+  } else if (verb == "replay-range") {
+    DoReplayRange(words);
   } else if (verb == "find") {
     const bool full = Option(words, "view", "") == "full";
     timers_->Find(next_token_++, {kLocalTenant, std::stoull(words.at(1)), full});
@@ -143,6 +163,16 @@ void ScriptRig::DoSet(const Words& words) {
                Option(words, "body", "b"), now_);
 }
 
+void ScriptRig::DoReplayRange(const Words& words) {
+  DeadRange range;
+  range.tenant = kLocalTenant;
+  const std::string after = Option(words, "due_after", "");
+  const std::string before = Option(words, "due_before", "");
+  if (!after.empty()) range.due_after = kStart + std::stoll(after);
+  if (!before.empty()) range.due_before = kStart + std::stoll(before);
+  timers_->ReplayRange(next_token_++, range, Option(words, "dry_run", "no") == "yes", now_);
+}
+
 void ScriptRig::DoOutcome(const Words& words) {
   Outcome o;
   o.id = std::stoull(words.at(1));
@@ -182,7 +212,7 @@ void ScriptRig::Open() {
   store_ = std::move(*opened);
   const StoreState& s = store_->opened();
   timers_ = std::make_unique<Timers>(
-      options_, TimersStart{s.last_id, s.low, s.last_seen, s.floors}, now_);
+      options_, TimersStart{s.last_id, s.low, s.last_seen, s.floors, s.replays}, now_);
   timers_->Tick(now_);
   Report();
 }
@@ -243,6 +273,13 @@ std::string ScriptRig::Describe(const Op& op) const {
     if (settle->callback) line += " callback=" + N(settle->callback->id);
     return line;
   }
+  if (const auto* replay = std::get_if<ReplayByIdOp>(&op.what)) return "op replay " + N(replay->id);
+  if (const auto* range = std::get_if<ReplayRangeOp>(&op.what)) {
+    return "op replay range " + N(range->number);
+  }
+  if (const auto* step = std::get_if<ReplayStepOp>(&op.what)) {
+    return "op replay step of " + N(step->number);
+  }
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) {
     return "op retry " + N(retry->timer->id) + " at=" + At(retry->timer->next_attempt) +
            " attempts=" + N(retry->timer->attempts);
@@ -269,6 +306,11 @@ std::string ScriptRig::Describe(const Reply& reply) {
     std::string operator()(const TooLateReply& r) const {
       return "409 " + N(r.id) + " " + belfry::Describe(r.why);
     }
+    std::string operator()(const ReplayReply& r) const { return "202 " + N(r.id) + " pending"; }
+    std::string operator()(const NotDeadReply& r) const {
+      return "409 " + N(r.id) + " " + belfry::Describe(r.is);
+    }
+    std::string operator()(const ReplayRangeReply& r) const { return "202 count " + N(r.count); }
     std::string operator()(const NotFoundReply&) const { return "404"; }
     std::string operator()(const AllGoneReply&) const { return "all gone"; }
     std::string operator()(const CountReply& r) const { return "count " + N(r.count); }

@@ -27,6 +27,7 @@ class ScriptRig {
   void Do(const Words& words);
   void DoSet(const Words& words);
   void DoOutcome(const Words& words);
+  void DoReplayRange(const Words& words);
   void Apply();
   void Complete();
   void Answer();
