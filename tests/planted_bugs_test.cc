@@ -84,7 +84,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"OpBlindToItsGroup", Bug::kOpBlindToItsGroup},
                     Planting{"DropRuleNotLowered", Bug::kDropRuleNotLowered},
                     Planting{"RetentionTakesTooMuch", Bug::kRetentionTakesTooMuch},
-                    Planting{"LateOutcomeCountsBelowFloor", Bug::kLateOutcomeCountsBelowFloor}),
+                    Planting{"LateOutcomeCountsBelowFloor", Bug::kLateOutcomeCountsBelowFloor},
+                    Planting{"LatenessOfFirstAttemptOnly", Bug::kLatenessOfFirstAttemptOnly},
+                    Planting{"ReplayKeepsBudget", Bug::kReplayKeepsBudget},
+                    Planting{"ReplayNotResumed", Bug::kReplayNotResumed},
+                    Planting{"ReplayLeavesDeadRow", Bug::kReplayLeavesDeadRow},
+                    Planting{"CallbackArmedEarly", Bug::kCallbackArmedEarly},
+                    Planting{"CallbackInItsOwnBatch", Bug::kCallbackInItsOwnBatch}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -12,15 +12,24 @@ class Simulator : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(Simulator, EverySeedKeepsThePromise) {
   uint64_t deliveries = 0;
+  uint64_t expired = 0;
+  uint64_t callbacks = 0;
+  uint64_t replays = 0;
   for (uint64_t i = 0; i < kSeedsPerShard; ++i) {
     World world(GetParam() * kSeedsPerShard + i + 1, false);
     const auto violation = world.Run();
-    deliveries += world.deliveries();
+    deliveries += world.oracle().deliveries();
+    expired += world.oracle().expired();
+    callbacks += world.oracle().callbacks();
+    replays += world.oracle().replays();
     ASSERT_FALSE(violation) << "seed " << violation->seed << " step " << violation->step << ": "
                             << violation->what;
   }
   // A simulator that sends nothing proves nothing.
   EXPECT_GT(deliveries, 10 * kSeedsPerShard);
+  EXPECT_GT(expired, kSeedsPerShard / 2);
+  EXPECT_GT(callbacks, kSeedsPerShard);
+  EXPECT_GT(replays, kSeedsPerShard / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Simulator, testing::Range<uint64_t>(0, 4));

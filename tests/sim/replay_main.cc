@@ -23,16 +23,23 @@ int main(int argc, char** argv) {
     }
   }
   uint64_t deliveries = 0;
+  uint64_t expired = 0;
+  uint64_t callbacks = 0;
+  uint64_t replays = 0;
   for (uint64_t seed = from; seed < from + count; ++seed) {
     belfry::sim::World world(seed, verbose);
     const auto violation = world.Run();
-    deliveries += world.deliveries();
+    deliveries += world.oracle().deliveries();
+    expired += world.oracle().expired();
+    callbacks += world.oracle().callbacks();
+    replays += world.oracle().replays();
     if (violation) {
       std::printf("seed %lu step %d: %s\n", violation->seed, violation->step,
                   violation->what.c_str());
       return 1;
     }
   }
-  std::printf("%lu seeds clean, %lu deliveries\n", count, deliveries);
+  std::printf("%lu seeds clean: %lu deliveries, %lu expired, %lu callbacks, %lu replays\n", count,
+              deliveries, expired, callbacks, replays);
   return 0;
 }

@@ -45,7 +45,7 @@ TimersOptions World::Options(uint64_t seed, std::mt19937_64& random) {
   options.max_unsettled = 1 + random() % 4;
   options.retention_ms = random() % 2 == 0 ? 7 * kDayMs : kMinuteMs;
   options.jitter_seed = seed;
-  options.retry.max_attempts = 3;
+  options.retry.max_attempts = kAttempts;
   options.retry.schedule_ms = {kSecondMs, 5 * kSecondMs};
   return options;
 }
@@ -107,12 +107,14 @@ void World::Quieten() {
 // --- clients -------------------------------------------------------------------------------------
 
 void World::ClientStep() {
-  switch (Random(10)) {
+  switch (Random(11)) {
     case 0:
     case 1:
       return Cancel(Random(last_id_ + 3));
     case 2:
       return OneIn(6) ? CancelAll() : ReadOne();
+    case 4:
+      return OneIn(4) ? ReplayRange() : ReplayOne();
     case 3:
       return ReadOne();
     default:
@@ -142,6 +144,7 @@ void World::SetOne(bool far) {
   timer->due = now_ + (far ? kHourMs : kDelays[Random(std::size(kDelays))]);
   timer->url = "http://r" + std::to_string(OneIn(3) ? 0 : Random(kTargets)) + "/x";
   if (OneIn(10)) timer->body.assign(Random(400), 'b');
+  AddWishes(Random(uint64_t{1} << 32), timer.get());
   std::string key;
   std::string body;
   if (OneIn(4)) {
@@ -217,15 +220,14 @@ void World::StoreStep() {
   if (broken) disk_->FailCommit(1 + static_cast<int>(Random(2)), OneIn(2));
   std::vector<Op> group;
   const uint64_t size = 1 + Random(at_store_.size());
-  std::vector<TimerId> floors;
   std::vector<WallMs> ends;
+  std::vector<DeadRange> ranges;
   for (uint64_t i = 0; i < size; ++i) {
-    if (const auto* floor = std::get_if<FloorOp>(&at_store_.front().what)) {
-      floors.push_back(floor->last_id);
-    }
-    ends.push_back(EndOf(at_store_.front()));
+    const Op& op = at_store_.front();
+    ends.push_back(EndOf(op));
+    if (const auto* replay = std::get_if<ReplayRangeOp>(&op.what)) ranges.push_back(replay->range);
     // Whether it is applied or not: nobody knows when the store fails.
-    if (std::holds_alternative<RetainOp>(at_store_.front().what)) {
+    if (std::holds_alternative<RetainOp>(op.what)) {
       retained_before_ = std::max(retained_before_, ends.back());
     }
     group.push_back(std::move(at_store_.front()));
@@ -233,16 +235,7 @@ void World::StoreStep() {
   }
   std::vector<Completion> done;
   const Status status = store_->Apply(std::move(group), &done);
-  size_t floor = 0;
-  for (size_t i = 0; i < done.size(); ++i) {
-    if (done[i].kind == kOpKind<FloorOp>) {
-      ended_.erase(ended_.begin(), ended_.upper_bound(floors[floor]));
-      oracle_.FloorApplied(floors[floor++]);
-    }
-    oracle_.Applied(done[i]);
-    if (done[i].timer) NoteStored(*done[i].timer);
-    NoteEnded(done[i], ends[i]);
-  }
+  NoteApplied(done, ends, ranges);
   Note("store applied " + std::to_string(done.size()) + (status.ok() ? "" : ", then failed"));
   if (status.ok()) {
     const Completion& last = done.back();
@@ -352,28 +345,31 @@ void World::Open() {
   auto opened = Ledger::Open(std::move(kv), "abcdefghij");
   if (!opened.ok()) return oracle_.Fail("the store does not open: " + opened.status().message());
   store_ = std::move(*opened);
-  std::map<TimerId, Key> live;
+  std::map<TimerId, Timer> stored;
   const StoreState& state = store_->opened();
   TimerId floor = 0;
   for (const auto& [tenant, last_id] : state.floors) floor = std::max(floor, last_id);
   ended_.erase(ended_.begin(), ended_.upper_bound(floor));
-  if (OneIn(4)) Compact();
+  // Looked at below, once it is known what a group whose outcome was unknown has done.
+  if (OneIn(4) && !kv_->Compact().ok()) oracle_.Fail("a compaction failed");
   const auto states = StoredStates();
   for (const auto& [id, state] : states) {
     const auto found = Read<std::optional<TimerView>>({0, FindQuery{kLocalTenant, id, true}, {}});
     if (!found) return oracle_.Fail("I1: timer " + std::to_string(id) + " has no record");
     if (IsAlive(state)) {
-      live[id] = KeyOf(*found->timer);
+      ended_.erase(id);
       NoteStored(*found->timer);
     } else {
       ended_[id] = found->timer->finished;
     }
+    stored[id] = std::move(*found->timer);
   }
   CheckEnded();
-  oracle_.Recovered(std::move(live), states, floor);
+  oracle_.Recovered(stored, floor);
   rules_.Forget();
   timers_ = std::make_unique<Timers>(
-      options_, TimersStart{state.last_id, state.low, state.last_seen, state.floors}, now_);
+      options_, TimersStart{state.last_id, state.low, state.last_seen, state.floors, state.replays},
+      now_);
   stopping_ = false;
   last_local_fault_ = {};
   last_seen_ = state.last_seen;
@@ -399,13 +395,7 @@ bool World::Pump() {
     Ready ready = timers_->TakeReady();
     wake_at_ = ready.wake_at;
     for (Op& op : ready.ops) {
-      const bool upkeep = op.what.index() >= kOpKind<LoadOp>;
-      if (stopping_ && upkeep) oracle_.Fail("the stop is made to wait for upkeep");
-      CheckCharge(op);
-      if (const auto* floor = std::get_if<FloorOp>(&op.what)) {
-        oracle_.CancelAllAsked(floor->last_id);
-        waiting_.at(op.token).id = floor->last_id;
-      }
+      NoteAsked(op);
       at_store_.push_back(std::move(op));
     }
     for (const Delivery& delivery : ready.deliveries) {
@@ -428,9 +418,15 @@ bool World::Pump() {
 
 void World::Drain() {
   const bool dead = OneIn(4);  // and then its timers have to give up
-  for (Target& target : targets_) target = dead ? Target::kFailing : Target::kHealthy;
+  // Some of the dead come back to targets that still fail.
+  const int heal_at = OneIn(2) ? 0 : 40;
+  if (heal_at > 0) ReplayRange();
+  Pump();
   if (OneIn(2)) Crash();
   for (int round = 0; round < kDrainRounds && !oracle_.violation(); ++round) {
+    if (round == heal_at) {
+      std::fill(targets_.begin(), targets_.end(), dead ? Target::kFailing : Target::kHealthy);
+    }
     if (clock_wrong_ms_ != 0) HealClock();
     if (!clock_sane_) AcceptClock();
     while (!at_store_.empty() && !oracle_.violation()) StoreStep();
@@ -443,10 +439,12 @@ void World::Drain() {
     Pump();
     Check();
     CheckWake();
-    if (oracle_.live().empty() && timers_->unfinished_ops() == 0 && flying_.empty()) break;
+    const bool idle_store = timers_->unfinished_ops() == 0 && timers_->replays_done();
+    if (oracle_.live().empty() && idle_store && flying_.empty()) break;
     if (idle && at_store_.empty()) AdvanceToNextKey();
   }
   oracle_.Finished();
+  CheckOwed();
   CheckCounts();
   if (!waiting_.empty() && !oracle_.violation()) oracle_.Fail("a client was never answered");
 }
@@ -459,7 +457,9 @@ void World::AdvanceToNextKey() { SetClock(std::max(now_ + 60, NextDeadline().val
 void World::Check() {
   if (oracle_.violation()) return;
   // What is applied and not yet back is unfinished for the scheduler, and durable for the oracle.
-  if (const auto wrong = TimersInspector(*timers_).Violation(oracle_.live())) oracle_.Fail(*wrong);
+  if (const auto wrong = TimersInspector(*timers_).Violation(LiveAndHandedBack())) {
+    oracle_.Fail(*wrong);
+  }
   CheckTargets();
   if (timers_->in_flight() > options_.max_in_flight + options_.max_unsettled) {
     oracle_.Fail("I5: " + std::to_string(timers_->in_flight()) + " attempts are not settled");
@@ -467,7 +467,7 @@ void World::Check() {
   if (timers_->under_way() > options_.max_in_flight)
     oracle_.Fail("I5: more in flight than allowed");
   // One timer each may overshoot: in the heap, staged, and in flight.
-  constexpr size_t kTimerBytesMax = 900;
+  constexpr size_t kTimerBytesMax = 1200;
   if (timers_->window_bytes() > options_.window_bytes + 3 * kTimerBytesMax) {
     oracle_.Fail("I8: " + std::to_string(timers_->window_bytes()) + " bytes in a window of " +
                  std::to_string(options_.window_bytes));
@@ -527,6 +527,8 @@ void World::CheckReply(const Reply& reply) {
       return CheckCancel(request, reply);
     case Ask::kFind:
       return CheckFind(request, reply);
+    case Ask::kReplay:
+      return CheckReplay(request, reply);
     case Ask::kCancelAll:
       if (std::holds_alternative<AllGoneReply>(reply.what))
         oracle_.CancelAllAcknowledged(request.id);

@@ -31,7 +31,7 @@ class World {
   World(uint64_t seed, bool verbose);
   // Runs to the end or to the first violation.
   std::optional<Violation> Run();
-  [[nodiscard]] uint64_t deliveries() const { return oracle_.deliveries(); }
+  [[nodiscard]] const Oracle& oracle() const { return oracle_; }
 
  private:
   enum class Target {
@@ -44,13 +44,13 @@ class World {
     kBroken,
     kCount
   };
-  enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList };
+  enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList, kReplay, kReplayRange };
   struct Request {
     Ask ask;
-    TimerId id = 0;           // Cancel, Find; the floor of CancelAll
+    TimerId id = 0;           // Cancel, Find, Replay; the floor of CancelAll
     std::string key;          // Set
     WallMs asked{};           // Set
-    Oracle::AtAsking then{};  // Find
+    Oracle::AtAsking then{};  // Find, Replay
   };
 
   // An attempt under way.
@@ -61,7 +61,7 @@ class World {
   // What was last durable of a timer that is alive.
   struct Stored {
     std::string target;
-    uint32_t attempts = 0;
+    uint32_t attempts = 0;  // since it was last replayed
   };
 
   static TimersOptions Options(uint64_t seed, std::mt19937_64& random);
@@ -71,13 +71,20 @@ class World {
   void SetOne(bool far);
   void Cancel(TimerId id);
   void CancelAll();
+  void ReplayOne();
+  void ReplayRange();
   void ReadOne();
+  static void AddWishes(uint64_t dice, Timer* timer);
   void ClockStep();
   void StoreStep();
   void Compact();
   // When what the op ends finished; of a RetainOp, before when what it forgets did.
   static WallMs EndOf(const Op& op);
   void NoteEnded(const Completion& done, WallMs end);
+  void NoteApplied(const std::vector<Completion>& done, const std::vector<WallMs>& ends,
+                   const std::vector<DeadRange>& ranges);
+  void NoteAsked(const Op& op);
+  void CheckOwed();
   void CompletionStep();
   void DeliveryStep();
   void Crash();
@@ -106,12 +113,15 @@ class World {
   void CheckSet(const Request& request, const Reply& reply);
   void CheckCancel(const Request& request, const Reply& reply);
   void CheckFind(const Request& request, const Reply& reply);
+  void CheckReplay(const Request& request, const Reply& reply);
   // One read is done, or what it found is handed back; false when there is none.
   bool ReadStep();
   void FinishReads();
   void DoRead();
   void HandBackRead();
   [[nodiscard]] std::map<TimerId, TimerState> StoredStates();
+  // The live timers that the scheduler must know of.
+  [[nodiscard]] std::map<TimerId, Key> LiveAndHandedBack() const;
   template <typename T>
   T Read(const Query& query);
   [[nodiscard]] Outcome OutcomeOf(TimerId id, Target target, WallMs started);
@@ -137,7 +147,7 @@ class World {
   bool clock_sane_ = true;      // it was near to that, then or since
   WallMs last_local_fault_;
   bool stopping_ = false;
-  bool stepped_back_ = false;  // the clock did, once
+  bool stepped_back_ = false;      // the clock did, once
   std::optional<WallMs> wake_at_;  // as of the last Ready
   TimersOptions options_;
   std::shared_ptr<MemoryDisk> disk_;

@@ -19,6 +19,8 @@ void World::NoteEnded(const Completion& done, WallMs end) {
   const bool cancelled = done.kind == kOpKind<EraseByIdOp> && done.result == OpResult::kCancelled;
   // A cancel is answered alike when it was cancelled before.
   if ((settled || cancelled) && done.tenant == kLocalTenant) ended_.emplace(done.id, end);
+  if (done.kind == kOpKind<ReplayByIdOp> && done.result == OpResult::kDone) ended_.erase(done.id);
+  for (const TimerPtr& timer : done.page.timers) ended_.erase(timer->id);
 }
 
 void World::Compact() {

@@ -9,7 +9,7 @@
 namespace belfry::sim {
 
 void World::NoteStored(const Timer& timer) {
-  stored_[timer.id] = {std::string(TargetOf(timer)), timer.attempts};
+  stored_[timer.id] = {std::string(TargetOf(timer)), timer.attempts - timer.attempts_base};
 }
 
 void World::EndAttempt(TimerId id, Flying flight, Outcome outcome) {
@@ -27,11 +27,11 @@ void World::CheckCharge(const Op& op) {
   if (retry == nullptr && settle == nullptr) return;
   const Timer& timer = retry != nullptr ? *retry->timer : *settle->timer;
   const Key& key = retry != nullptr ? retry->old_key : settle->key;
-  if (timer.state == TimerState::kCancelled) return;
+  if (timer.state == TimerState::kCancelled || timer.reason == DeadReason::kExpired) return;
   if (timer.history.empty() || timer.history.back().error != kCircuitOpen) return;
   Note("charged " + std::to_string(timer.id));
   if (flying_.contains(timer.id)) return oracle_.Fail("an attempt under way was charged as open");
-  const int64_t wait_ms = OpenWaitMs(options_.retry, timer.attempts - 1);
+  const int64_t wait_ms = OpenWaitMs(options_.retry, timer.attempts - timer.attempts_base - 1);
   const auto wrong = rules_.Charged(std::string(TargetOf(timer)), key.at + wait_ms, now_);
   if (wrong) oracle_.Fail(*wrong);
 }
@@ -58,7 +58,8 @@ void World::CheckNobodyIsHeldBack() {
     if (!rules_.BlockedUntil(target, now_)) {
       return oracle_.Fail("I2: " + name + " waits, and " + target + " has room");
     }
-    const WallMs charge_at = timer->next_attempt + OpenWaitMs(options_.retry, timer->attempts);
+    const WallMs charge_at =
+        timer->next_attempt + OpenWaitMs(options_.retry, timer->attempts - timer->attempts_base);
     if (rules_.Open(target) && now_ >= charge_at) {
       return oracle_.Fail("I2: " + name + " waits for the open " + target + " and is not charged");
     }
