@@ -11,6 +11,8 @@
 //     an op on its id is unfinished.
 // (3) A timer is started only when no op on its id is unfinished.
 // (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op.
+// The
+//     timers of a ReplayStepOp are known when it completes, those of a SettleOp's callback by id.
 // (5) An attempt is forgotten only by the completion of its outcome's op. Under way are at most
 //     max_in_flight attempts, and max_unsettled may have ended without a durable outcome.
 #pragma once
