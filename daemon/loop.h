@@ -90,7 +90,6 @@ class Loop {
   void AnnounceReady();
   void FeedWatchdog();
   void Told(const Status& status);
-  void LogIfDead(const Timer* ended);
   void LogFault(FaultScope scope);
   void LogCompletion(const Completion& completion);
   void LogEnd(const Timer& ended);
