@@ -177,7 +177,6 @@ ReplyToken World::Expect(Request request) {
 
 void World::SetClock(WallMs now) {
   const bool back = now < now_;
-  stepped_back_ |= back;
   now_ = now;
   latest_ = std::max(latest_, now);
   clock_sane_ |= ClockBelievable();

@@ -147,7 +147,6 @@ class World {
   bool clock_sane_ = true;      // it was near to that, then or since
   WallMs last_local_fault_;
   bool stopping_ = false;
-  bool stepped_back_ = false;      // the clock did, once
   std::optional<WallMs> wake_at_;  // as of the last Ready
   TimersOptions options_;
   std::shared_ptr<MemoryDisk> disk_;
