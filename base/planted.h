@@ -24,6 +24,10 @@ enum class Bug {
   kWrongClockFires,           // a clock that cannot be right is believed
   kUpkeepDuringStop,          // a stop goes on loading pages and marking
   kStagedUncounted,           // what left the heap does not count against the window
+  kLookupTakesASlot,          // an attempt that looks its target's name up has a slot
+  kLookupIgnored,             // a target starts more although its name is being looked up
+  kLookupEndForgotten,        // a lookup that ends does not give its target a turn
+  kConnectsWithoutASlot,      // who has found an address connects though there is no slot for it
   kUnsettledUnbounded,        // attempts start however many outcomes are not durable
   kIdCacheNotRefreshed,       // the id cache keeps what it knew when an op on the id completes
   kStaleReadEntersIdCache,    // the id cache takes a read during which an op on the id completed

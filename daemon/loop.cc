@@ -69,8 +69,8 @@ void Loop::Turn() {
   parts_.timers.Tick(now);
   Ready ready = parts_.timers.TakeReady();
   slice_requests_ = 0;
-  const std::optional<WallMs> wake_at = ready.wake_at;
-  HandOver(std::move(ready));
+  std::optional<WallMs> wake_at = ready.wake_at;
+  if (HandOver(std::move(ready))) wake_at = now;
   WatchCommits();
   parts_.server.FlushWrites();
   AnnounceReady();
@@ -86,14 +86,20 @@ void Loop::Slice() {
   if (parts_.commits.idle()) HandOver(parts_.timers.TakeReady());
 }
 
-void Loop::HandOver(Ready ready) {
+bool Loop::HandOver(Ready ready) {
+  bool slot_given_back = false;
   if (!ready.ops.empty()) parts_.commits.Submit(&ready.ops);
-  for (const Delivery& delivery : ready.deliveries) parts_.sender.Start(delivery);
+  for (const Delivery& delivery : ready.deliveries) {
+    if (parts_.sender.Start(delivery) != Sender::Begun::kLookingUp) continue;
+    parts_.timers.LookupBegan(delivery.timer->id, parts_.clock.Wall());
+    slot_given_back = true;
+  }
   for (Query& query : ready.queries) Read(std::move(query));
   for (Reply& reply : ready.replies) parts_.routes.Answer(std::move(reply));
   if (!ready.queries.empty()) {
     for (Reply& reply : parts_.timers.TakeReplies()) parts_.routes.Answer(std::move(reply));
   }
+  return slot_given_back;
 }
 
 // To the pool only what may have to wait for a disk.
@@ -133,6 +139,8 @@ void Loop::DeliveryDone(Outcome outcome) {
   if (outcome.kind == OutcomeKind::kLocalFault) LogFault(outcome.fault_scope);
   parts_.timers.DeliveryDone(std::move(outcome), parts_.clock.Wall());
 }
+
+bool Loop::AddressFound(TimerId id) { return parts_.timers.MayConnect(id, parts_.clock.Wall()); }
 
 // No ports, files or memory: somebody has to know, as no attempt is charged and nothing else shows.
 void Loop::LogFault(FaultScope scope) {

@@ -65,6 +65,8 @@ class Loop {
   void WakeFromCommits() { uv_async_send(&completions_); }
   // From the sender's DoneFn.
   void DeliveryDone(Outcome outcome);
+  // From the sender's FoundFn.
+  [[nodiscard]] bool AddressFound(TimerId id);
   // The clock was set: look at it now.
   void ClockStepped();
 
@@ -76,7 +78,8 @@ class Loop {
 
   void Turn();
   void Slice();
-  void HandOver(Ready ready);
+  // True: some of what started gave its slot back, and another may start.
+  bool HandOver(Ready ready);
   void Read(Query query);
   void SleepUntil(std::optional<WallMs> wake_at, WallMs now);
   void TakeCompletions();

@@ -166,9 +166,10 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   sending.max_in_flight = files.deliveries;
   sending.idle_connections_max = files.idle_targets;
   sending.tls = std::move(delivery_files.tls);
-  auto sender = CurlSender::Open(&uv.loop, clock, std::move(sending), [&loop](Outcome outcome) {
-    loop.load()->DeliveryDone(std::move(outcome));
-  });
+  auto sender = CurlSender::Open(
+      &uv.loop, clock, std::move(sending),
+      [&loop](Outcome outcome) { loop.load()->DeliveryDone(std::move(outcome)); },
+      [&loop](TimerId id) { return loop.load()->AddressFound(id); });
   if (!sender.ok()) return Refuse(sender.status());
   (*sender)->SetSigner(std::move(delivery_files.signer));
   const auto reload = [&config, &sender] {

@@ -35,31 +35,32 @@ size_t MultisFor(size_t max_in_flight) {
 }  // namespace
 
 Result<std::unique_ptr<CurlSender>> CurlSender::Open(uv_loop_t* loop, const Clock& clock,
-                                                     SenderOptions options, DoneFn done) {
+                                                     SenderOptions options, DoneFn done,
+                                                     FoundFn found) {
   InitCurlOnce();
   auto tls = std::exchange(options.tls, nullptr);
   if (tls == nullptr) tls = std::make_shared<TlsProfiles>(TlsProfile(SystemIssuers::Load()));
   std::unique_ptr<CurlSender> sender(
-      new CurlSender(loop, clock, std::move(options), std::move(done)));
+      new CurlSender(loop, clock, std::move(options), std::move(done), std::move(found)));
   CurlSender* self = sender.get();
   self->tls_ = std::move(tls);
   auto resolver = Resolver::Open(loop, clock, self->options_.dns_servers,
                                  [self](Resolver::Ticket ticket, const LookupAnswer& answer) {
-                                   Transfer* transfer = self->lookups_.at(ticket);
-                                   self->lookups_.erase(ticket);
-                                   self->LookedUp(transfer, answer);
+                                   self->AnswerCame(ticket, answer);
                                  });
   if (!resolver.ok()) return resolver.status();
   self->resolver_ = std::move(resolver.value());
   return sender;
 }
 
-CurlSender::CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done)
+CurlSender::CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done,
+                       FoundFn found)
     : loop_(loop),
       clock_(clock),
       options_(std::move(options)),
       policy_(options_.policy),
       done_(std::move(done)),
+      found_(std::move(found)),
       immediate_(
           loop, [](void* self) { static_cast<CurlSender*>(self)->ReportFinished(); }, this),
       watchdog_(
@@ -104,7 +105,7 @@ std::unique_ptr<Transfer> CurlSender::TakeTransfer() {
   return transfer;
 }
 
-void CurlSender::Start(const Delivery& delivery) {
+Sender::Begun CurlSender::Start(const Delivery& delivery) {
   ++in_flight_;
   auto owned = TakeTransfer();
   if (owned == nullptr) {
@@ -115,7 +116,7 @@ void CurlSender::Start(const Delivery& delivery) {
     outcome.started = clock_.Wall();
     finished_.push_back({nullptr, std::move(outcome)});
     immediate_.Request();
-    return;
+    return Begun::kSending;
   }
   Transfer* transfer = owned.get();
   transfer->slot = active_.size();
@@ -123,12 +124,12 @@ void CurlSender::Start(const Delivery& delivery) {
   if (active_.size() == 1) watchdog_.StartEvery(kWatchdogIntervalMs);
   if (!transfer->Begin(delivery).ok()) {
     FinishWith(transfer, OutcomeKind::kForbidden, "headers");
-    return;
+    return Begun::kSending;
   }
-  Resolve(transfer);
+  return Resolve(transfer);
 }
 
-void CurlSender::Resolve(Transfer* transfer) {
+Sender::Begun CurlSender::Resolve(Transfer* transfer) {
   const UrlTarget& target = transfer->target();
   if (const auto ip = ParseIp(target.host)) {
     if (policy_.Allows(*ip)) {
@@ -136,21 +137,31 @@ void CurlSender::Resolve(Transfer* transfer) {
     } else {
       FinishWith(transfer, OutcomeKind::kForbidden, "policy");
     }
-    return;
+    return Begun::kSending;
   }
   const int64_t limit_ms = std::min(options_.resolve_timeout_ms, transfer->time_left_ms());
   Resolver::Ticket ticket = 0;
   const auto answer = resolver_->Lookup(std::string(target.host), limit_ms, &ticket);
   if (answer) {
     LookedUp(transfer, *answer);
-    return;
+    return Begun::kSending;
   }
   transfer->lookup = ticket;
   lookups_[ticket] = transfer;
+  return Begun::kLookingUp;
+}
+
+void CurlSender::AnswerCame(Resolver::Ticket ticket, const LookupAnswer& answer) {
+  Transfer* transfer = lookups_.at(ticket);
+  lookups_.erase(ticket);
+  transfer->lookup = 0;
+  if (answer.result == LookupResult::kFound && found_ && !found_(transfer->timer_id())) {
+    return FinishAsFaultOfTarget(transfer);
+  }
+  LookedUp(transfer, answer);
 }
 
 void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
-  transfer->lookup = 0;
   switch (answer.result) {
     case LookupResult::kFound:
       break;
@@ -161,11 +172,8 @@ void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
         return FinishWith(transfer, OutcomeKind::kFailed, "dns");
       }
       return FinishWith(transfer, OutcomeKind::kTimeout, "timeout");
-    case LookupResult::kBusy: {
-      Outcome outcome = transfer->ConcludeWith(OutcomeKind::kLocalFault, "local fault");
-      outcome.fault_scope = FaultScope::kTarget;
-      return Finish(transfer, std::move(outcome));
-    }
+    case LookupResult::kBusy:
+      return FinishAsFaultOfTarget(transfer);
   }
   std::vector<IpAddress> allowed;
   std::copy_if(answer.addresses.begin(), answer.addresses.end(), std::back_inserter(allowed),
@@ -202,6 +210,12 @@ void CurlSender::CurlDone(CURL* easy, CURLcode result) {
 
 void CurlSender::FinishWith(Transfer* transfer, OutcomeKind kind, std::string_view error) {
   Finish(transfer, transfer->ConcludeWith(kind, error));
+}
+
+void CurlSender::FinishAsFaultOfTarget(Transfer* transfer) {
+  Outcome outcome = transfer->ConcludeWith(OutcomeKind::kLocalFault, "local fault");
+  outcome.fault_scope = FaultScope::kTarget;
+  Finish(transfer, std::move(outcome));
 }
 
 void CurlSender::Finish(Transfer* transfer, Outcome outcome) {

@@ -5,7 +5,8 @@
 // (2) Every address is judged by the policy before it is connected to, and the peer again before
 //     the request is written, on reused connections too.
 // (3) DoneFn runs from the loop, never from within Start or InterruptAll; it may call both.
-// (4) Targets keep to their multi handle, so that connections are reused, until it holds its share
+// (4) Who looks a name up holds no connection, and asks before it takes one.
+// (5) Targets keep to their multi handle, so that connections are reused, until it holds its share
 //     of max_in_flight; then they spill over to the next.
 // (5) The final status decides. Its headers and body get one to two seconds more, so that the
 //     connection can be used again; then it is closed and the slot is free.
@@ -36,12 +37,13 @@ class CurlSender final : public Sender {
   // `loop` and `clock` must outlive this. kInvalid: dns_servers. SIGPIPE must be ignored by the
   // process: TLS writes may raise it.
   [[nodiscard]] static Result<std::unique_ptr<CurlSender>> Open(uv_loop_t* loop, const Clock& clock,
-                                                                SenderOptions options, DoneFn done);
+                                                                SenderOptions options, DoneFn done,
+                                                                FoundFn found = nullptr);
   // What is under way is cut off without an Outcome: InterruptAll first. Not from within DoneFn.
   // Run the loop once more before closing it.
   ~CurlSender() override;
 
-  void Start(const Delivery& delivery) override;
+  Begun Start(const Delivery& delivery) override;
   // An attempt whose final status was read already is kAnswered, not kInterrupted.
   void InterruptAll() override;
   // Started and not yet given to DoneFn.
@@ -61,18 +63,21 @@ class CurlSender final : public Sender {
     Outcome outcome;
   };
 
-  CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done);
+  CurlSender(uv_loop_t* loop, const Clock& clock, SenderOptions options, DoneFn done,
+             FoundFn found);
 
   void OpenMultis();
   void DropRetired();
   [[nodiscard]] std::unique_ptr<Transfer> TakeTransfer();
-  void Resolve(Transfer* transfer);
+  Begun Resolve(Transfer* transfer);
+  void AnswerCame(Resolver::Ticket ticket, const LookupAnswer& answer);
   void LookedUp(Transfer* transfer, const LookupAnswer& answer);
   void Send(Transfer* transfer);
   [[nodiscard]] CurlMultiLoop& PickMulti(std::string_view host);
   void CurlDone(CURL* easy, CURLcode result);
   void Finish(Transfer* transfer, Outcome outcome);
   void FinishWith(Transfer* transfer, OutcomeKind kind, std::string_view error);
+  void FinishAsFaultOfTarget(Transfer* transfer);
   void ReportFinished();
   void CutOverdue();
 
@@ -83,6 +88,7 @@ class CurlSender final : public Sender {
   std::shared_ptr<const TlsProfiles> tls_;
   Signer signer_;
   DoneFn done_;
+  FoundFn found_;
   Immediate immediate_;
   UvTimer watchdog_;  // for rule (5), and should curl ever miss a time-out
   std::unique_ptr<Resolver> resolver_;

@@ -13,11 +13,19 @@ class Sender {
  public:
   // Called exactly once for each started delivery, never from within Start.
   using DoneFn = std::function<void(Outcome)>;
+  // Called for a delivery that began with kLookingUp when its name has addresses, never from within
+  // Start: may it hold a connection from now on? If not, it ends as a local fault of its target.
+  using FoundFn = std::function<bool(TimerId)>;
+
+  enum class Begun {
+    kSending,    // it may hold a connection
+    kLookingUp,  // it waits for the addresses of a name and holds none
+  };
 
   virtual ~Sender() = default;
 
   // Starts one attempt. The timer is borrowed until DoneFn has run for it.
-  virtual void Start(const Delivery& delivery) = 0;
+  virtual Begun Start(const Delivery& delivery) = 0;
 
   // Cuts off everything under way; each gets an Outcome of kInterrupted.
   virtual void InterruptAll() = 0;

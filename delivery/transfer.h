@@ -74,6 +74,7 @@ class Transfer {
   // May be given another attempt.
   [[nodiscard]] bool reusable() const { return curl_errno_ == 0; }
 
+  [[nodiscard]] TimerId timer_id() const { return delivery_.timer->id; }
   [[nodiscard]] CURL* easy() const { return easy_; }
   // Of the attempt's URL; borrowed until the next Begin.
   [[nodiscard]] const UrlTarget& target() const { return target_; }

@@ -41,6 +41,11 @@ const Timer* Admission::PeekNext() const {
   return CanStart() ? &turns_.front()->turns.front()->waiting.First() : nullptr;
 }
 
+bool Admission::CanStart() const {
+  const size_t taken = Planted(Bug::kLookupTakesASlot) ? in_flight_ : slots_taken();
+  return taken < max_in_flight_ && !turns_.empty();
+}
+
 Admission::Started Admission::Next(WallMs now) {
   if (!CanStart()) return {};
   Tenant& tenant = *turns_.front();
@@ -64,6 +69,25 @@ Admission::Started Admission::Next(WallMs now) {
   if (line.waiting.empty()) DropLine(line);
   Refresh(target, now);
   return {std::move(first.timer), &target, first.bytes};
+}
+
+void Admission::BeginLookup(Target& target, WallMs now) {
+  CHECK(target.lookups < target.in_flight);
+  ++target.lookups;
+  ++lookups_;
+  Refresh(target, now);
+}
+
+void Admission::EndLookup(Target& target, WallMs now) {
+  CHECK(target.lookups > 0);
+  --target.lookups;
+  --lookups_;
+  if (!Planted(Bug::kLookupEndForgotten)) Refresh(target, now);
+}
+
+bool Admission::HasSlotFor(const Target& target) const {
+  if (Planted(Bug::kConnectsWithoutASlot)) return true;
+  return slots_taken() < max_in_flight_ && target.slots_taken() < target.throttle.limit();
 }
 
 void Admission::Ended(Target& target, const Outcome& outcome, WallMs now) {
@@ -285,8 +309,9 @@ void Admission::ClockWentBack(WallMs now) {
 }
 
 void Admission::CheckInvariants(WallMs now) const {
-  CHECK(in_flight_ <= max_in_flight_);
+  CHECK(slots_taken() <= max_in_flight_);
   size_t in_flight = 0;
+  size_t lookups = 0;
   size_t staged = 0;
   targets_.ForEach([&](const Target& target) {
     size_t of_lines = 0;
@@ -304,10 +329,13 @@ void Admission::CheckInvariants(WallMs now) const {
     CHECK(in_turn > 0 || of_lines == 0 || target.Room(now) == 0);
     CHECK(target.wake_place == kNoPlace || of_lines > 0);
     CHECK((target.idle_as == Target::Idle::kNo) == target.busy());
+    CHECK(target.lookups <= target.in_flight);
+    CHECK(target.lookups == 0 || target.Room(now) == 0);
     in_flight += target.in_flight;
+    lookups += target.lookups;
     staged += target.staged;
   });
-  CHECK(in_flight == in_flight_ && staged == staged_.size());
+  CHECK(in_flight == in_flight_ && lookups == lookups_ && staged == staged_.size());
   CHECK(turns_.empty() || !turns_.front()->turns.empty());
 }
 

@@ -10,11 +10,15 @@
 // known. When more tenants want the same target than it has room, the room is kept for those who
 // came first, one start each.
 //
+// Who looks its target's name up has no slot, of the target and of the whole; meanwhile nothing
+// else of that target starts, and a probe remains the probe. So a name that nobody answers holds
+// back nobody else. With an address it needs a slot again.
+//
 // While a target's breaker is not closed its timers wait, but not for ever: one that waited for its
 // open wait from its key time on is taken out by Advance, to be charged an attempt. The one that is
 // about to be the probe is not.
 //
-// Invariants: (1) in_flight() <= max_in_flight. (2) A target has no more lines in turn than room,
+// Invariants: (1) slots_taken() <= max_in_flight. (2) A target has no more lines in turn than room,
 // and none only while it has no room or nobody waits. (3) A tenant is in turn while one of its
 // lines is. (4) A target is in wakes_ only with timers staged. (5) At most targets_kept targets
 // take memory besides those with timers staged or started.
@@ -48,12 +52,14 @@ class Admission {
   explicit Admission(const AdmissionOptions& options)
       : max_in_flight_(options.max_in_flight), targets_(options.target, options.targets_kept) {}
 
+  // Started and not ended; of these, those with a slot.
   [[nodiscard]] size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] size_t slots_taken() const { return in_flight_ - lookups_; }
   [[nodiscard]] size_t staged() const { return staged_.size(); }
   [[nodiscard]] size_t staged_bytes() const { return staged_bytes_; }
   // Remembered, for tests.
   [[nodiscard]] size_t targets() const { return targets_.size(); }
-  [[nodiscard]] bool CanStart() const { return in_flight_ < max_in_flight_ && !turns_.empty(); }
+  [[nodiscard]] bool CanStart() const;
   // When Advance has something to do; nullopt: not before something changes.
   [[nodiscard]] std::optional<WallMs> NextUnblockAt() const;
   // The smallest key staged; kKeyMax when none is. Walks the staged timers.
@@ -75,7 +81,14 @@ class Admission {
   [[nodiscard]] const Timer* PeekNext() const;
   // Takes out the next timer to start and occupies its slot.
   Started Next(WallMs now);
-  // The attempt of a timer that Next() gave out ended: frees its slot and tells the target.
+  // One that Next() gave out waits for the addresses of its target's name: its slot is free.
+  void BeginLookup(Target& target, WallMs now);
+  // It does not any more, and takes a slot again. There is one, or it ends next.
+  void EndLookup(Target& target, WallMs now);
+  // Who has looked the name of `target` up may take one.
+  [[nodiscard]] bool HasSlotFor(const Target& target) const;
+  // The attempt of a timer that Next() gave out ended: frees its slot and tells the target. It
+  // looks nothing up any more.
   void Ended(Target& target, const Outcome& outcome, WallMs now);
 
   // Looks at the targets whose time has come, kTargetsPerTickMax at most: some may start again.
@@ -123,6 +136,7 @@ class Admission {
 
   const size_t max_in_flight_;
   size_t in_flight_ = 0;
+  size_t lookups_ = 0;  // of these, those without a slot
   size_t staged_bytes_ = 0;
   TargetTable targets_;
   absl::flat_hash_map<TimerId, Place> staged_;

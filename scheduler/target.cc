@@ -1,5 +1,6 @@
 #include "scheduler/target.h"
 
+#include "base/planted.h"
 #include "scheduler/jitter.h"
 
 namespace belfry {
@@ -12,6 +13,7 @@ Target::Target(std::string_view of, const TargetOptions& options)
 }
 
 size_t Target::Room(WallMs now) const {
+  if (lookups > 0 && !Planted(Bug::kLookupIgnored)) return 0;
   if (!breaker.MayStart(now)) return 0;
   const size_t room = throttle.Room(in_flight, now);
   return breaker.closed() ? room : std::min<size_t>(room, 1);

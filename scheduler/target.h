@@ -61,6 +61,7 @@ struct Target {
   [[nodiscard]] size_t Room(WallMs now) const;
   // When time alone will make room. `now`: it is not time that is waited for.
   [[nodiscard]] WallMs BlockedUntil(WallMs now) const;
+  [[nodiscard]] size_t slots_taken() const { return in_flight - lookups; }
   [[nodiscard]] bool busy() const { return in_flight > 0 || staged > 0; }
   // Forgetting it would let through what it holds back.
   [[nodiscard]] bool Troubled(WallMs now) const;
@@ -69,10 +70,11 @@ struct Target {
   Breaker breaker;
   Throttle throttle;
   TargetStats stats;
-  size_t in_flight = 0;
-  size_t staged = 0;   // timers in its lines
-  bool tried = false;  // something was ever started
-  size_t in_turn = 0;  // of its lines; never more than Room
+  size_t in_flight = 0;  // started and not ended
+  size_t staged = 0;     // timers in its lines
+  uint32_t lookups = 0;  // of those in flight, those that look its name up: they have no slot
+  bool tried = false;    // something was ever started
+  size_t in_turn = 0;    // of its lines; never more than Room
   Lines turns;
   Lines behind;  // the others with timers, in the order in which they get room
   Line home;     // of the first tenant, which nearly always is the only one

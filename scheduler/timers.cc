@@ -189,6 +189,7 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
   CHECK(found != flights_.end() && found->second.timer);
   Flight& flight = found->second;
   TimerPtr timer = std::move(flight.timer);
+  EndLookup(flight);
   admission_.Ended(*flight.target, outcome, now);
   ++unsettled_;
   if (Planted(Bug::kClockBackRefires) && now < flight.key.at) {
@@ -220,6 +221,29 @@ void Timers::End(const Key& key, TimerPtr ended) {
     if (Planted(Bug::kCallbackArmedEarly)) window_.Arm(std::make_unique<Timer>(*callback));
   }
   Enqueue({0, SettleOp{key, std::move(ended), std::move(callback)}}, entry);
+}
+
+void Timers::LookupBegan(TimerId id, WallMs now) {
+  now_ = now;
+  if (failed_) return;
+  Flight& flight = flights_.at(id);
+  CHECK(flight.timer && !flight.looks_up);
+  flight.looks_up = true;
+  admission_.BeginLookup(*flight.target, now);
+}
+
+bool Timers::MayConnect(TimerId id, WallMs now) {
+  now_ = now;
+  if (failed_ || SettlingLags()) return false;
+  Flight& flight = flights_.at(id);
+  CHECK(flight.timer && flight.looks_up);
+  if (!admission_.HasSlotFor(*flight.target)) return false;
+  EndLookup(flight);
+  return true;
+}
+
+void Timers::EndLookup(Flight& flight) {
+  if (std::exchange(flight.looks_up, false)) admission_.EndLookup(*flight.target, now_);
 }
 
 void Timers::StoreFailed() {
@@ -348,9 +372,12 @@ bool Timers::RoomToStage() const {
 }
 
 bool Timers::RoomToStart() const {
-  const bool settling_lags = unsettled_ >= options_.max_unsettled;
-  if (settling_lags && !Planted(Bug::kUnsettledUnbounded)) return false;
+  if (SettlingLags()) return false;
   return flights_.empty() || flight_bytes_ < options_.window_bytes / kWindowShare;
+}
+
+bool Timers::SettlingLags() const {
+  return unsettled_ >= options_.max_unsettled && !Planted(Bug::kUnsettledUnbounded);
 }
 
 void Timers::QueueLoad(WallMs now) {

@@ -7,14 +7,14 @@
 // Invariants, walked by tests/support/invariants.cc:
 // (1) A timer is armed only by the completion of the op or page that made it durable.
 // (2) An id has at most one place in memory: heap, held, staged, or in flight. A timer is held
-// while
-//     an op on its id is unfinished.
+//     while an op on its id is unfinished.
 // (3) A timer is started only when no op on its id is unfinished.
 // (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op.
-// The
-//     timers of a ReplayStepOp are known when it completes, those of a SettleOp's callback by id.
-// (5) An attempt is forgotten only by the completion of its outcome's op. Under way are at most
-//     max_in_flight attempts, and max_unsettled may have ended without a durable outcome.
+//     The timers of a ReplayStepOp are known when it completes, those of a SettleOp's callback by
+//     id.
+// (5) An attempt is forgotten only by the completion of its outcome's op. At most max_in_flight are
+//     under way, and max_unsettled more may have ended without a durable outcome; not counting
+//     those that never got an address.
 #pragma once
 
 #include <deque>
@@ -96,6 +96,12 @@ class Timers {
   void Complete(std::vector<Completion> done, WallMs now);  // in the store's order
   void QueryDone(QueryResult result);
   void DeliveryDone(Outcome outcome, WallMs now);
+  // Of a started attempt: it waits for the addresses of its target's name and has given its slot
+  // back, so another may start: Tick soon.
+  void LookupBegan(TimerId id, WallMs now);
+  // It has an address; yes: it has a slot again. No: there is none for it, and it is to end as a
+  // local fault of its target.
+  [[nodiscard]] bool MayConnect(TimerId id, WallMs now);
   // The store failed: nothing starts any more, and every waiting client of an op that is not
   // completed gets kOutcomeUnknown.
   void StoreFailed();
@@ -141,7 +147,8 @@ class Timers {
     Key key;
     TenantId tenant;
     size_t bytes;
-    bool expired = false;  // it was too late for an attempt: none was made
+    bool expired = false;   // it was too late for an attempt: none was made
+    bool looks_up = false;  // it waits for the addresses of its target's name
   };
   // Somebody who waits for the count before the replay.
   struct RangeAsked {
@@ -153,6 +160,7 @@ class Timers {
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
   [[nodiscard]] bool RoomToStage() const;
   [[nodiscard]] bool RoomToStart() const;
+  [[nodiscard]] bool SettlingLags() const;
   [[nodiscard]] std::shared_ptr<const std::vector<TimerId>> Firing();
   [[nodiscard]] bool IsFiring(TimerId id) const;
   [[nodiscard]] TimerId DurableFloor(TenantId tenant) const;
@@ -182,6 +190,7 @@ class Timers {
   void QueueReplayStep(WallMs now);
   [[nodiscard]] bool RoomToReplay() const;
   void FreeFlight(TimerId id);
+  void EndLookup(Flight& flight);
   void Rearm(TimerPtr timer);
   void ReleaseHeld(TimerId id);
   void Unstage(WallMs now);

@@ -214,6 +214,106 @@ TEST(Admission, AClockSetBackHoldsNobodyLonger) {
             kTargetPauseMsMax - (rig.now - (rig.kStart + -kHourMs)));
 }
 
+TEST(Admission, WhoLooksANameUpHasNoSlotAndItsTargetWaits) {
+  AdmissionRig rig(1, 10);
+  rig.Stage(1, "http://a");
+  rig.Stage(2, "http://a");
+  rig.Stage(3, "http://b");
+  ASSERT_EQ(rig.Start(), 1u);
+  EXPECT_FALSE(rig.admission.CanStart());
+  rig.LookUp(1);
+  EXPECT_EQ(rig.admission.slots_taken(), 0u);
+  EXPECT_EQ(rig.StartAll(), Ids{3});  // of the other target, though it came later
+  rig.End(3);
+  EXPECT_FALSE(rig.admission.CanStart());
+  EXPECT_EQ(rig.admission.NextUnblockAt(), std::nullopt);
+  EXPECT_EQ(rig.View("http://a").in_flight, 1u);
+  EXPECT_TRUE(rig.Connect(1));
+  EXPECT_EQ(rig.admission.slots_taken(), 1u);
+  EXPECT_EQ(rig.StartAll(), Ids{});  // now it has the only slot
+  rig.End(1);
+  EXPECT_EQ(rig.StartAll(), Ids{2});
+}
+
+TEST(Admission, ALookupThatEndsWithoutAnAddressLetsItsTargetStart) {
+  AdmissionRig rig(10, 10);
+  for (TimerId id = 1; id <= 3; ++id) rig.Stage(id, "http://a", 0, static_cast<TenantId>(id));
+  ASSERT_EQ(rig.Start(), 1u);
+  rig.LookUp(1);
+  EXPECT_EQ(rig.StartAll(), Ids{});
+  rig.Fail(1);
+  EXPECT_EQ(rig.StartAll(), (Ids{2, 3}));
+  EXPECT_EQ(rig.admission.slots_taken(), 2u);
+}
+
+TEST(Admission, WhoHasAnAddressNeedsASlotOfTheWhole) {
+  AdmissionRig rig(4, 4);
+  for (TimerId id = 1; id <= 3; ++id) rig.Stage(id, "http://a");
+  EXPECT_EQ(rig.StartAll().size(), 3u);
+  rig.LookUp(3);
+  for (TimerId id = 11; id <= 13; ++id) rig.Stage(id, "http://b");
+  EXPECT_EQ(rig.StartAll(), (Ids{11, 12}));
+  EXPECT_FALSE(rig.Connect(3));  // none is left
+  rig.End(11);
+  EXPECT_EQ(rig.StartAll(), Ids{13});
+  EXPECT_FALSE(rig.Connect(3));
+  rig.End(12);
+  EXPECT_TRUE(rig.Connect(3));
+  EXPECT_EQ(rig.admission.slots_taken(), 4u);
+}
+
+TEST(Admission, ATargetThatAsksForLessMeanwhileHasNoSlotForWhoFindsItsAddress) {
+  AdmissionRig rig(100, 4);
+  for (TimerId id = 1; id <= 4; ++id) rig.Stage(id, "http://a");
+  EXPECT_EQ(rig.StartAll().size(), 4u);
+  rig.LookUp(4);
+  rig.End(1, 503);
+  EXPECT_EQ(rig.View("http://a").limit, 2u);
+  EXPECT_FALSE(rig.Connect(4));
+  rig.End(Unanswered(OutcomeKind::kLocalFault, 4));
+  EXPECT_EQ(rig.admission.in_flight(), 2u);
+  EXPECT_EQ(rig.admission.slots_taken(), 2u);
+}
+
+TEST(Admission, AProbeThatLooksItsNameUpIsStillTheProbe) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  for (TimerId id = 1; id <= 4; ++id) rig.Stage(id, "http://dead", 0, 1, kDayMs);
+  rig.PassToNext();
+  ASSERT_EQ(rig.StartAll(), Ids{1});
+  rig.LookUp(1);
+  rig.Pass(kMinuteMs);
+  EXPECT_EQ(rig.View("http://dead").state, BreakerState::kHalfOpen);
+  EXPECT_EQ(rig.StartAll(), Ids{});
+  EXPECT_TRUE(rig.Connect(1));
+  EXPECT_EQ(rig.StartAll(), Ids{});
+  rig.Fail(1);  // it opens again, for longer
+  EXPECT_GT(*rig.admission.NextUnblockAt() - rig.now, 1500);
+  rig.PassToNext();
+  ASSERT_EQ(rig.StartAll(), Ids{2});
+  rig.LookUp(2);
+  rig.End(Unanswered(OutcomeKind::kLocalFault, 2));  // that said nothing: the next is the probe
+  EXPECT_EQ(rig.StartAll(), Ids{3});
+  rig.LookUp(3);
+  EXPECT_TRUE(rig.Connect(3));
+  rig.End(3);
+  EXPECT_EQ(rig.View("http://dead").state, BreakerState::kClosed);
+  EXPECT_EQ(rig.StartAll(), Ids{4});
+}
+
+TEST(Admission, AnOpenTargetWhoseNameIsLookedUpChargesThoseWhoWaitedLongEnough) {
+  AdmissionRig rig(10, 10);
+  rig.Break("http://dead");
+  rig.now = rig.View("http://dead").blocked_until.value();
+  rig.Stage(1, "http://dead", rig.now - rig.kStart, 1, 1000);
+  ASSERT_EQ(rig.Start(), 1u);
+  rig.LookUp(1);
+  rig.Stage(2, "http://dead", rig.now - rig.kStart, 1, 3000);
+  EXPECT_EQ(rig.admission.NextUnblockAt(), rig.now + 3000);
+  EXPECT_EQ(rig.Pass(3000), Ids{2});
+  EXPECT_TRUE(rig.Connect(1));
+}
+
 TEST(Admission, TargetsAreShownByNameAPageAtATime) {
   AdmissionRig rig(100, 10);
   for (const int host : {5, 3, 1, 4, 2}) {

@@ -205,7 +205,12 @@ TEST(AdmissionTurns, TheInvariantsHoldUnderAnyMixOfCalls) {
         rig.Stage(++last_id, "http://" + std::to_string(random() % 6), rig.now - rig.kStart,
                   1 + random() % 3, 1000 + random() % 3000);
       } else if (dice < 11) {
-        rig.Start();
+        const TimerId id = rig.Start();
+        if (id != 0 && random() % 3 == 0) rig.LookUp(id);
+      } else if (dice < 12 && !rig.looking_up.empty()) {
+        if (const TimerId id = *rig.looking_up.begin(); !rig.Connect(id)) {
+          rig.End(Unanswered(OutcomeKind::kLocalFault, id));
+        }
       } else if (dice < 15 && !rig.started.empty()) {
         rig.End(AnyOutcome(rig.started[random() % rig.started.size()].first, random));
       } else if (dice < 16) {

@@ -239,13 +239,8 @@ SenderOptions WithDns(const DnsServer& dns) {
 // A sender that asks a server on its own loop.
 class NamedRig {
  public:
-  NamedRig() : dns(rig.loop), receiver(rig.loop) { Reopen(WithDns(dns)); }
+  NamedRig() : dns(rig.loop), receiver(rig.loop) { rig.Reopen(WithDns(dns)); }
 
-  void Reopen(SenderOptions options) {
-    auto opened = CurlSender::Open(rig.loop.get(), rig.clock, std::move(options),
-                                   [this](Outcome o) { rig.outcomes.push_back(std::move(o)); });
-    rig.sender = std::move(opened.value());
-  }
   [[nodiscard]] std::string url(const std::string& host) const {
     return "http://" + host + ":" + std::to_string(receiver.port()) + "/";
   }
@@ -270,7 +265,7 @@ TEST(SenderNames, TheNextAttemptBeginsWithTheNextAddress) {
   NamedRig named;
   SenderOptions options = WithDns(named.dns);
   options.connect_timeout_ms = kSecondMs;
-  named.Reopen(options);
+  named.rig.Reopen(options);
   const SilentListener silent("127.0.0.3", named.receiver.port());
   named.dns.Answer("a.test", {"127.0.0.3", "127.0.0.1"});
   named.dns.Answer("b.test", {"127.0.0.1", "127.0.0.3"});
@@ -293,7 +288,7 @@ TEST(SenderNames, ASilentServerHoldsNobodyElseBack) {
   NamedRig named;
   SenderOptions options = WithDns(named.dns);
   options.resolve_timeout_ms = 300;
-  named.Reopen(options);
+  named.rig.Reopen(options);
   named.dns.Answer("good.test", {"127.0.0.1"});
   for (int i = 0; i < 50; ++i) {
     const std::string silent = "silent" + std::to_string(i) + ".test";
@@ -338,6 +333,46 @@ TEST(SenderNames, ANameThatMovesInsideIsForbiddenOnceItIsLookedUpAgain) {
   named.rig.clock.mono = named.rig.clock.mono + kDnsTtlMsMin;
   EXPECT_EQ(named.rig.Send(named.url("rebinds.test")).kind, OutcomeKind::kForbidden);
   EXPECT_EQ(named.receiver.requests().size(), 1u);
+}
+
+TEST(SenderNames, AConnectionToAnAddressThatIsForbiddenNowIsNotUsedForTheOthersOfItsName) {
+  NamedRig named;
+  named.dns.Answer("two.test", {"127.0.0.1", "127.0.0.9"});
+  EXPECT_EQ(named.rig.Send(named.url("two.test")).status, 200);
+  named.rig.sender->SetPolicy(PolicyOf({"loopback"}, {"127.0.0.1"}));
+  EXPECT_EQ(named.rig.Send(named.url("two.test")).kind, OutcomeKind::kForbidden);
+  EXPECT_EQ(named.receiver.requests().size(), 1u);
+  EXPECT_EQ(named.receiver.connections(), 1);
+}
+
+TEST(SenderNames, WhoWaitsForAnAddressSaysSoAndSaysWhenItIsThere) {
+  using Begun = Sender::Begun;
+  NamedRig named;
+  named.dns.Answer("a.test", {"127.0.0.1"});
+  EXPECT_EQ(named.rig.Start(named.rig.NewTimer(named.receiver.url("/"))), Begun::kSending);
+  const Timer& first = named.rig.NewTimer(named.url("a.test"));
+  EXPECT_EQ(named.rig.Start(first), Begun::kLookingUp);
+  EXPECT_EQ(named.rig.Start(named.rig.NewTimer(named.url("no.test"))), Begun::kLookingUp);
+  ASSERT_TRUE(named.rig.Settle());
+  EXPECT_EQ(named.rig.found, std::vector<TimerId>{first.id});
+  // Both answers are kept.
+  EXPECT_EQ(named.rig.Start(named.rig.NewTimer(named.url("a.test"))), Begun::kSending);
+  EXPECT_EQ(named.rig.Start(named.rig.NewTimer(named.url("no.test"))), Begun::kSending);
+  ASSERT_TRUE(named.rig.Settle());
+  EXPECT_EQ(named.rig.found.size(), 1u);
+}
+
+TEST(SenderNames, WhoFindsAnAddressAndMayNotConnectIsALocalFaultOfItsTarget) {
+  NamedRig named;
+  named.dns.Answer("a.test", {"127.0.0.1"});
+  named.rig.may_connect = false;
+  const Timer& timer = named.rig.NewTimer(named.url("a.test"));
+  const Outcome outcome = named.rig.Send(timer);
+  EXPECT_EQ(outcome.kind, OutcomeKind::kLocalFault);
+  EXPECT_EQ(outcome.fault_scope, FaultScope::kTarget);
+  EXPECT_EQ(named.rig.found, std::vector<TimerId>{timer.id});
+  EXPECT_EQ(named.receiver.connections(), 0);
+  EXPECT_EQ(named.rig.Send(timer).status, 200);  // the address is known: nobody is asked
 }
 
 TEST(SenderNames, TheNextAddressIsTriedWhenOneRefuses) {

@@ -50,6 +50,7 @@ void TargetRules::ClockWentBack(WallMs now) {
 
 TargetRules::Wrong TargetRules::Started(const std::string& name, TimerId id, WallMs now) {
   State& state = At(name);
+  if (!state.looking_up.empty()) return "an attempt while another looks up the name of " + name;
   if (state.open && state.probe != 0) return "two attempts at the half-open " + name;
   if (state.open && now < state.probe_from) return "an attempt at the open " + name;
   if (state.in_flight >= state.limit) return "more attempts than the limit of " + name;
@@ -64,9 +65,21 @@ TargetRules::Wrong TargetRules::Started(const std::string& name, TimerId id, Wal
   return std::nullopt;
 }
 
+TargetRules::Wrong TargetRules::Connects(const std::string& name, TimerId id) {
+  if (!HasSlot(name)) return "more connections than the limit of " + name;
+  At(name).looking_up.erase(id);
+  return std::nullopt;
+}
+
+bool TargetRules::HasSlot(const std::string& name) const {
+  const State& state = targets_.at(name);
+  return state.in_flight - state.looking_up.size() < state.limit;
+}
+
 void TargetRules::Ended(const std::string& name, const Outcome& outcome, WallMs now) {
   State& state = At(name);
   --state.in_flight;
+  state.looking_up.erase(outcome.id);
   EndOfBreaker(state, outcome, now);
   EndOfThrottle(state, outcome, now);
 }
@@ -160,7 +173,8 @@ std::optional<WallMs> TargetRules::BlockedUntil(const std::string& name, WallMs 
   const auto found = targets_.find(name);
   if (found == targets_.end()) return std::nullopt;
   const State& state = found->second;
-  if (state.in_flight >= state.limit || (state.open && state.probe != 0)) return Target::kNever;
+  if (state.in_flight >= state.limit || !state.looking_up.empty()) return Target::kNever;
+  if (state.open && state.probe != 0) return Target::kNever;
   WallMs until = std::max(now, state.paused_until);
   if (state.open) until = std::max(until, state.probe_by);
   if (options_.throttle.rate > 0) {

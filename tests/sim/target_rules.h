@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -25,6 +26,9 @@ class TargetRules {
   void ClockWentBack(WallMs now);
 
   [[nodiscard]] Wrong Started(const std::string& name, TimerId id, WallMs now);
+  // One that was started waits for an address and has no slot; then it has one, and a slot again.
+  void LooksUp(const std::string& name, TimerId id) { At(name).looking_up.insert(id); }
+  [[nodiscard]] Wrong Connects(const std::string& name, TimerId id);
   void Ended(const std::string& name, const Outcome& outcome, WallMs now);
   // An attempt was charged without a request, after a wait that should have ended at `charge_at`.
   [[nodiscard]] Wrong Charged(const std::string& name, WallMs charge_at, WallMs now) const;
@@ -32,12 +36,14 @@ class TargetRules {
   [[nodiscard]] Wrong Shown(const TargetPage& page, WallMs now) const;
 
   [[nodiscard]] bool Open(const std::string& name) const;
+  [[nodiscard]] bool HasSlot(const std::string& name) const;
   // Until when, at the latest, nothing may start; kNever: until an attempt ends. nullopt: it may.
   [[nodiscard]] std::optional<WallMs> BlockedUntil(const std::string& name, WallMs now) const;
 
  private:
   struct State {
     size_t in_flight = 0;
+    std::set<TimerId> looking_up;  // of those
     // The breaker.
     bool open = false;
     uint32_t in_a_row = 0;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ class World {
   struct Flying {
     std::string target;
     WallMs started;
+    bool looks_up = false;  // waits for the addresses of its target's name
   };
   // What was last durable of a timer that is alive.
   struct Stored {
@@ -98,6 +100,10 @@ class World {
   void Check();
   void Quieten();
   void CheckWake();
+  void StartDeliveries(const std::vector<Delivery>& deliveries);
+  void EndLookup(TimerId id);
+  // Its name has an address: true when it goes on and has a slot.
+  [[nodiscard]] bool Connect(TimerId id);
   void EndAttempt(TimerId id, Flying flight, Outcome outcome);
   void NoteStored(const Timer& timer);
   void CheckCharge(const Op& op);
@@ -134,6 +140,8 @@ class World {
   void HealClock();
   void AcceptClock();
   [[nodiscard]] bool ClockBelievable() const;
+  // Under way with a slot.
+  [[nodiscard]] size_t Sending() const;
   [[nodiscard]] bool Quiet() const;  // the store and the pool have nothing to hand back
 
   uint64_t seed_;
@@ -159,6 +167,7 @@ class World {
   std::deque<Op> at_store_;            // handed over, not applied
   std::vector<Completion> completed_;  // applied, not yet back on the loop
   std::map<TimerId, Flying> flying_;   // started, not answered
+  std::set<TimerId> unsent_;           // the last attempt looked a name up and got no further
   std::map<TimerId, Stored> stored_;
   std::map<ReplyToken, Request> waiting_;  // clients without an answer
   std::vector<Query> queries_;

@@ -12,6 +12,69 @@ void World::NoteStored(const Timer& timer) {
   stored_[timer.id] = {std::string(TargetOf(timer)), timer.attempts - timer.attempts_base};
 }
 
+void World::StartDeliveries(const std::vector<Delivery>& deliveries) {
+  for (const Delivery& delivery : deliveries) {
+    const TimerId id = delivery.timer->id;
+    Note("deliver " + std::to_string(id) + " attempt " + std::to_string(delivery.attempt));
+    if (stopping_) oracle_.Fail("a delivery started during the stop");
+    if (!clock_sane_) oracle_.Fail("I3: a delivery started by a clock that cannot be right");
+    if (Sending() >= options_.max_in_flight) oracle_.Fail("I5: more in flight than allowed");
+    oracle_.Started(delivery, now_);
+    const std::string target(TargetOf(*delivery.timer));
+    if (auto wrong = rules_.Started(target, id, now_)) oracle_.Fail(*wrong);
+    flying_[id] = {target, now_};
+    unsent_.erase(id);
+  }
+  // Only now: the sender is given them when all are started.
+  for (const Delivery& delivery : deliveries) {
+    if (!OneIn(4)) continue;
+    const TimerId id = delivery.timer->id;
+    Flying& flight = flying_.at(id);
+    Note("looks up " + flight.target + " for " + std::to_string(id));
+    flight.looks_up = true;
+    unsent_.insert(id);
+    rules_.LooksUp(flight.target, id);
+    timers_->LookupBegan(id, now_);
+  }
+}
+
+size_t World::Sending() const {
+  const auto sends = [](const auto& flight) { return !flight.second.looks_up; };
+  return static_cast<size_t>(std::count_if(flying_.begin(), flying_.end(), sends));
+}
+
+void World::EndLookup(TimerId id) {
+  Outcome outcome;
+  outcome.id = id;
+  outcome.started = flying_.at(id).started;
+  if (OneIn(4)) {
+    outcome.error = "dns";
+  } else if (Connect(id)) {
+    return;
+  } else {
+    outcome.kind = OutcomeKind::kLocalFault;
+    outcome.fault_scope = FaultScope::kTarget;
+  }
+  EndAttempt(id, std::move(flying_.extract(id).mapped()), outcome);
+}
+
+bool World::Connect(TimerId id) {
+  Flying& flight = flying_.at(id);
+  const bool has_slot = Sending() < options_.max_in_flight && rules_.HasSlot(flight.target) &&
+                        timers_->in_flight() - timers_->under_way() < options_.max_unsettled;
+  const bool may = timers_->MayConnect(id, now_);
+  Note("found the address of " + std::to_string(id) + (may ? "" : ", and no slot"));
+  if (!may) {
+    if (has_slot) oracle_.Fail("an attempt does not get the slot that there is for it");
+    return false;
+  }
+  if (Sending() >= options_.max_in_flight) oracle_.Fail("I5: more in flight than allowed");
+  if (auto wrong = rules_.Connects(flight.target, id)) oracle_.Fail(*wrong);
+  flight.looks_up = false;
+  unsent_.erase(id);
+  return true;
+}
+
 void World::EndAttempt(TimerId id, Flying flight, Outcome outcome) {
   Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status) + " of " +
        flight.target);
@@ -30,6 +93,7 @@ void World::CheckCharge(const Op& op) {
   if (timer.state == TimerState::kCancelled || timer.reason == DeadReason::kExpired) return;
   if (timer.history.empty() || timer.history.back().error != kCircuitOpen) return;
   Note("charged " + std::to_string(timer.id));
+  unsent_.erase(timer.id);
   if (flying_.contains(timer.id)) return oracle_.Fail("an attempt under way was charged as open");
   const int64_t wait_ms = OpenWaitMs(options_.retry, timer.attempts - timer.attempts_base - 1);
   const auto wrong = rules_.Charged(std::string(TargetOf(timer)), key.at + wait_ms, now_);
@@ -51,7 +115,7 @@ void World::CheckNobodyIsHeldBack() {
   if (inspector.RoomToStage() && inspector.HeapHasDue(now_)) {
     return oracle_.Fail("what is due is not looked at");
   }
-  if (timers_->under_way() >= options_.max_in_flight) return;
+  if (Sending() >= options_.max_in_flight) return;
   for (const Timer* timer : inspector.Staged()) {
     const std::string name = "timer " + std::to_string(timer->id);
     const std::string target(TargetOf(*timer));

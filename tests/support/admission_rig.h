@@ -1,7 +1,9 @@
 // admission_rig.h - an Admission with its clock, and the short way to stage, start and end.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,10 +65,31 @@ class AdmissionRig {
       if (it->first != outcome.id) continue;
       Target& target = *it->second;
       started.erase(it);
+      if (looking_up.erase(outcome.id) > 0) admission.EndLookup(target, now);
       outcome.started = now;
       return admission.Ended(target, outcome, now);
     }
     CHECK(false);
+  }
+  // One that was started waits for the addresses of its target.
+  void LookUp(TimerId id) {
+    CHECK(looking_up.insert(id).second);
+    admission.BeginLookup(TargetOf(id), now);
+  }
+  // It has one; false: and no slot.
+  bool Connect(TimerId id) {
+    CHECK(looking_up.contains(id));
+    Target& target = TargetOf(id);
+    if (!admission.HasSlotFor(target)) return false;
+    looking_up.erase(id);
+    admission.EndLookup(target, now);
+    return true;
+  }
+  Target& TargetOf(TimerId id) {
+    const auto is_it = [id](const auto& one) { return one.first == id; };
+    const auto found = std::find_if(started.begin(), started.end(), is_it);
+    CHECK(found != started.end());
+    return *found->second;
   }
   void End(TimerId id, int32_t status = 200) { End(Answered(status, id)); }
   void Fail(TimerId id) { End(Unanswered(OutcomeKind::kFailed, id)); }
@@ -104,7 +127,8 @@ class AdmissionRig {
   WallMs now = kStart;
   Admission admission;
   std::vector<std::pair<TimerId, Target*>> started;
-  size_t bytes = 0;  // of all that was staged
+  std::set<TimerId> looking_up;  // of those
+  size_t bytes = 0;              // of all that was staged
 };
 
 }  // namespace belfry

@@ -18,9 +18,16 @@ SenderOptions SenderRig::LoopbackOptions() {
   return options;
 }
 
-SenderRig::SenderRig(SenderOptions options) {
-  auto opened = CurlSender::Open(loop.get(), clock, std::move(options),
-                                 [this](Outcome o) { outcomes.push_back(std::move(o)); });
+SenderRig::SenderRig(SenderOptions options) { Reopen(std::move(options)); }
+
+void SenderRig::Reopen(SenderOptions options) {
+  auto opened = CurlSender::Open(
+      loop.get(), clock, std::move(options),
+      [this](Outcome o) { outcomes.push_back(std::move(o)); },
+      [this](TimerId id) {
+        found.push_back(id);
+        return may_connect;
+      });
   sender = std::move(opened.value());
 }
 
@@ -33,10 +40,11 @@ Timer& SenderRig::NewTimer(const std::string& url) {
   return *timers.back();
 }
 
-void SenderRig::Start(const Timer& timer, uint32_t attempt) {
-  const size_t before = outcomes.size();
-  sender->Start({&timer, attempt});
-  CHECK(outcomes.size() == before);  // never from within Start
+Sender::Begun SenderRig::Start(const Timer& timer, uint32_t attempt) {
+  const size_t before = outcomes.size() + found.size();
+  const Sender::Begun begun = sender->Start({&timer, attempt});
+  CHECK(outcomes.size() + found.size() == before);  // never from within Start
+  return begun;
 }
 
 Timer& SenderRig::Start(const std::string& url, const std::string& body) {

@@ -28,10 +28,13 @@ class SenderRig {
   // Version 1.2.3, store "abcdefghij", loopback allowed, no DNS server, the system's issuers.
   static SenderOptions LoopbackOptions();
 
+  // Instead of the sender there was. `outcomes` and `found` are what both say.
+  void Reopen(SenderOptions options);
+
   // A POST with the next id to this URL, started at once. The timer stays until the rig is gone.
   Timer& Start(const std::string& url, const std::string& body = "");
   Timer& NewTimer(const std::string& url);
-  void Start(const Timer& timer, uint32_t attempt = 1);
+  Sender::Begun Start(const Timer& timer, uint32_t attempt = 1);
 
   // Waits until everything that was started has an outcome.
   [[nodiscard]] bool Settle();
@@ -42,6 +45,8 @@ class SenderRig {
   TestLoop loop;
   HandClock clock;
   std::vector<Outcome> outcomes;
+  std::vector<TimerId> found;  // given to FoundFn
+  bool may_connect = true;     // what FoundFn says
   std::vector<std::unique_ptr<Timer>> timers;
   std::unique_ptr<CurlSender> sender;
 };

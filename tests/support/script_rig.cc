@@ -121,6 +121,13 @@ void ScriptRig::Do(const Words& words) {
     for (const TargetView& view : timers_->Targets("", 100, now_).targets) Say(Describe(view));
   } else if (verb == "outcome") {
     DoOutcome(words);
+  } else if (verb == "look-up") {
+    timers_->LookupBegan(std::stoull(words.at(1)), now_);
+    timers_->Tick(now_);
+  } else if (verb == "found") {
+    const bool may = timers_->MayConnect(std::stoull(words.at(1)), now_);
+    Say(may ? "may connect" : "no slot");
+    timers_->Tick(now_);
   } else if (verb == "advance" || verb == "step") {
     now_ = now_ + Span(words.at(1));
     timers_->Tick(now_);
