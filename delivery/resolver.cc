@@ -2,9 +2,13 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <mutex>
 #include <string_view>
 
@@ -27,21 +31,40 @@ int64_t ConfigMtimeNs() {
   return int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec;
 }
 
-// The addresses of `info`, each once, and the smallest TTL on the way to them.
+// Whether this machine has a route to it. Connecting such a socket sends nothing.
+bool HasWayTo(const IpAddress& v6) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(9);
+  std::memcpy(&address.sin6_addr, v6.bytes.data(), v6.bytes.size());
+  const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const bool connects = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  close(fd);
+  return connects;
+}
+
+// The addresses of `info`, each once, and the smallest TTL on the way to them. c-ares would sort
+// them with four system calls for each, and an answer may have thousands.
 std::pair<std::vector<IpAddress>, int64_t> Read(const ares_addrinfo* info) {
-  std::vector<IpAddress> addresses;
+  std::array<std::vector<IpAddress>, 2> families;  // IPv6, IPv4
   int64_t ttl_ms = kDnsTtlMsMax;
   for (const ares_addrinfo_cname* c = info->cnames; c != nullptr; c = c->next) {
     ttl_ms = std::min(ttl_ms, c->ttl * kSecondMs);
   }
   for (const ares_addrinfo_node* n = info->nodes; n != nullptr; n = n->ai_next) {
     const auto ip = FromSockaddr(n->ai_addr);
-    if (!ip || addresses.size() == kDnsAddressesMax) continue;
-    if (std::find(addresses.begin(), addresses.end(), *ip) != addresses.end()) continue;
-    addresses.push_back(*ip);
+    if (!ip) continue;
+    std::vector<IpAddress>& family = families[ip->v6 ? 0 : 1];
+    if (family.size() == kDnsAddressesMax / 2) continue;
+    if (std::find(family.begin(), family.end(), *ip) != family.end()) continue;
+    family.push_back(*ip);
     ttl_ms = std::min(ttl_ms, n->ai_ttl * kSecondMs);
   }
-  return {std::move(addresses), std::max(ttl_ms, kDnsTtlMsMin)};
+  auto& [first, then] = families;
+  if (!first.empty() && !then.empty() && !HasWayTo(first[0])) std::swap(first, then);
+  first.insert(first.end(), then.begin(), then.end());
+  return {std::move(first), std::max(ttl_ms, kDnsTtlMsMin)};
 }
 
 // RFC 6761, 6.3: these are loopback, and nobody is asked.
@@ -223,7 +246,7 @@ void Resolver::AskNewest(Query* query) {
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = ARES_AI_ENVHOSTS;
+  hints.ai_flags = ARES_AI_ENVHOSTS | ARES_AI_NOSORT;
   // For the hosts file this answers before it returns.
   ares_getaddrinfo(newest_->handle, query->name.c_str(), nullptr, &hints, &OnAnswer, query);
 }

@@ -9,8 +9,9 @@
 // (2) Answers are kept between kDnsTtlMsMin and kDnsTtlMsMax, as their TTL says; failures for
 //     kDnsNegativeTtlMs; at most kDnsNamesMax names, the oldest go first.
 // (3) Each waiter has its own time-out. The query goes on without it and fills the cache, unless
-//     others need the room: see (4).
-// (4) c-ares can drop a channel's queries only all at once, so there are two channels. When the
+//     others need the room: see (5).
+// (4) Of each family half of kDnsAddressesMax are kept, IPv6 first unless there is no route to it.
+// (5) c-ares can drop a channel's queries only all at once, so there are two channels. When the
 //     newer one has kDnsChannelQueriesMax, a third is opened and the oldest closed. What somebody
 //     waits for there is asked again by the newest; what nobody waits for is dropped.
 #pragma once

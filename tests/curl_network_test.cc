@@ -10,6 +10,9 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/limits.h"
+#include "delivery/resolver.h"
+#include "tests/support/receiver_dns.h"
 #include "tests/support/receiver_http.h"
 #include "tests/support/receiver_rig.h"
 
@@ -77,6 +80,26 @@ TEST_F(CurlNetwork, WithoutIpv6AnIpv6AddressIsUnreachable) {
     const Outcome outcome = rig.Send("http://[::1]:9/");
     EXPECT_EQ(outcome.kind, OutcomeKind::kFailed);
     EXPECT_EQ(outcome.error, "unreachable");
+  }
+}
+
+TEST_F(CurlNetwork, Ipv6ComesFirstUnlessNoRouteLeadsToIt) {
+  for (const bool with_ipv6 : {true, false}) {
+    ASSERT_TRUE(SetIpv6(with_ipv6));
+    TestLoop loop;
+    const HandClock clock;
+    DnsServer dns(loop);
+    dns.Answer("both.test", {"127.0.0.1", "::1"});
+    std::vector<IpAddress> found;
+    const auto resolver = std::move(
+        Resolver::Open(loop.get(), clock, dns.address(),
+                       [&](Resolver::Ticket, const LookupAnswer& a) { found = a.addresses; })
+            .value());
+    Resolver::Ticket ticket = 0;
+    ASSERT_FALSE(resolver->Lookup("both.test", kResolveTimeoutMs, &ticket).has_value());
+    ASSERT_TRUE(loop.RunUntil([&] { return !found.empty(); }));
+    ASSERT_EQ(found.size(), 2u);
+    EXPECT_EQ(found[0].v6, with_ipv6);
   }
 }
 

@@ -58,6 +58,20 @@ TEST(Resolver, FindsIpv4AndIpv6Addresses) {
   EXPECT_EQ(rig.Lookup("a.test").result, LookupResult::kFound);
 }
 
+TEST(Resolver, OfManyAddressesSomeOfEachFamilyAreKeptIpv6First) {
+  ResolverRig rig;
+  std::vector<std::string> addresses;
+  for (int i = 1; i <= 15; ++i) {
+    addresses.push_back("127.0.0." + std::to_string(i));
+    addresses.push_back("::1");
+  }
+  rig.dns.Answer("many.test", addresses);
+  const std::vector<IpAddress> kept = rig.Lookup("many.test").addresses;
+  ASSERT_EQ(kept.size(), kDnsAddressesMax / 2 + 1);
+  EXPECT_EQ(FormatIp(kept[0]), "::1");
+  EXPECT_EQ(FormatIp(kept[1]), "127.0.0.1");
+}
+
 TEST(Resolver, ANameThatDoesNotExistFails) {
   ResolverRig rig;
   rig.dns.ServFail("broken.test");
