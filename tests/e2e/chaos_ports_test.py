@@ -2,7 +2,7 @@
 
 import datetime
 
-import network
+import namespaces
 from chaos_case import UNCHARGED, ChaosCase
 from chaos_receiver import ChaosReceiver
 from harness import main, poll, show
@@ -19,8 +19,8 @@ delivery: {targets: {allow: [loopback]}, max_in_flight: 1000, per_target_in_flig
 
     @classmethod
     def setUpClass(cls):
-        network.enter_namespace()
-        network.set_local_ports(*PORTS)
+        namespaces.enter(namespaces.CLONE_NEWNET)
+        namespaces.set_local_ports(*PORTS)
         super().setUpClass()
 
     def faults(self, ids):

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 
-import mount
+import namespaces
 from harness import Case, Client, Closed, main, poll, show
 
 FAR = "http://127.0.0.1:9/"
@@ -60,13 +60,11 @@ class FullDisk(Case):
 
     def setUp(self):
         super().setUp()
-        why = mount.enter_namespace()
-        if why:
-            self.fail(f"no mount namespace (it takes root, or user namespaces): {why}")
+        namespaces.enter()
         self.disk = self.root / "disk"
         self.disk.mkdir()
-        mount.mount_tmpfs(self.disk, self.SIZE_MIB)
-        self.addCleanup(mount.unmount, self.disk)
+        namespaces.mount_tmpfs(self.disk, self.SIZE_MIB)
+        self.addCleanup(namespaces.unmount, self.disk)
         self.r = self.receiver()
         self.d = self.daemon(data=self.disk / "data", config=LOCAL
                              + f"storage: {{min_free: {self.MIN_FREE_MIB}MiB}}\n").start()

@@ -199,7 +199,9 @@ class Daemon:
     # --- API -------------------------------------------------------------------------------------
     def client(self, timeout_s=20):
         """A new connection; the caller closes it."""
-        return Client(("127.0.0.1", self.port), timeout_s)
+        socket_path = self.listen.removeprefix("unix:")
+        address = ("127.0.0.1", self.port) if socket_path == self.listen else socket_path
+        return Client(address, timeout_s)
 
     def forget_client(self):
         if self._client is not None:
