@@ -143,7 +143,7 @@ Sender::Begun CurlSender::Resolve(Transfer* transfer) {
   Resolver::Ticket ticket = 0;
   const auto answer = resolver_->Lookup(std::string(target.host), limit_ms, &ticket);
   if (answer) {
-    LookedUp(transfer, *answer);
+    LookedUp(transfer, *answer, false);
     return Begun::kSending;
   }
   transfer->lookup = ticket;
@@ -155,13 +155,10 @@ void CurlSender::AnswerCame(Resolver::Ticket ticket, const LookupAnswer& answer)
   Transfer* transfer = lookups_.at(ticket);
   lookups_.erase(ticket);
   transfer->lookup = 0;
-  if (answer.result == LookupResult::kFound && found_ && !found_(transfer->timer_id())) {
-    return FinishAsFaultOfTarget(transfer);
-  }
-  LookedUp(transfer, answer);
+  LookedUp(transfer, answer, true);
 }
 
-void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
+void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer, bool asks) {
   switch (answer.result) {
     case LookupResult::kFound:
       break;
@@ -179,6 +176,7 @@ void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer) {
   std::copy_if(answer.addresses.begin(), answer.addresses.end(), std::back_inserter(allowed),
                [&](const IpAddress& ip) { return policy_.Allows(ip); });
   if (allowed.empty()) return FinishWith(transfer, OutcomeKind::kForbidden, "policy");
+  if (asks && found_ && !found_(transfer->timer_id())) return FinishAsFaultOfTarget(transfer);
   transfer->Pin(allowed);
   Send(transfer);
 }

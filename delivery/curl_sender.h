@@ -8,9 +8,9 @@
 // (4) Who looks a name up holds no connection, and asks before it takes one.
 // (5) Targets keep to their multi handle, so that connections are reused, until it holds its share
 //     of max_in_flight; then they spill over to the next.
-// (5) The final status decides. Its headers and body get one to two seconds more, so that the
+// (6) The final status decides. Its headers and body get one to two seconds more, so that the
 //     connection can be used again; then it is closed and the slot is free.
-// (6) A connection is never used with another TlsProfile than the one it was opened with. curl does
+// (7) A connection is never used with another TlsProfile than the one it was opened with. curl does
 //     not compare what an SSL_CTX_FUNCTION did, nor private keys; so when profiles change, the
 //     multi handles with their connections retire, and attempts that are sent from then on get new
 //     ones.
@@ -71,7 +71,8 @@ class CurlSender final : public Sender {
   [[nodiscard]] std::unique_ptr<Transfer> TakeTransfer();
   Begun Resolve(Transfer* transfer);
   void AnswerCame(Resolver::Ticket ticket, const LookupAnswer& answer);
-  void LookedUp(Transfer* transfer, const LookupAnswer& answer);
+  // `asks`: it gave its connection back, see FoundFn.
+  void LookedUp(Transfer* transfer, const LookupAnswer& answer, bool asks);
   void Send(Transfer* transfer);
   [[nodiscard]] CurlMultiLoop& PickMulti(std::string_view host);
   void CurlDone(CURL* easy, CURLcode result);
@@ -90,7 +91,7 @@ class CurlSender final : public Sender {
   DoneFn done_;
   FoundFn found_;
   Immediate immediate_;
-  UvTimer watchdog_;  // for rule (5), and should curl ever miss a time-out
+  UvTimer watchdog_;  // for rule (6), and should curl ever miss a time-out
   std::unique_ptr<Resolver> resolver_;
   std::vector<std::unique_ptr<CurlMultiLoop>> multis_;
   std::vector<std::unique_ptr<CurlMultiLoop>> retired_;  // until nothing is under way on them

@@ -389,6 +389,14 @@ TEST(SenderNames, WhoFindsAnAddressAndMayNotConnectIsALocalFaultOfItsTarget) {
   EXPECT_EQ(named.rig.Send(timer).status, 200);  // the address is known: nobody is asked
 }
 
+TEST(SenderNames, WhoFindsNoAddressThatIsAllowedNeedsNoConnection) {
+  NamedRig named;
+  named.rig.may_connect = false;
+  named.dns.Answer("a.test", {"10.0.0.1"});
+  EXPECT_EQ(named.rig.Send(named.url("a.test")).kind, OutcomeKind::kForbidden);
+  EXPECT_TRUE(named.rig.found.empty());
+}
+
 TEST(SenderNames, TheNextAddressIsTriedWhenOneRefuses) {
   NamedRig named;
   named.dns.Answer("two.test", {"127.0.0.9", "127.0.0.1"});
