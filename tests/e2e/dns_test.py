@@ -4,9 +4,10 @@ lookup, and nobody else's time.
 
 import collections
 import datetime
+import signal
 
-import chaos_dns
 import network
+from chaos_case import WITHOUT_BREAKER
 from harness import main, poll, show
 
 PACKAGED = "retention: 7d\n"  # delivery.targets.allow: [public] is the default of a file
@@ -52,12 +53,38 @@ class EachBehaviour(network.NetworkCase):
         poll(lambda: self.dns.asked("other.test") > 0, "the other name is asked for itself")
 
     def test_o8_a_name_that_fails_is_not_asked_for_by_every_attempt(self):
-        d = self.daemon(config=PACKAGED).start()
+        d = self.daemon(config=f"delivery: {{{WITHOUT_BREAKER}}}\n").start()
         urls = ["http://nx.test/x"] * 500
         self.assertEqual({a.status for a in network.set_all(d, urls)}, {201})
         network.wait_settled(d, len(urls))
         self.assertEqual({view["attempts"][0]["error"] for view in d.list_all()}, {"dns"})
         self.assertLess(self.dns.asked("nx.test"), 50)
+
+
+class UnderWay(network.NetworkCase):
+    def started(self, life):
+        """Once the attempt of this life asks for its name."""
+        before = self.dns.asked("silent.test")
+        life()
+        poll(lambda: self.dns.asked("silent.test") > before, "its name is asked for")
+
+    def test_o8_a_lookup_is_an_attempt_and_charged_only_once_it_ends(self):
+        d = self.daemon(config=PACKAGED + "shutdown_timeout: 100ms\n").start()
+        timers = []
+        self.started(lambda: timers.append(
+            d.set("http://silent.test/x", retry=network.ONE_ATTEMPT)))
+        timer, = timers
+        answer = d.request("DELETE", f"/timers/{timer}")
+        self.assertEqual((answer.status, answer.json()["result"]), (409, "already_firing"))
+        self.assertEqual(d.end(signal.SIGTERM), 0)
+        self.started(d.start)
+        self.assertEqual([a["error"] for a in d.view(timer)["attempts"]], ["interrupted"])
+        d.kill()
+        self.started(d.start)
+        view = d.wait_state(timer, "dead")
+        self.assertEqual(([a["error"] for a in view["attempts"]], view["reason"]),
+                         (["interrupted", "dns"], "exhausted"))
+        self.assert_nothing_left()
 
 
 def lateness_ms(request):
@@ -69,7 +96,7 @@ class DeadHosts(network.NetworkCase):
     """1,000 hosts whose names nobody answers, while webhooks go to healthy ones."""
 
     DEAD = 1000
-    DEAD_TIMERS = 5  # each
+    DEAD_TIMERS = 5  # each: no more than open a breaker
     HEALTHY = 50     # hosts: half of them by a name that has to be looked up
     ROUNDS = 20      # webhooks to each
     GAP_MS = 50

@@ -10,6 +10,7 @@ import json
 
 import network
 import ssrf_corpus
+from chaos_case import WITHOUT_BREAKER
 from harness import Answer, main, poll, show
 
 PACKAGED = "retention: 7d\n"  # delivery.targets.allow: [public] is the default of a file
@@ -20,7 +21,7 @@ PUBLIC = "9.9.0.1"
 class Corpus(network.NetworkCase):
     def test_no_spelling_of_a_blocked_address_makes_a_packet(self):
         receiver = self.anybody()
-        d = self.daemon(config=PACKAGED).start()
+        d = self.daemon(config=f"delivery: {{{WITHOUT_BREAKER}}}\n").start()
         spellings = list(ssrf_corpus.spellings(PUBLIC))
         self.assertGreaterEqual(len(spellings), 2000)
         taken = {}  # id -> Spelling
