@@ -31,4 +31,10 @@ constexpr Key JustBelow(Key key) {
   return {{key.at.ms - 1}, std::numeric_limits<TimerId>::max()};
 }
 
+// The smallest key after `key`; kKeyMax stays.
+constexpr Key JustAbove(Key key) {
+  if (key.id < std::numeric_limits<TimerId>::max()) return {key.at, key.id + 1};
+  return key == kKeyMax ? key : Key{{key.at.ms + 1}, 0};
+}
+
 }  // namespace belfry

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/id.h"
+#include "base/lane.h"
 #include "base/time.h"
 #include "base/timer.h"
 
@@ -53,13 +54,15 @@ struct FloorOp {
   TimerId last_id = 0;
 };
 
-// Read live timers after `after` in key order. Ends its group: it sees all ops before it, none
-// after.
+// Read live timers in key order, after `after` and before `end`. Ends its group: it sees all ops
+// before it, none after.
 struct LoadOp {
-  uint64_t generation = 0;  // handed back as it is
-  Key after;                // exclusive
-  size_t rows_max = 0;      // rows examined, not returned
-  size_t bytes_max = 0;     // at least one row is examined whatever its size
+  uint64_t generation = 0;    // handed back as it is
+  Key after;                  // exclusive
+  size_t rows_max = 0;        // rows examined, not returned
+  size_t bytes_max = 0;       // at least one row is examined whatever its size
+  Key end = kKeyMax;          // exclusive
+  Lane lane = Lane::kOnTime;  // handed back as it is
 };
 
 // Bookkeeping. `low`: no live timer has, or will by an op before this one have, a smaller key time,
@@ -167,9 +170,11 @@ enum class OpResult {
 
 struct LoadedPage {
   uint64_t generation = 0;
+  Lane lane = Lane::kOnTime;
   std::vector<TimerPtr> timers;  // in key order, those above their tenant's floor
   Key last_examined;             // == LoadOp.after when nothing was examined
-  bool ended = false;            // `due`, or the target, holds nothing after last_examined
+  // `due` before the op's end, or the target, holds nothing after last_examined.
+  bool ended = false;
 };
 
 // `index()` of the op's variant comes back as `kind`, so that a completion names its op.

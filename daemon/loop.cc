@@ -95,9 +95,9 @@ bool Loop::HandOver(Ready ready) {
     slot_given_back = true;
   }
   for (Query& query : ready.queries) Read(std::move(query));
-  for (Reply& reply : ready.replies) parts_.routes.Answer(std::move(reply));
+  for (const Reply& reply : ready.replies) parts_.replies.Answer(reply);
   if (!ready.queries.empty()) {
-    for (Reply& reply : parts_.timers.TakeReplies()) parts_.routes.Answer(std::move(reply));
+    for (const Reply& reply : parts_.timers.TakeReplies()) parts_.replies.Answer(reply);
   }
   return slot_given_back;
 }

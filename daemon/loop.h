@@ -27,7 +27,7 @@
 #include "daemon/read_pool.h"
 #include "delivery/sender.h"
 #include "http/http_server.h"
-#include "http/timer_routes.h"
+#include "http/reply_table.h"
 #include "scheduler/timers.h"
 #include "storage/commit_thread.h"
 
@@ -46,7 +46,7 @@ class Loop {
     ReadPool& reads;
     Sender& sender;
     HttpServer& server;
-    TimerRoutes& routes;
+    ReplyTable& replies;
     std::function<Status()> reload;  // at SIGHUP; when it fails, what held before holds on
   };
 

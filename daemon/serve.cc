@@ -18,6 +18,7 @@
 #include "daemon/notify.h"
 #include "daemon/read_pool.h"
 #include "daemon/rlimit.h"
+#include "daemon/timers_start.h"
 #include "delivery/address_policy.h"
 #include "delivery/curl_sender.h"
 #include "delivery/url.h"
@@ -152,8 +153,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   UvLoop uv;
   std::atomic<Loop*> loop = nullptr;
   Timers timers(SchedulerOptions(config, flags, files.deliveries, clock.Mono().ms),
-                {state.last_id, state.low, state.last_seen, state.floors, state.replays},
-                clock.Wall());
+                StartFrom(state), clock.Wall());
   CommitThread commits(&data.store(), &clock, CommitOptions(config, data, notifier, loop));
   ReadPool reads(&uv.loop, data.store(),
                  [&timers](QueryResult result) { timers.QueryDone(std::move(result)); });
@@ -181,13 +181,15 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   };
 
   Router router({true, config.http.cors_origins});
-  TimerRoutes routes(timers, clock, NormaliseUrl, DefaultRetry(config));
-  routes.Register(router);
-  RegisterTargetRoutes(router, timers, clock);
+  ReplyTable replies(clock);
+  TimerRoutes timer_routes(timers, replies, clock, NormaliseUrl, DefaultRetry(config));
+  timer_routes.Register(router);
+  TargetRoutes target_routes(timers, replies, clock, NormaliseUrl);
+  target_routes.Register(router);
   RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
   Loop the_loop({&uv.loop, clock, log, notifier, timers, data.store(), commits, reads, **sender,
-                 server, routes, reload},
+                 server, replies, reload},
                 config.shutdown_timeout_ms);
   loop = &the_loop;
   const ClockWatch clock_watch(&uv.loop, [&the_loop] { the_loop.ClockStepped(); });

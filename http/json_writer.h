@@ -24,6 +24,7 @@ class JsonWriter {
   JsonWriter& Int(int64_t value);
   JsonWriter& Uint(uint64_t value);
   JsonWriter& Number(double value);  // finite; the shortest text that reads back the same
+  JsonWriter& Bool(bool value);
   JsonWriter& Null();
 
  private:

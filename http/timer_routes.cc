@@ -12,12 +12,6 @@
 namespace belfry {
 namespace {
 
-Response Json(std::string body) {
-  Response response;
-  response.body = std::move(body);
-  return response;
-}
-
 Response NoSuchTimer() { return Problem(ProblemKind::kNotFound, "there is no such timer"); }
 
 Response Render(const SetReply& reply) {
@@ -98,29 +92,6 @@ Response Render(const CountReply& reply) {
   return Json("{\"count\":" + std::to_string(reply.count) + "}");
 }
 
-Response Render(const Refusal& refusal) {
-  switch (refusal) {
-    case Refusal::kOverloaded:
-      return Problem(ProblemKind::kOverloaded, "too much is waiting; nothing was stored");
-    case Refusal::kNoSpace:
-      return Problem(ProblemKind::kNoSpace, "the disk is nearly full; nothing was stored");
-    case Refusal::kStopping:
-      return Problem(ProblemKind::kStopping, "the server is stopping; nothing was stored");
-    case Refusal::kIdempotencyMismatch:
-      return Problem(ProblemKind::kIdempotencyMismatch,
-                     "this Idempotency-Key was used with another body");
-    case Refusal::kIdempotencyInProgress:
-      return Problem(ProblemKind::kIdempotencyInProgress,
-                     "the first request with this Idempotency-Key is not answered yet");
-    case Refusal::kOutcomeUnknown:
-      return Problem(ProblemKind::kOutcomeUnknown,
-                     "it may have been stored; repeat with the same Idempotency-Key");
-    case Refusal::kReadFailed:
-      return Problem(ProblemKind::kReadFailed, "the store could not be read");
-  }
-  CHECK(false);
-}
-
 // A page ends early when it grows too long; then the rest is on the next one.
 Response RenderPage(const TimerPage& page, const std::string& next_query, WallMs now) {
   Response response = Json("[");
@@ -151,11 +122,32 @@ Response RenderView(const TimerView& view, bool full, WallMs now) {
   return response;
 }
 
+// Whatever the scheduler says of timers.
+Response Render(const Reply& reply, const ReplyTable::Waiting& waiting, WallMs now) {
+  return std::visit(
+      [&](const auto& what) -> Response {
+        using What = std::decay_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, TimerPage>) {
+          return RenderPage(what, waiting.next_query, now);
+        } else if constexpr (std::is_same_v<What, TimerView>) {
+          return RenderView(what, waiting.full_view, now);
+        } else if constexpr (std::is_same_v<What, PausedReply> || std::is_same_v<What, Refusal>) {
+          CHECK(false);
+        } else {
+          return Render(what);
+        }
+      },
+      reply.what);
+}
+
 }  // namespace
 
-TimerRoutes::TimerRoutes(Timers& timers, const Clock& clock, NormaliseUrlFn normalise_url,
-                         RetryPolicy default_retry)
-    : timers_(timers), clock_(clock), reader_(std::move(normalise_url), std::move(default_retry)) {}
+TimerRoutes::TimerRoutes(Timers& timers, ReplyTable& replies, const Clock& clock,
+                         NormaliseUrlFn normalise_url, RetryPolicy default_retry)
+    : timers_(timers),
+      replies_(replies),
+      clock_(clock),
+      reader_(std::move(normalise_url), std::move(default_retry)) {}
 
 void TimerRoutes::Register(Router& router) {
   const auto to = [this](void (TimerRoutes::*method)(const Call&)) {
@@ -196,7 +188,7 @@ void TimerRoutes::Set(const Call& call) {
   }
   std::string body;
   if (!key->empty()) body = call.request.body;
-  timers_.Set(NewToken(call.to), std::get<TimerPtr>(std::move(read)), std::move(*key),
+  timers_.Set(replies_.Add(call.to, Render), std::get<TimerPtr>(std::move(read)), std::move(*key),
               std::move(body), now);
 }
 
@@ -207,8 +199,8 @@ void TimerRoutes::List(const Call& call) {
     return;
   }
   list->tenant = kLocalTenant;
-  const ReplyToken token = NewToken(call.to);
-  std::string& next_query = At(token).next_query;
+  const ReplyToken token = replies_.Add(call.to, Render);
+  std::string& next_query = replies_.At(token).next_query;
   for (const std::string_view name : {"limit", "state", "due_after", "due_before"}) {
     const auto value = call.query.Get(name);
     if (value) next_query.append(name).append("=").append(PercentEncode(*value)).append("&");
@@ -224,11 +216,11 @@ void TimerRoutes::Count(const Call& call) {
   }
   // It may look at every timer; without this, one connection could ask for many such at once.
   if (filter->NeedsScan()) call.to.responder->HoldFurther(call.to);
-  timers_.Count(NewToken(call.to), {kLocalTenant, *filter});
+  timers_.Count(replies_.Add(call.to, Render), {kLocalTenant, *filter});
 }
 
 void TimerRoutes::CancelAll(const Call& call) {
-  timers_.CancelAll(NewToken(call.to), kLocalTenant, clock_.Wall());
+  timers_.CancelAll(replies_.Add(call.to, Render), kLocalTenant, clock_.Wall());
 }
 
 void TimerRoutes::Find(const Call& call) {
@@ -242,8 +234,8 @@ void TimerRoutes::Find(const Call& call) {
     Respond(call.to, NoSuchTimer());
     return;
   }
-  const ReplyToken token = NewToken(call.to);
-  At(token).full_view = view.has_value();
+  const ReplyToken token = replies_.Add(call.to, Render);
+  replies_.At(token).full_view = view.has_value();
   timers_.Find(token, {kLocalTenant, *id, view.has_value()});
 }
 
@@ -253,7 +245,7 @@ void TimerRoutes::Cancel(const Call& call) {
     Respond(call.to, NoSuchTimer());
     return;
   }
-  timers_.Cancel(NewToken(call.to), kLocalTenant, *id, clock_.Wall());
+  timers_.Cancel(replies_.Add(call.to, Render), kLocalTenant, *id, clock_.Wall());
 }
 
 void TimerRoutes::Replay(const Call& call) {
@@ -262,7 +254,7 @@ void TimerRoutes::Replay(const Call& call) {
     Respond(call.to, NoSuchTimer());
     return;
   }
-  timers_.Replay(NewToken(call.to), kLocalTenant, *id, clock_.Wall());
+  timers_.Replay(replies_.Add(call.to, Render), kLocalTenant, *id, clock_.Wall());
 }
 
 void TimerRoutes::ReplayRange(const Call& call) {
@@ -274,61 +266,7 @@ void TimerRoutes::ReplayRange(const Call& call) {
   replay->range.tenant = kLocalTenant;
   // It is counted first, which may take a look at every dead timer; see Count.
   call.to.responder->HoldFurther(call.to);
-  timers_.ReplayRange(NewToken(call.to), replay->range, replay->dry_run, clock_.Wall());
-}
-
-// --- replies -------------------------------------------------------------------------------------
-
-// A token is a place in the table and how often it was used before, so that none is 0 or repeated.
-ReplyToken TimerRoutes::NewToken(const ReplyTo& to) {
-  if (free_.empty()) {
-    free_.push_back(static_cast<uint32_t>(waiting_.size()));
-    waiting_.emplace_back();
-  }
-  const uint32_t index = free_.back();
-  free_.pop_back();
-  Waiting& waiting = waiting_[index];
-  const uint32_t generation = std::max(waiting.generation + 1, 1u);
-  waiting = Waiting{};
-  waiting.to = to;
-  waiting.generation = generation;
-  waiting.taken = true;
-  return ReplyToken{generation} << 32 | index;
-}
-
-TimerRoutes::Waiting& TimerRoutes::At(ReplyToken token) {
-  const auto index = static_cast<uint32_t>(token);
-  CHECK(index < waiting_.size());
-  Waiting& waiting = waiting_[index];
-  CHECK(waiting.taken && waiting.generation == token >> 32);
-  return waiting;
-}
-
-void TimerRoutes::Answer(Reply reply) {
-  Waiting& waiting = At(reply.token);
-  Respond(waiting.to, ToResponse(reply, waiting));
-  waiting.taken = false;
-  free_.push_back(static_cast<uint32_t>(reply.token));
-}
-
-Response TimerRoutes::ToResponse(const Reply& reply, const Waiting& waiting) const {
-  const WallMs now = clock_.Wall();
-  if (const auto* page = std::get_if<TimerPage>(&reply.what)) {
-    return RenderPage(*page, waiting.next_query, now);
-  }
-  if (const auto* view = std::get_if<TimerView>(&reply.what)) {
-    return RenderView(*view, waiting.full_view, now);
-  }
-  return std::visit(
-      [&](const auto& what) -> Response {
-        using What = std::decay_t<decltype(what)>;
-        if constexpr (std::is_same_v<What, TimerPage> || std::is_same_v<What, TimerView>) {
-          CHECK(false);
-        } else {
-          return Render(what);
-        }
-      },
-      reply.what);
+  timers_.ReplayRange(replies_.Add(call.to, Render), replay->range, replay->dry_run, clock_.Wall());
 }
 
 }  // namespace belfry

@@ -14,89 +14,190 @@ Key Admission::FirstStaged() const {
 }
 
 std::optional<WallMs> Admission::NextUnblockAt() const {
-  if (wakes_.empty()) return std::nullopt;
-  return wakes_.first().wake_at;
+  std::optional<WallMs> at;
+  if (!wakes_.empty()) at = wakes_.first().wake_at;
+  // Which is the time from which the backlog may have all slots.
+  const bool waits_for_idle =
+      slots_taken_ < max_in_flight_ && late_taken_ < ramp_.limit() && NextClassOf(Lane::kBacklog);
+  if (waits_for_idle) at = at ? std::min(*at, on_time_until_) : on_time_until_;
+  return at;
+}
+
+// --- whose turn it is ----------------------------------------------------------------------------
+
+bool Admission::HasTurns(Lane lane) const {
+  return !turns_[TurnClass(lane, true)].empty() || !turns_[TurnClass(lane, false)].empty();
+}
+
+std::optional<size_t> Admission::NextClassOf(Lane lane) const {
+  const bool slow_first = !slow_had_turn_[static_cast<size_t>(lane)];
+  for (const bool prompt : {!slow_first, slow_first}) {
+    const size_t turn_class = TurnClass(lane, prompt);
+    if (turns_[turn_class].empty()) continue;
+    if (prompt || SlowMayStart()) return turn_class;
+  }
+  return std::nullopt;
+}
+
+bool Admission::SlowMayStart() const {
+  return slow_taken_ < std::max<size_t>(1, max_in_flight_ / kSlowShare) ||
+         Planted(Bug::kSlowTakeAllSlots);
+}
+
+bool Admission::BacklogMayStart(WallMs now) const {
+  size_t limit = ramp_.limit();
+  if (now < on_time_until_)
+    limit = std::min(limit, std::max<size_t>(1, max_in_flight_ / kBacklogShare));
+  return late_taken_ < limit;
+}
+
+std::optional<size_t> Admission::NextClass(WallMs now) const {
+  const size_t taken = Planted(Bug::kLookupTakesASlot) ? in_flight_ : slots_taken_;
+  if (taken >= max_in_flight_) return std::nullopt;
+  const auto on_time = NextClassOf(Lane::kOnTime);
+  if (on_time && on_time_in_row_ < kOnTimeInRowMax) return on_time;
+  const auto late = BacklogMayStart(now) ? NextClassOf(Lane::kBacklog) : std::nullopt;
+  return late ? late : on_time;
 }
 
 // --- in and out ----------------------------------------------------------------------------------
 
-void Admission::Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, WallMs now) {
+void Admission::Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, Lane lane, WallMs now) {
   if (Planted(Bug::kOpenWaitChargesAtOnce)) open_wait_ms = 0;
   Target& target = targets_.Use(TargetOf(*timer));
-  Line& line = LineFor(target, timer->tenant);
+  Line& line = LineFor(target, timer->tenant, lane);
   const Key key = KeyOf(*timer);
   CHECK(staged_.emplace(key.id, Place{&line, key}).second);
   staged_bytes_ += bytes;
+  ++staged_in_[static_cast<size_t>(lane)];
   ++target.staged;
+  if (lane == Lane::kBacklog) ++target.staged_late;
   const bool first_of_line = line.waiting.empty();
   WaitingLine::Place place{key, static_cast<uint32_t>(bytes), static_cast<uint32_t>(open_wait_ms),
                            std::move(timer)};
   target.charge_at = std::min(target.charge_at, place.charge_at());
   line.waiting.Add(std::move(place));
-  if (first_of_line) target.behind.PushBack(line);
+  if (first_of_line) target.behind[static_cast<size_t>(lane)].PushBack(line);
   Refresh(target, now);
 }
 
-const Timer* Admission::PeekNext() const {
-  return CanStart() ? &turns_.front()->turns.front()->waiting.First() : nullptr;
+const Timer* Admission::PeekNext(WallMs now) const {
+  const auto turn_class = NextClass(now);
+  if (!turn_class) return nullptr;
+  return &turns_[*turn_class].front()->lines.front()->waiting.First();
 }
 
-bool Admission::CanStart() const {
-  const size_t taken = Planted(Bug::kLookupTakesASlot) ? in_flight_ : slots_taken();
-  return taken < max_in_flight_ && !turns_.empty();
+void Admission::Unstaged(Target& target, Lane lane, size_t bytes) {
+  staged_bytes_ -= bytes;
+  --staged_in_[static_cast<size_t>(lane)];
+  --target.staged;
+  if (lane == Lane::kBacklog) --target.staged_late;
 }
 
 Admission::Started Admission::Next(WallMs now) {
-  if (!CanStart()) return {};
-  Tenant& tenant = *turns_.front();
-  Line& line = *tenant.turns.front();
+  const auto turn_class = NextClass(now);
+  if (!turn_class) return {};
+  TenantTurns& turns = *turns_[*turn_class].front();
+  Line& line = *turns.lines.front();
   Target& target = *line.target;
+  const Slot slot{&target, line.lane, target.prompt};
   TakeTurn(line, false);
   WaitingLine::Place first = line.waiting.TakeFirst();
   staged_.erase(first.key.id);
-  staged_bytes_ -= first.bytes;
-  --target.staged;
-  ++target.in_flight;
-  ++in_flight_;
-  target.tried = true;
+  Unstaged(target, line.lane, first.bytes);
+  Occupy(slot, now);
   target.throttle.Started(now);
   target.breaker.Started(first.key.id);
   // Behind everybody else of its list, also when it still has a line in turn.
-  if (tenant.in_turn) {
-    turns_.Remove(tenant);
-    turns_.PushBack(tenant);
+  if (turns.in_turn) {
+    turns_[*turn_class].Remove(turns);
+    turns_[*turn_class].PushBack(turns);
   }
   if (line.waiting.empty()) DropLine(line);
   Refresh(target, now);
-  return {std::move(first.timer), &target, first.bytes};
+  return {std::move(first.timer), slot, first.bytes};
 }
 
-void Admission::BeginLookup(Target& target, WallMs now) {
-  CHECK(target.lookups < target.in_flight);
-  ++target.lookups;
-  ++lookups_;
-  Refresh(target, now);
+void Admission::Occupy(const Slot& slot, WallMs now) {
+  ++in_flight_;
+  ++slot.target->in_flight;
+  slot.target->tried = true;
+  CountSlot(slot, 1);
+  slow_had_turn_[static_cast<size_t>(slot.lane)] = !slot.prompt;
+  if (slot.lane == Lane::kBacklog) {
+    on_time_in_row_ = 0;
+    ramp_.Started(now);
+  } else {
+    ++on_time_in_row_;
+    on_time_until_ = now + kOnTimeIdleMs;
+  }
 }
 
-void Admission::EndLookup(Target& target, WallMs now) {
-  CHECK(target.lookups > 0);
-  --target.lookups;
-  --lookups_;
-  if (!Planted(Bug::kLookupEndForgotten)) Refresh(target, now);
+void Admission::CountSlot(const Slot& slot, int change) {
+  slots_taken_ += change;
+  if (!slot.prompt) slow_taken_ += change;
+  if (slot.lane == Lane::kBacklog) late_taken_ += change;
 }
 
-bool Admission::HasSlotFor(const Target& target) const {
+void Admission::BeginLookup(const Slot& slot, WallMs now) {
+  CHECK(slot.target->lookups < slot.target->in_flight);
+  ++slot.target->lookups;
+  CountSlot(slot, -1);
+  Refresh(*slot.target, now);
+}
+
+void Admission::EndLookup(const Slot& slot, WallMs now) {
+  CHECK(slot.target->lookups > 0);
+  --slot.target->lookups;
+  CountSlot(slot, 1);
+  if (!Planted(Bug::kLookupEndForgotten)) Refresh(*slot.target, now);
+}
+
+bool Admission::HasSlotFor(const Slot& slot) const {
   if (Planted(Bug::kConnectsWithoutASlot)) return true;
-  return slots_taken() < max_in_flight_ && target.slots_taken() < target.throttle.limit();
+  if (slots_taken_ >= max_in_flight_ || !(slot.prompt || SlowMayStart())) return false;
+  if (slot.lane == Lane::kBacklog && late_taken_ >= ramp_.limit()) return false;
+  return slot.target->slots_taken() < slot.target->throttle.limit();
 }
 
-void Admission::Ended(Target& target, const Outcome& outcome, WallMs now) {
+void Admission::Ended(const Slot& slot, const Outcome& outcome, WallMs now) {
+  Target& target = *slot.target;
   CHECK(target.in_flight > 0);
   --target.in_flight;
   --in_flight_;
+  CountSlot(slot, -1);
+  if (slot.lane == Lane::kBacklog) {
+    const Health health = HealthOf(outcome);
+    ramp_.Ended(health == Health::kUnreachable || health == Health::kBad, now);
+  }
   target.breaker.Ended(outcome, now);
   target.throttle.Ended(outcome, now);
   target.stats.Add(outcome, now);
+  NotePromptness(target, outcome);
+  Settle(target, now);
+}
+
+void Admission::NotePromptness(Target& target, const Outcome& outcome) {
+  const Health health = HealthOf(outcome);
+  if (health == Health::kUnknown) return;
+  const bool prompt = health != Health::kUnreachable && outcome.duration_ms <= kPromptMs;
+  if (target.prompt == prompt) return;
+  target.prompt = prompt;
+  // Refresh gives the turns back, among the others.
+  for (Target::Lines& turns : target.turns) {
+    while (!turns.empty()) TakeTurn(*turns.back(), true);
+  }
+}
+
+void Admission::SetPaused(std::string_view name, bool paused, WallMs now) {
+  Target& target = targets_.Use(name);
+  target.paused = paused;
+  Settle(target, now);
+}
+
+void Admission::SetParked(std::string_view name, TargetNumber number, WallMs now) {
+  Target& target = targets_.Use(name);
+  target.parked_as = number;
   Settle(target, now);
 }
 
@@ -107,8 +208,7 @@ TimerPtr Admission::Remove(TimerId id, WallMs now) {
   staged_.erase(found);
   Target& target = *place.line->target;
   WaitingLine::Place taken = place.line->waiting.Take(place.key);
-  staged_bytes_ -= taken.bytes;
-  --target.staged;
+  Unstaged(target, place.line->lane, taken.bytes);
   if (place.line->waiting.empty()) DropLine(*place.line);
   Settle(target, now);
   return std::move(taken.timer);
@@ -146,8 +246,16 @@ std::vector<TimerPtr> Admission::TakeIf(const Wanted& wanted, WallMs now) {
 template <typename Wanted>
 void Admission::TakeFrom(Target& target, const Wanted& wanted,
                          std::vector<WaitingLine::Place>* taken) {
+  TakeFromLane(target, Lane::kOnTime, wanted, taken);
+  TakeFromLane(target, Lane::kBacklog, wanted, taken);
+}
+
+template <typename Wanted>
+void Admission::TakeFromLane(Target& target, Lane lane, const Wanted& wanted,
+                             std::vector<WaitingLine::Place>* taken) {
   const size_t before = taken->size();
-  for (Target::Lines* lines : {&target.turns, &target.behind}) {
+  const auto index = static_cast<size_t>(lane);
+  for (Target::Lines* lines : {&target.turns[index], &target.behind[index]}) {
     Line* next = nullptr;
     for (Line* line = lines->front(); line != nullptr; line = next) {
       next = Target::Lines::After(*line);
@@ -157,18 +265,34 @@ void Admission::TakeFrom(Target& target, const Wanted& wanted,
   }
   for (size_t i = before; i < taken->size(); ++i) {
     staged_.erase((*taken)[i].key.id);
-    staged_bytes_ -= (*taken)[i].bytes;
-    --target.staged;
+    Unstaged(target, lane, (*taken)[i].bytes);
   }
+}
+
+Key Admission::DropWithoutRoom(const Key& before, WallMs now) {
+  Key first = kKeyMax;
+  std::vector<Target*> lost;
+  targets_.ForEach([&](Target& target) {
+    if (target.staged == target.staged_late || target.Room(now) > 0) return;
+    lost.push_back(&target);
+  });
+  std::vector<WaitingLine::Place> taken;
+  const auto is_before = [&](const WaitingLine::Place& place) { return place.key < before; };
+  for (Target* target : lost) {
+    TakeFromLane(*target, Lane::kOnTime, is_before, &taken);
+    Settle(*target, now);
+  }
+  for (const WaitingLine::Place& place : taken) first = std::min(first, place.key);
+  return first;
 }
 
 // --- lines and turns -----------------------------------------------------------------------------
 
-Line& Admission::LineFor(Target& target, TenantId tenant) {
+Line& Admission::LineFor(Target& target, TenantId tenant, Lane lane) {
   Line& home = target.home;
-  if (home.tenant != nullptr && home.tenant->id == tenant) return home;
+  if (home.tenant != nullptr && home.tenant->id == tenant && home.lane == lane) return home;
   if (target.lines_elsewhere > 0) {
-    const auto found = lines_.find(LineKey{&target, tenant});
+    const auto found = lines_.find(LineKey{&target, tenant, lane});
     if (found != lines_.end()) return *found->second;
   }
   Line* line = &home;
@@ -176,9 +300,10 @@ Line& Admission::LineFor(Target& target, TenantId tenant) {
     auto fresh = std::make_unique<Line>();
     line = fresh.get();
     line->target = &target;
-    lines_.emplace(LineKey{&target, tenant}, std::move(fresh));
+    lines_.emplace(LineKey{&target, tenant, lane}, std::move(fresh));
     ++target.lines_elsewhere;
   }
+  line->lane = lane;
   line->tenant = &TenantFor(tenant);
   ++line->tenant->lines;
   return *line;
@@ -197,52 +322,68 @@ Tenant& Admission::TenantFor(TenantId id) {
 void Admission::DropLine(Line& line) {
   Target& target = *line.target;
   if (line.in_turn) TakeTurn(line, false);
-  target.behind.Remove(line);
+  target.behind[static_cast<size_t>(line.lane)].Remove(line);
   Tenant* tenant = std::exchange(line.tenant, nullptr);
   if (&line != &target.home) {
     --target.lines_elsewhere;
-    lines_.erase(LineKey{&target, tenant->id});
+    lines_.erase(LineKey{&target, tenant->id, line.lane});
   }
   if (--tenant->lines == 0 && tenants_.size() > kTenantsKept) tenants_.erase(tenant->id);
 }
 
 void Admission::GiveTurn(Line& line) {
   Target& target = *line.target;
-  Tenant& tenant = *line.tenant;
-  target.behind.Remove(line);
-  target.turns.PushBack(line);
+  const auto lane = static_cast<size_t>(line.lane);
+  target.behind[lane].Remove(line);
+  target.turns[lane].PushBack(line);
   ++target.in_turn;
   line.in_turn = true;
-  tenant.turns.PushBack(line);
-  if (tenant.in_turn) return;
-  tenant.in_turn = true;
-  turns_.PushBack(tenant);
+  line.turn_class = TurnClass(line.lane, target.prompt);
+  TenantTurns& turns = line.tenant->turns[line.turn_class];
+  turns.lines.PushBack(line);
+  if (turns.in_turn) return;
+  turns.in_turn = true;
+  turns_[line.turn_class].PushBack(turns);
 }
 
 void Admission::TakeTurn(Line& line, bool to_front) {
   Target& target = *line.target;
-  Tenant& tenant = *line.tenant;
-  target.turns.Remove(line);
+  const auto lane = static_cast<size_t>(line.lane);
+  target.turns[lane].Remove(line);
   --target.in_turn;
   line.in_turn = false;
   if (to_front) {
-    target.behind.PushFront(line);
+    target.behind[lane].PushFront(line);
   } else {
-    target.behind.PushBack(line);
+    target.behind[lane].PushBack(line);
   }
-  tenant.turns.Remove(line);
-  if (!tenant.turns.empty()) return;
-  tenant.in_turn = false;
-  turns_.Remove(tenant);
+  TenantTurns& turns = line.tenant->turns[line.turn_class];
+  turns.lines.Remove(line);
+  if (!turns.lines.empty()) return;
+  turns.in_turn = false;
+  turns_[line.turn_class].Remove(turns);
 }
 
 // --- targets -------------------------------------------------------------------------------------
 
 // After whatever changed its room or its timers.
 void Admission::Refresh(Target& target, WallMs now) {
+  Target::Lines& on_time = target.behind[static_cast<size_t>(Lane::kOnTime)];
+  Target::Lines& late = target.behind[static_cast<size_t>(Lane::kBacklog)];
+  Target::Lines& late_turns = target.turns[static_cast<size_t>(Lane::kBacklog)];
   const size_t room = target.Room(now);
-  while (target.in_turn > room) TakeTurn(*target.turns.back(), true);
-  while (target.in_turn < room && !target.behind.empty()) GiveTurn(*target.behind.front());
+  while (target.in_turn > room) {
+    Line* last = late_turns.back();
+    TakeTurn(*(last ? last : target.turns[static_cast<size_t>(Lane::kOnTime)].back()), true);
+  }
+  while (!on_time.empty() && (target.in_turn < room || !late_turns.empty())) {
+    if (target.in_turn == room) TakeTurn(*late_turns.back(), true);
+    GiveTurn(*on_time.front());
+  }
+  while (target.in_turn < room && !late.empty()) GiveTurn(*late.front());
+  if (target.parked_as != 0 && !target.paused && target.staged < unpark_below_) {
+    roomy_.push_back(target.parked_as);
+  }
   SetWake(target, room, now);
 }
 
@@ -253,7 +394,8 @@ void Admission::SetWake(Target& target, size_t room, WallMs now) {
   } else if (room == 0) {
     const WallMs until = target.BlockedUntil(now);
     if (until > now && !Planted(Bug::kBlockedTargetForgotten)) at = until;
-    const bool charges = !target.breaker.closed() && !Planted(Bug::kOpenWaitNeverCharges);
+    const bool held = target.paused && !Planted(Bug::kPausedAreCharged);
+    const bool charges = !target.breaker.closed() && !held && !Planted(Bug::kOpenWaitNeverCharges);
     if (charges) at = std::min(at, target.charge_at);
   }
   if (at == Target::kNever) {
@@ -309,34 +451,50 @@ void Admission::ClockWentBack(WallMs now) {
 }
 
 void Admission::CheckInvariants(WallMs now) const {
-  CHECK(slots_taken() <= max_in_flight_);
+  CHECK(slots_taken_ <= max_in_flight_);
+  CHECK(late_taken_ <= slots_taken_ && slow_taken_ <= slots_taken_);
   size_t in_flight = 0;
-  size_t lookups = 0;
-  size_t staged = 0;
+  size_t slots_taken = 0;
+  std::array<size_t, kLanes> staged{};
   targets_.ForEach([&](const Target& target) {
-    size_t of_lines = 0;
-    size_t in_turn = 0;
-    for (const Target::Lines* lines : {&target.turns, &target.behind}) {
-      for (Line* line = lines->front(); line != nullptr; line = Target::Lines::After(*line)) {
-        CHECK(!line->waiting.empty() && line->in_turn == (lines == &target.turns));
-        CHECK(!line->in_turn || line->tenant->in_turn);
-        of_lines += line->waiting.size();
-        in_turn += line->in_turn ? 1 : 0;
-      }
-    }
-    CHECK(target.staged == of_lines && target.in_turn == in_turn);
-    CHECK(in_turn <= target.Room(now));
-    CHECK(in_turn > 0 || of_lines == 0 || target.Room(now) == 0);
-    CHECK(target.wake_place == kNoPlace || of_lines > 0);
+    CheckLines(target, now);
+    CHECK(target.wake_place == kNoPlace || target.staged > 0);
     CHECK((target.idle_as == Target::Idle::kNo) == target.busy());
     CHECK(target.lookups <= target.in_flight);
     CHECK(target.lookups == 0 || target.Room(now) == 0);
+    CHECK(target.lookups <= target.in_flight);
+    CHECK(target.lookups == 0 || target.Room(now) == 0);
     in_flight += target.in_flight;
-    lookups += target.lookups;
-    staged += target.staged;
+    slots_taken += target.slots_taken();
+    staged[static_cast<size_t>(Lane::kBacklog)] += target.staged_late;
+    staged[static_cast<size_t>(Lane::kOnTime)] += target.staged - target.staged_late;
   });
-  CHECK(in_flight == in_flight_ && lookups == lookups_ && staged == staged_.size());
-  CHECK(turns_.empty() || !turns_.front()->turns.empty());
+  CHECK(in_flight == in_flight_ && slots_taken == slots_taken_ && staged == staged_in_);
+  CHECK(staged_.size() == staged[0] + staged[1]);
+  for (const auto& turns : turns_) CHECK(turns.empty() || !turns.front()->lines.empty());
+}
+
+void Admission::CheckLines(const Target& target, WallMs now) const {
+  std::array<size_t, kLanes> waiting{};
+  std::array<size_t, kLanes> in_turn{};
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    for (const Target::Lines* lines : {&target.turns[lane], &target.behind[lane]}) {
+      for (Line* line = lines->front(); line != nullptr; line = Target::Lines::After(*line)) {
+        CHECK(!line->waiting.empty() && line->in_turn == (lines == &target.turns[lane]));
+        CHECK(!line->in_turn || line->turn_class == TurnClass(line->lane, target.prompt));
+        CHECK(!line->in_turn || line->tenant->turns[line->turn_class].in_turn);
+        CHECK(static_cast<size_t>(line->lane) == lane);
+        waiting[lane] += line->waiting.size();
+        in_turn[lane] += line->in_turn ? 1 : 0;
+      }
+    }
+  }
+  constexpr auto kLate = static_cast<size_t>(Lane::kBacklog);
+  constexpr auto kOnTime = static_cast<size_t>(Lane::kOnTime);
+  CHECK(target.staged == waiting[kOnTime] + waiting[kLate] && target.staged_late == waiting[kLate]);
+  CHECK(target.in_turn == in_turn[kOnTime] + in_turn[kLate] && target.in_turn <= target.Room(now));
+  CHECK(target.in_turn > 0 || target.staged == 0 || target.Room(now) == 0);
+  CHECK(in_turn[kLate] == 0 || target.behind[kOnTime].empty());
 }
 
 }  // namespace belfry

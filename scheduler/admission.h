@@ -14,28 +14,41 @@
 // else of that target starts, and a probe remains the probe. So a name that nobody answers holds
 // back nobody else. With an address it needs a slot again.
 //
+// There are two lanes. On-time timers start before those of the backlog, three to one while both
+// wait; the backlog may have half of the slots while on-time timers start, what its ramp allows at
+// most. In each lane targets that answer within kPromptMs take turns with the others, which may
+// have half of the slots: however many hang, they leave room. Of one target's room the on-time
+// timers have the first choice.
+//
+// A target may be paused: nothing of it starts or is charged until it is resumed.
+//
 // While a target's breaker is not closed its timers wait, but not for ever: one that waited for its
 // open wait from its key time on is taken out by Advance, to be charged an attempt. The one that is
 // about to be the probe is not.
 //
 // Invariants: (1) slots_taken() <= max_in_flight. (2) A target has no more lines in turn than room,
-// and none only while it has no room or nobody waits. (3) A tenant is in turn while one of its
-// lines is. (4) A target is in wakes_ only with timers staged. (5) At most targets_kept targets
-// take memory besides those with timers staged or started.
+// none only while it has no room or nobody waits, and none of the backlog while one on time is
+// behind. (3) A tenant is in turn in a class while one of its lines of that class is. (4) A target
+// is in wakes_ only with timers staged. (5) At most targets_kept targets take memory besides those
+// that are busy.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "base/id.h"
+#include "base/lane.h"
 #include "base/limits.h"
 #include "base/timer.h"
+#include "scheduler/ramp.h"
 #include "scheduler/target.h"
 #include "scheduler/target_table.h"
 
@@ -45,30 +58,44 @@ struct AdmissionOptions {
   size_t max_in_flight = 1000;
   TargetOptions target;
   size_t targets_kept = kTargetsKept;
+  size_t unpark_below = kUnparkBelow;  // staged timers of a target that has room for parked ones
 };
 
 class Admission {
  public:
   explicit Admission(const AdmissionOptions& options)
-      : max_in_flight_(options.max_in_flight), targets_(options.target, options.targets_kept) {}
+      : max_in_flight_(options.max_in_flight),
+        unpark_below_(options.unpark_below),
+        ramp_(options.max_in_flight),
+        targets_(options.target, options.targets_kept) {}
 
   // Started and not ended; of these, those with a slot.
   [[nodiscard]] size_t in_flight() const { return in_flight_; }
-  [[nodiscard]] size_t slots_taken() const { return in_flight_ - lookups_; }
+  [[nodiscard]] size_t slots_taken() const { return slots_taken_; }
   [[nodiscard]] size_t staged() const { return staged_.size(); }
+  [[nodiscard]] size_t staged(Lane lane) const { return staged_in_[static_cast<size_t>(lane)]; }
   [[nodiscard]] size_t staged_bytes() const { return staged_bytes_; }
   // Remembered, for tests.
   [[nodiscard]] size_t targets() const { return targets_.size(); }
-  [[nodiscard]] bool CanStart() const;
-  // When Advance has something to do; nullopt: not before something changes.
+  [[nodiscard]] bool CanStart(WallMs now) const { return NextClass(now).has_value(); }
+  // When Advance has something to do, or CanStart may change; nullopt: not before something else
+  // does.
   [[nodiscard]] std::optional<WallMs> NextUnblockAt() const;
+  // What is known of a target; null when nothing is.
+  [[nodiscard]] const Target* Peek(std::string_view name) const { return targets_.Find(name); }
   // The smallest key staged; kKeyMax when none is. Walks the staged timers.
   [[nodiscard]] Key FirstStaged() const;
 
+  // What an attempt occupies. Valid until Ended.
+  struct Slot {
+    Target* target = nullptr;
+    Lane lane = Lane::kOnTime;
+    bool prompt = false;  // as the target was
+  };
   struct Started {
-    TimerPtr timer;            // null: nothing may start
-    Target* target = nullptr;  // for Ended; valid until then
-    size_t bytes = 0;          // as given to Stage
+    TimerPtr timer;  // null: nothing may start
+    Slot slot;
+    size_t bytes = 0;  // as given to Stage
   };
   struct Waited {
     TimerPtr timer;
@@ -76,20 +103,29 @@ class Admission {
   };
 
   // Takes a due timer; `bytes` is its MemoryBytes, `open_wait_ms` its OpenWaitMs.
-  void Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, WallMs now);
+  void Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, Lane lane, WallMs now);
   // What Next() would give out; null: nothing may start. Borrowed until the next change.
-  [[nodiscard]] const Timer* PeekNext() const;
+  [[nodiscard]] const Timer* PeekNext(WallMs now) const;
   // Takes out the next timer to start and occupies its slot.
   Started Next(WallMs now);
   // One that Next() gave out waits for the addresses of its target's name: its slot is free.
-  void BeginLookup(Target& target, WallMs now);
+  void BeginLookup(const Slot& slot, WallMs now);
   // It does not any more, and takes a slot again. There is one, or it ends next.
-  void EndLookup(Target& target, WallMs now);
-  // Who has looked the name of `target` up may take one.
-  [[nodiscard]] bool HasSlotFor(const Target& target) const;
+  void EndLookup(const Slot& slot, WallMs now);
+  // Who has looked the name of its target up may take the slot that it had.
+  [[nodiscard]] bool HasSlotFor(const Slot& slot) const;
   // The attempt of a timer that Next() gave out ended: frees its slot and tells the target. It
   // looks nothing up any more.
-  void Ended(Target& target, const Outcome& outcome, WallMs now);
+  void Ended(const Slot& slot, const Outcome& outcome, WallMs now);
+
+  // Holds a target, or lets it go on.
+  void SetPaused(std::string_view name, bool paused, WallMs now);
+  // Timers of it are parked under `number`; 0: none any more.
+  void SetParked(std::string_view name, TargetNumber number, WallMs now);
+  // The numbers of targets with parked timers that have room for more, some of them twice; each is
+  // told again after it had room.
+  [[nodiscard]] std::vector<TargetNumber> TakeRoomy() { return std::exchange(roomy_, {}); }
+  [[nodiscard]] bool AnyRoomy() const { return !roomy_.empty(); }
 
   // Looks at the targets whose time has come, kTargetsPerTickMax at most: some may start again.
   // Puts at most `charges_max` timers that waited long enough for an open one into `waited`.
@@ -101,6 +137,9 @@ class Admission {
   TimerPtr Remove(TimerId id, WallMs now);
   [[nodiscard]] const Timer* Find(TimerId id) const;
   void DropIf(const std::function<bool(const Timer&)>& drop, WallMs now);
+  // Drops the on-time timers with keys before `before` of targets that have no room. The smallest
+  // of their keys; kKeyMax when there was none.
+  [[nodiscard]] Key DropWithoutRoom(const Key& before, WallMs now);
   // Takes out all whose key time is after `now`.
   std::vector<TimerPtr> TakeLaterThan(WallMs now);
 
@@ -117,9 +156,15 @@ class Admission {
     Line* line;
     Key key;
   };
-  using LineKey = std::pair<const Target*, TenantId>;
+  using LineKey = std::tuple<const Target*, TenantId, Lane>;
 
-  Line& LineFor(Target& target, TenantId tenant);
+  // The class whose turn it is; nullopt: nothing may start.
+  [[nodiscard]] std::optional<size_t> NextClass(WallMs now) const;
+  [[nodiscard]] std::optional<size_t> NextClassOf(Lane lane) const;
+  [[nodiscard]] bool BacklogMayStart(WallMs now) const;
+  [[nodiscard]] bool SlowMayStart() const;
+  [[nodiscard]] bool HasTurns(Lane lane) const;
+  Line& LineFor(Target& target, TenantId tenant, Lane lane);
   [[nodiscard]] Tenant& TenantFor(TenantId id);
   void DropLine(Line& line);
   void GiveTurn(Line& line);
@@ -127,22 +172,39 @@ class Admission {
   void Refresh(Target& target, WallMs now);
   void SetWake(Target& target, size_t room, WallMs now);
   void Settle(Target& target, WallMs now);
+  void CheckLines(const Target& target, WallMs now) const;
   size_t TakeWaited(Target& target, size_t count_max, WallMs now, std::vector<Waited>* waited);
   // Takes out of `target` all that `wanted(const WaitingLine::Place&)` names.
+  void Unstaged(Target& target, Lane lane, size_t bytes);
+  void Occupy(const Slot& slot, WallMs now);
+  void CountSlot(const Slot& slot, int change);
+  void NotePromptness(Target& target, const Outcome& outcome);
   template <typename Wanted>
   void TakeFrom(Target& target, const Wanted& wanted, std::vector<WaitingLine::Place>* taken);
+  template <typename Wanted>
+  void TakeFromLane(Target& target, Lane lane, const Wanted& wanted,
+                    std::vector<WaitingLine::Place>* taken);
   template <typename Wanted>
   std::vector<TimerPtr> TakeIf(const Wanted& wanted, WallMs now);
 
   const size_t max_in_flight_;
+  const size_t unpark_below_;
   size_t in_flight_ = 0;
-  size_t lookups_ = 0;  // of these, those without a slot
+  size_t slots_taken_ = 0;  // by those of them that look nothing up
+  size_t late_taken_ = 0;   // of these, by the backlog
+  size_t slow_taken_ = 0;   // of these, by targets that were not prompt
   size_t staged_bytes_ = 0;
+  std::array<size_t, kLanes> staged_in_{};
+  size_t on_time_in_row_ = 0;                 // starts since the last of the backlog
+  std::array<bool, kLanes> slow_had_turn_{};  // the last start of the lane was one of theirs
+  WallMs on_time_until_;                      // till then the backlog has a part of the slots only
+  Ramp ramp_;
+  std::vector<TargetNumber> roomy_;
   TargetTable targets_;
   absl::flat_hash_map<TimerId, Place> staged_;
   absl::flat_hash_map<TenantId, std::unique_ptr<Tenant>> tenants_;
   absl::flat_hash_map<LineKey, std::unique_ptr<Line>> lines_;  // those that are no target's home
-  LinkedList<Tenant, &Tenant::link> turns_;                    // who is next
+  std::array<LinkedList<TenantTurns, &TenantTurns::link>, kTurnClasses> turns_;  // who is next
   WakeHeap<Target> wakes_;
 };
 

@@ -26,6 +26,7 @@ enum class Refusal {
   kIdempotencyMismatch,    // 422: the key was used with another body
   kIdempotencyInProgress,  // 409: the first request with this key is not answered yet
   kOutcomeUnknown,         // 500: it may have been stored
+  kTooManyPaused,          // 409: kPausedTargetsMax are paused already, or the name is too long
   kReadFailed,             // 500: the store could not be read
 };
 
@@ -51,6 +52,10 @@ struct ReplayRangeReply {  // 202: written down, and done bit by bit
 };
 struct NotFoundReply {};  // 404
 struct AllGoneReply {};   // 200 {}
+struct PausedReply {
+  std::string target;  // "": all
+  bool paused = false;
+};  // 200
 struct CountReply {
   uint64_t count = 0;
 };
@@ -58,7 +63,7 @@ struct CountReply {
 struct Reply {
   ReplyToken token = 0;
   std::variant<SetReply, CancelReply, TooLateReply, ReplayReply, NotDeadReply, ReplayRangeReply,
-               NotFoundReply, AllGoneReply, CountReply, TimerView, TimerPage, Refusal>
+               NotFoundReply, AllGoneReply, PausedReply, CountReply, TimerView, TimerPage, Refusal>
       what;
 };
 

@@ -14,12 +14,13 @@ Target::Target(std::string_view of, const TargetOptions& options)
 
 size_t Target::Room(WallMs now) const {
   if (lookups > 0 && !Planted(Bug::kLookupIgnored)) return 0;
-  if (!breaker.MayStart(now)) return 0;
+  if (paused || !breaker.MayStart(now)) return 0;
   const size_t room = throttle.Room(in_flight, now);
   return breaker.closed() ? room : std::min<size_t>(room, 1);
 }
 
 WallMs Target::BlockedUntil(WallMs now) const {
+  if (paused) return now;
   const bool open = !breaker.closed() && !breaker.probing();
   return throttle.OpenAt(open ? std::max(now, breaker.probe_at()) : now);
 }
@@ -30,6 +31,8 @@ TargetView ViewOf(const Target& target, WallMs now) {
   TargetView view;
   view.name = target.name;
   view.state = target.breaker.state(now);
+  view.paused = target.paused;
+  view.parked = target.parked_as != 0;
   view.in_flight = target.in_flight;
   view.limit = target.throttle.limit();
   view.staged = target.staged;

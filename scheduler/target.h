@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/id.h"
+#include "base/lane.h"
 #include "base/time.h"
 #include "scheduler/breaker.h"
 #include "scheduler/linked_list.h"
@@ -30,23 +32,38 @@ struct TargetOptions {
 struct Target;
 struct Tenant;
 
-// The staged timers of one tenant for one target. With timers it is in one list of its target:
-// `in_turn` when the next start may be its, and then also among its tenant's `turns`, or `behind`.
+// Who takes turns with whom: those of one lane, and of these prompt targets apart from the others,
+// which may have a part of the slots only.
+constexpr size_t kTurnClasses = 2 * kLanes;
+[[nodiscard]] constexpr size_t TurnClass(Lane lane, bool prompt) {
+  return 2 * static_cast<size_t>(lane) + (prompt ? 0 : 1);
+}
+
+// The staged timers of one tenant for one target in one lane. With timers it is in one list of its
+// target: `in_turn` when the next start may be its, and then also among its tenant's turns, or
+// `behind`.
 struct Line {
   WaitingLine waiting;
   Target* target = nullptr;
   Tenant* tenant = nullptr;  // null: nobody's, free to be taken
+  Lane lane = Lane::kOnTime;
   Link<Line> of_target;
   Link<Line> of_tenant;
   bool in_turn = false;
+  size_t turn_class = 0;  // while it is in turn
+};
+
+// Of one tenant in one class.
+struct TenantTurns {
+  LinkedList<Line, &Line::of_tenant> lines;  // that may start, next first
+  Link<TenantTurns> link;
+  bool in_turn = false;  // among the tenants whose turn comes
 };
 
 struct Tenant {
   TenantId id = 0;
-  size_t lines = 0;                          // its own, with timers
-  LinkedList<Line, &Line::of_tenant> turns;  // of its lines that may start, next first
-  Link<Tenant> link;
-  bool in_turn = false;  // among the tenants whose turn comes
+  size_t lines = 0;  // its own, with timers
+  std::array<TenantTurns, kTurnClasses> turns;
 };
 
 struct Target {
@@ -62,7 +79,10 @@ struct Target {
   // When time alone will make room. `now`: it is not time that is waited for.
   [[nodiscard]] WallMs BlockedUntil(WallMs now) const;
   [[nodiscard]] size_t slots_taken() const { return in_flight - lookups; }
-  [[nodiscard]] bool busy() const { return in_flight > 0 || staged > 0; }
+  // Must not be forgotten.
+  [[nodiscard]] bool busy() const {
+    return in_flight > 0 || staged > 0 || paused || parked_as != 0;
+  }
   // Forgetting it would let through what it holds back.
   [[nodiscard]] bool Troubled(WallMs now) const;
 
@@ -70,14 +90,19 @@ struct Target {
   Breaker breaker;
   Throttle throttle;
   TargetStats stats;
-  size_t in_flight = 0;  // started and not ended
-  size_t staged = 0;     // timers in its lines
-  uint32_t lookups = 0;  // of those in flight, those that look its name up: they have no slot
-  bool tried = false;    // something was ever started
-  size_t in_turn = 0;    // of its lines; never more than Room
-  Lines turns;
-  Lines behind;  // the others with timers, in the order in which they get room
-  Line home;     // of the first tenant, which nearly always is the only one
+  size_t in_flight = 0;        // started and not ended
+  uint32_t lookups = 0;        // of these, those that look its name up: they have no slot
+  size_t staged = 0;           // timers in its lines
+  size_t staged_late = 0;      // of these, in the backlog's
+  bool prompt = false;         // its last answer came within kPromptMs
+  bool paused = false;         // held by an operator
+  TargetNumber parked_as = 0;  // timers of it are parked under this number
+  bool tried = false;          // something was ever started
+  size_t in_turn = 0;          // of its lines; never more than Room
+  std::array<Lines, kLanes> turns;
+  // The others with timers, in the order in which they get room.
+  std::array<Lines, kLanes> behind;
+  Line home;  // the first, which nearly always is the only one
   size_t lines_elsewhere = 0;
   // None of its timers is charged for its wait before; later is possible.
   WallMs charge_at = kNever;
@@ -93,6 +118,8 @@ struct Target {
 struct TargetView {
   std::string name;
   BreakerState state = BreakerState::kClosed;
+  bool paused = false;
+  bool parked = false;  // some of its timers wait on disk
   size_t in_flight = 0;
   size_t limit = 0;   // attempts under way it may have, see Throttle
   size_t staged = 0;  // due timers that wait for it

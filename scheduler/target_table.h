@@ -25,6 +25,11 @@ class TargetTable {
 
   // The target of this name, made if it is not known. It counts as busy until Idle.
   Target& Use(std::string_view name);
+  // Null when it is not known.
+  [[nodiscard]] const Target* Find(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second.get();
+  }
   // It is not busy any more. It, or others, may be forgotten; the reference is not valid after.
   void Idle(Target& target, WallMs now);
 

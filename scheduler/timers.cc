@@ -23,6 +23,7 @@ AdmissionOptions AdmissionFor(const TimersOptions& options) {
   admission.max_in_flight = options.max_in_flight;
   admission.target.throttle = {static_cast<uint32_t>(options.per_target_in_flight),
                                options.per_target_rate};
+  admission.unpark_below = options.unpark_below;
   admission.target.breaker = options.breaker;
   admission.target.breaker.seed = options.jitter_seed;
   return admission;
@@ -40,7 +41,9 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
                   Planted(Bug::kWrongClockFires)),
       marked_low_(start.low),
       next_mark_(now),
-      window_(options_.window_bytes, start.low),
+      backlog_moved_(now),
+      window_(options_.window_bytes, now),
+      backlog_(start.low, now),
       admission_(AdmissionFor(options_)),
       ids_(options_.id_cache_bytes),
       replays_(start.replays) {
@@ -48,6 +51,13 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
   durable_floors_ = floors_;
   // Down for long, or a clock that is wrong: what retention takes does not come back.
   if (last_seen_.ms != 0 && now - last_seen_ >= kDayMs) HoldRetention(now);
+  for (const ParkedLot& lot : start.parked) {
+    parking_.Add(lot.number, lot.name, lot.low);
+    admission_.SetParked(lot.name, lot.number, now);
+  }
+  if (Planted(Bug::kPauseNotAskedOnStart)) return;
+  paused_all_ = start.paused_all;
+  for (const std::string& target : start.paused_targets) admission_.SetPaused(target, true, now);
 }
 
 // --- what came back ------------------------------------------------------------------------------
@@ -56,7 +66,7 @@ void Timers::Complete(std::vector<Completion> done, WallMs now) {
   now_ = now;
   if (failed_) return;
   for (Completion& completion : done) CompleteOne(std::move(completion));
-  window_.Trim(OutsideBytes());
+  Trim();
 }
 
 void Timers::CompleteOne(Completion done) {
@@ -72,12 +82,20 @@ void Timers::CompleteOne(Completion done) {
     case kOpKind<RetryOp>:
       low_may_rise_ = true;
       held_.erase(done.id);
-      FreeFlight(done.id);
+      parking_.Left(done.id);
+      if (flights_.contains(done.id)) FreeFlight(done.id);
       return Rearm(std::move(done.timer));
     case kOpKind<FloorOp>:
       durable_floors_[done.tenant] = std::max(durable_floors_[done.tenant], done.floor);
       return Answer(done.token, AllGoneReply{});
+    case kOpKind<ParkOp>:
+      return CompletePark(done);
+    case kOpKind<LoadParkedOp>:
+      return TakeParked(done);
+    case kOpKind<PauseOp>:
+      return CompletePause(done);
     case kOpKind<LoadOp>:
+      if (done.page.lane == Lane::kBacklog) return TakeBacklog(std::move(done.page));
       return window_.TakePage(std::move(done.page), [this](TimerPtr& t) { return Claims(t); });
     case kOpKind<RetainOp>:
       retain_outstanding_ = false;
@@ -116,6 +134,7 @@ void Timers::CompleteSet(Completion& done) {
 void Timers::CompleteSettle(Completion& done) {
   low_may_rise_ = true;
   held_.erase(done.id);
+  parking_.Left(done.id);
   if (done.callback) {
     ids_.Completed(done.callback->id, done.callback.get());
     Rearm(std::move(done.callback));
@@ -131,6 +150,7 @@ void Timers::CompleteErase(Completion& done) {
     ReleaseHeld(done.id);
   } else {
     held_.erase(done.id);
+    parking_.Left(done.id);
   }
   switch (done.result) {
     case OpResult::kCancelled:
@@ -158,7 +178,10 @@ void Timers::Rearm(TimerPtr timer) {
   if (!timer || !Exists(timer->tenant, timer->id)) return;
   if (unfinished_.CountFor(timer->id) > 0) {
     held_[timer->id] = std::move(timer);
-  } else {
+  } else if (parking_.IsOut(timer->id)) {
+    const Key key = KeyOf(*timer);
+    MoveToDue(key, std::move(timer));
+  } else if (!backlog_.WillMeet(KeyOf(*timer))) {
     window_.Arm(std::move(timer));
   }
 }
@@ -190,7 +213,7 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
   Flight& flight = found->second;
   TimerPtr timer = std::move(flight.timer);
   EndLookup(flight);
-  admission_.Ended(*flight.target, outcome, now);
+  admission_.Ended(flight.slot, outcome, now);
   ++unsettled_;
   if (Planted(Bug::kClockBackRefires) && now < flight.key.at) {
     outcome.kind = OutcomeKind::kInterrupted;
@@ -229,7 +252,7 @@ void Timers::LookupBegan(TimerId id, WallMs now) {
   Flight& flight = flights_.at(id);
   CHECK(flight.timer && !flight.looks_up);
   flight.looks_up = true;
-  admission_.BeginLookup(*flight.target, now);
+  admission_.BeginLookup(flight.slot, now);
 }
 
 bool Timers::MayConnect(TimerId id, WallMs now) {
@@ -237,13 +260,13 @@ bool Timers::MayConnect(TimerId id, WallMs now) {
   if (failed_ || SettlingLags()) return false;
   Flight& flight = flights_.at(id);
   CHECK(flight.timer && flight.looks_up);
-  if (!admission_.HasSlotFor(*flight.target)) return false;
+  if (!admission_.HasSlotFor(flight.slot)) return false;
   EndLookup(flight);
   return true;
 }
 
 void Timers::EndLookup(Flight& flight) {
-  if (std::exchange(flight.looks_up, false)) admission_.EndLookup(*flight.target, now_);
+  if (std::exchange(flight.looks_up, false)) admission_.EndLookup(flight.slot, now_);
 }
 
 void Timers::StoreFailed() {
@@ -273,30 +296,20 @@ void Timers::Tick(WallMs now) {
   // Neither is of use to the stop, and it would wait for them.
   if (stopping_ && !Planted(Bug::kUpkeepDuringStop)) return;
   QueueLoad(now);
+  QueueBacklog(now);
+  QueueUnparks();
   QueueUpkeep(now);
 }
 
 bool Timers::MayFire(WallMs now) const {
-  return first_page_loaded() && clock_sane_ && !stopping_ && !failed_ && now >= starts_resume_;
-}
-
-void Timers::StageDue(WallMs now) {
-  TimerHeap& heap = window_.heap();
-  for (size_t popped = 0; popped < kDuePerTickMax; ++popped) {
-    if (heap.empty() || heap.top().at > now || !RoomToStage()) return;
-    const size_t bytes = heap.top_bytes();
-    TimerPtr timer = heap.Pop();
-    const RetryPolicy& policy = timer->retry ? *timer->retry : options_.retry;
-    const int64_t open_wait_ms = OpenWaitMs(policy, timer->attempts - timer->attempts_base);
-    admission_.Stage(std::move(timer), bytes, open_wait_ms, now);
-  }
+  return first_page_loaded() && clock_sane_ && MayPage() && now >= starts_resume_;
 }
 
 // After a clock step back, what was due is not any more.
 void Timers::Unstage(WallMs now) {
   starts_resume_ = {};
   admission_.ClockWentBack(now);
-  for (TimerPtr& timer : admission_.TakeLaterThan(now)) window_.Arm(std::move(timer));
+  for (TimerPtr& timer : admission_.TakeLaterThan(now)) Rearm(std::move(timer));
 }
 
 // While nothing may start, nothing is charged either: both leave outcomes that are not durable.
@@ -317,7 +330,7 @@ void Timers::LookAtTargets() {
 // It has waited for long enough for a target whose breaker is open: that counts as an attempt.
 void Timers::Charge(TimerPtr timer, size_t bytes) {
   const Key key = KeyOf(*timer);
-  CHECK(flights_.try_emplace(key.id, Flight{nullptr, nullptr, key, timer->tenant, bytes}).second);
+  CHECK(flights_.try_emplace(key.id, Flight{nullptr, {}, key, timer->tenant, bytes}).second);
   flight_bytes_ += bytes;
   ++unsettled_;
   firing_ = nullptr;
@@ -330,7 +343,7 @@ void Timers::Charge(TimerPtr timer, size_t bytes) {
 
 void Timers::StartStaged() {
   for (size_t started = 0; started < kStartsPerTickMax && RoomToStart();) {
-    const Timer* const first = admission_.PeekNext();
+    const Timer* const first = admission_.PeekNext(now_);
     if (first == nullptr) return;
     if (IsExpired(*first, now_)) {
       ExpireInsteadOfAttempt(admission_.Remove(first->id, now_));
@@ -341,7 +354,7 @@ void Timers::StartStaged() {
     const Timer* borrowed = next.timer.get();
     const auto [flight, fresh] = flights_.try_emplace(
         borrowed->id,
-        Flight{std::move(next.timer), next.target, KeyOf(*borrowed), borrowed->tenant, next.bytes});
+        Flight{std::move(next.timer), next.slot, KeyOf(*borrowed), borrowed->tenant, next.bytes});
     CHECK(fresh);
     flight_bytes_ += next.bytes;
     firing_ = nullptr;
@@ -356,19 +369,12 @@ void Timers::ExpireInsteadOfAttempt(TimerPtr timer) {
   const Key key = KeyOf(*timer);
   const size_t bytes = MemoryBytes(*timer);
   const bool fresh =
-      flights_.try_emplace(key.id, Flight{nullptr, nullptr, key, timer->tenant, bytes, true})
-          .second;
+      flights_.try_emplace(key.id, Flight{nullptr, {}, key, timer->tenant, bytes, true}).second;
   CHECK(fresh);
   flight_bytes_ += bytes;
   ++unsettled_;
   Expire(*timer, now_);
   End(key, std::move(timer));
-}
-
-bool Timers::RoomToStage() const {
-  if (admission_.staged() == 0 || Planted(Bug::kStagedUncounted)) return true;
-  return admission_.staged() < kStagedMax &&
-         admission_.staged_bytes() < options_.window_bytes / kWindowShare;
 }
 
 bool Timers::RoomToStart() const {
@@ -419,6 +425,7 @@ void Timers::HoldRetention(WallMs now) { next_retain_ = now + kRetentionHeldMs; 
 WallMs Timers::LeastLive(WallMs now) const {
   WallMs least = std::min(now, window_.horizon().at);
   if (!window_.heap().empty()) least = std::min(least, window_.heap().top().at);
+  if (!backlog_.ended()) least = std::min(least, backlog_.cursor().at);
   least = std::min(least, admission_.FirstStaged().at);
   if (Planted(Bug::kWatermarkPastLiveTimer)) return least;
   for (const auto& [id, flight] : flights_) least = std::min(least, flight.key.at);
@@ -440,6 +447,25 @@ Ready Timers::TakeReady() {
   return std::exchange(ready_, {});
 }
 
+// When something may start, be staged or be read back, if nothing changes before; kKeyMax.at:
+// never.
+WallMs Timers::WakeToStart() const {
+  WallMs wake = kKeyMax.at;
+  const auto sooner = [&wake](WallMs at) { wake = std::min(wake, at); };
+  if (RoomToStart()) {
+    if (admission_.CanStart(now_)) sooner(now_);
+    if (const auto at = admission_.NextUnblockAt()) sooner(*at);
+  }
+  const TimerHeap& heap = window_.heap();
+  if (!heap.empty()) sooner(RoomToStage() ? heap.top().at : heap.top().at + kLateMs);
+  if (const auto at = backlog_.NextLoadAt(); at && parks_ < kParksMax) {
+    sooner(RoomInBacklog() ? *at : std::max(*at, backlog_moved_ + kLateMs));
+  }
+  const bool reads_back = parking_.AnyWants() || admission_.AnyRoomy();
+  if (reads_back && unpark_loads_ < kUnparkLoadsMax && RoomInBacklog()) sooner(now_);
+  return wake;
+}
+
 std::optional<WallMs> Timers::WakeAt() const {
   if (freeing_) return now_;
   if (stopping_ || failed_) return std::nullopt;
@@ -447,13 +473,9 @@ std::optional<WallMs> Timers::WakeAt() const {
   if (!Planted(Bug::kWakeForgotten)) wake = window_.NextLoadAt(OutsideBytes());
   if (!first_page_loaded() || !clock_sane_) return wake;
   const auto sooner = [&wake](WallMs at) { wake = wake ? std::min(*wake, at) : at; };
-  const TimerHeap& heap = window_.heap();
-  if (RoomToStart()) {
-    if (admission_.CanStart()) sooner(std::max(now_, starts_resume_));
-    if (const auto at = admission_.NextUnblockAt()) sooner(std::max(*at, starts_resume_));
-  }
-  if (!heap.empty() && RoomToStage()) {
-    sooner(std::max(heap.top().at, starts_resume_));
+  if (!paused_all_) {
+    const WallMs start_at = std::max(WakeToStart(), starts_resume_);
+    if (start_at < kKeyMax.at) sooner(start_at);
   }
   if (low_may_rise_) sooner(next_mark_);
   const auto replay = replays_.NextStepAt();

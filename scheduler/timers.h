@@ -9,9 +9,9 @@
 // (2) An id has at most one place in memory: heap, held, staged, or in flight. A timer is held
 //     while an op on its id is unfinished.
 // (3) A timer is started only when no op on its id is unfinished.
-// (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op.
-//     The timers of a ReplayStepOp are known when it completes, those of a SettleOp's callback by
-//     id.
+// (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op, or
+//     the backlog's cursor will meet it, or it is parked above its lot's cursor. The timers of a
+//     ReplayStepOp are known when it completes, those of a SettleOp's callback by id.
 // (5) An attempt is forgotten only by the completion of its outcome's op. At most max_in_flight are
 //     under way, and max_unsettled more may have ended without a durable outcome; not counting
 //     those that never got an address.
@@ -33,7 +33,9 @@
 #include "base/query.h"
 #include "base/timer.h"
 #include "scheduler/admission.h"
+#include "scheduler/backlog.h"
 #include "scheduler/id_cache.h"
+#include "scheduler/parking.h"
 #include "scheduler/ready.h"
 #include "scheduler/replays.h"
 #include "scheduler/unfinished.h"
@@ -50,6 +52,8 @@ struct TimersOptions {
   uint32_t per_target_rate = 0;  // attempts a second; 0: as many as there are
   BreakerOptions breaker = {};   // its seed is jitter_seed
   size_t max_unsettled = kUnsettledMax;
+  size_t staged_room_min = kStagedRoomMin;
+  size_t unpark_below = kUnparkBelow;
   int64_t retention_ms = 7 * kDayMs;
   RetryPolicy retry;          // for timers without their own
   uint64_t jitter_seed = 1;   // the same seed gives the same jitter
@@ -57,12 +61,20 @@ struct TimersOptions {
 };
 
 // What the scheduler needs from the opened store; see StoreState in storage/store.h.
+struct ParkedLot {
+  TargetNumber number = 0;
+  std::string name;
+  Key low;
+};
 struct TimersStart {
   TimerId last_id = 0;
   WallMs low;
   WallMs last_seen;
   std::vector<std::pair<TenantId, TimerId>> floors;
   std::vector<uint64_t> replays = {};
+  std::vector<ParkedLot> parked = {};
+  bool paused_all = false;
+  std::vector<std::string> paused_targets = {};
 };
 
 class Timers {
@@ -87,6 +99,9 @@ class Timers {
   // ReplayRangeReply once it is written down: then it is done bit by bit, over restarts. `dry_run`:
   // CountReply alone.
   void ReplayRange(ReplyToken token, DeadRange range, bool dry_run, WallMs now);
+  // Holds the deliveries to one target, "" all of them, or lets them go on. PausedReply once that
+  // is durable: from then on nothing of it starts. kTooManyPaused.
+  void Pause(ReplyToken token, std::string target, bool paused);
   // TimerView or NotFoundReply; from memory when the timer, or for the short view its id, is there.
   void Find(ReplyToken token, const FindQuery& query);
   void List(ReplyToken token, const ListQuery& query);    // TimerPage
@@ -123,6 +138,8 @@ class Timers {
 
   [[nodiscard]] bool first_page_loaded() const { return window_.first_page_loaded(); }
   [[nodiscard]] bool clock_sane() const { return clock_sane_; }
+  [[nodiscard]] bool paused_all() const { return paused_all_; }
+  [[nodiscard]] bool IsPaused(std::string_view target) const;
   // Started and not yet durably settled.
   [[nodiscard]] size_t in_flight() const { return flights_.size(); }
   // Of these, those that have not ended.
@@ -143,7 +160,7 @@ class Timers {
   // one that was charged and never sent: its target's breaker is open.
   struct Flight {
     TimerPtr timer;
-    Target* target;
+    Admission::Slot slot;
     Key key;
     TenantId tenant;
     size_t bytes;
@@ -159,6 +176,9 @@ class Timers {
 
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
   [[nodiscard]] bool RoomToStage() const;
+  [[nodiscard]] bool MustWaitOnDisk(const Timer& timer, Lane lane) const;
+  [[nodiscard]] bool MayPage() const { return !stopping_ && !failed_ && !paused_all_; }
+  [[nodiscard]] bool RoomInBacklog() const;
   [[nodiscard]] bool RoomToStart() const;
   [[nodiscard]] bool SettlingLags() const;
   [[nodiscard]] std::shared_ptr<const std::vector<TimerId>> Firing();
@@ -170,6 +190,7 @@ class Timers {
   [[nodiscard]] bool Claims(TimerPtr& timer);
   [[nodiscard]] std::optional<Refusal> WhyNoSet(size_t bytes) const;
   [[nodiscard]] WallMs LeastLive(WallMs now) const;
+  [[nodiscard]] WallMs WakeToStart() const;
   [[nodiscard]] std::optional<WallMs> WakeAt() const;
 
   void Answer(ReplyToken token, decltype(Reply::what) what);
@@ -195,6 +216,17 @@ class Timers {
   void ReleaseHeld(TimerId id);
   void Unstage(WallMs now);
   void StageDue(WallMs now);
+  void Stage(TimerPtr timer, size_t bytes, Lane lane);
+  void LeaveToBacklog(WallMs now);
+  void Trim();
+  void TakeBacklog(LoadedPage page);
+  void TakeParked(Completion& done);
+  void Park(TimerPtr timer);
+  void CompletePark(Completion& done);
+  void CompletePause(Completion& done);
+  void MoveToDue(const Key& key, TimerPtr timer);
+  void QueueBacklog(WallMs now);
+  void QueueUnparks();
   void LookAtTargets();
   void Charge(TimerPtr timer, size_t bytes);
   void Settle(const Key& key, TimerPtr timer, const Outcome& outcome);
@@ -222,7 +254,13 @@ class Timers {
   WallMs starts_resume_;  // after a local fault nothing starts before
   uint64_t due_scans_ = 0;
   size_t queries_ = 0;  // asked and not answered
+  bool paused_all_ = false;
+  size_t parks_ = 0;         // ParkOps unfinished
+  size_t unpark_loads_ = 0;  // LoadParkedOps unfinished
+  WallMs backlog_moved_;     // when the backlog last had room
   Window window_;
+  Backlog backlog_;
+  Parking parking_;
   Admission admission_;
   IdCache ids_;
   Unfinished unfinished_;

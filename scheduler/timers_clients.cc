@@ -84,7 +84,12 @@ void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs now) {
   floors_[tenant] = last_id_;
   const auto below = [&](const Timer& t) { return t.tenant == tenant && t.id <= last_id_; };
   window_.heap().DropIf(below);
-  admission_.DropIf(below, now);
+  const auto staged_below = [&](const Timer& t) {
+    if (!below(t)) return false;
+    parking_.Left(t.id);
+    return true;
+  };
+  admission_.DropIf(staged_below, now);
   low_may_rise_ = true;
   Enqueue({token, FloorOp{tenant, last_id_}}, {token, 0, kKeyMax.at, false, 0});
 }

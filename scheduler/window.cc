@@ -8,8 +8,8 @@
 
 namespace belfry {
 
-Window::Window(size_t bytes_max, WallMs low)
-    : bytes_max_(bytes_max), load_below_(bytes_max / 2), horizon_(JustBelow({low, 0})) {}
+Window::Window(size_t bytes_max, WallMs first)
+    : bytes_max_(bytes_max), load_below_(bytes_max / 2), horizon_(JustBelow({first, 0})) {}
 
 void Window::Arm(TimerPtr timer) {
   if (Covers(KeyOf(*timer))) heap_.Insert(std::move(timer));
@@ -29,14 +29,27 @@ void Window::TakePage(LoadedPage page, const std::function<bool(TimerPtr&)>& cla
   load_below_ = bytes_max_ / 2;
 }
 
-void Window::Trim(size_t outside_bytes) {
-  if (heap_.bytes() + outside_bytes <= bytes_max_) return;
+Key Window::Trim(size_t outside_bytes) {
+  if (heap_.bytes() + outside_bytes <= bytes_max_) return kKeyMax;
   const size_t keep = bytes_max_ - bytes_max_ / 4;
   const Key dropped = heap_.DropLatest(keep > outside_bytes ? keep - outside_bytes : 0);
-  if (dropped == kKeyMax) return;
+  if (dropped == kKeyMax) return dropped;
   horizon_ = JustBelow(dropped);
   ++generation_;
   load_below_ = std::min(load_below_, heap_.bytes());
+  return dropped;
+}
+
+Key Window::LeaveBelow(const Key& split) {
+  Key first = heap_.empty() || heap_.top() >= split ? kKeyMax : heap_.top();
+  if (first != kKeyMax) heap_.DropIf([&](const Timer& timer) { return KeyOf(timer) < split; });
+  const Key begin = JustBelow(split);
+  if (horizon_ < begin) {
+    first = std::min(first, JustAbove(horizon_));
+    horizon_ = begin;
+  }
+  ++generation_;
+  return first;
 }
 
 std::optional<LoadOp> Window::NextLoad(size_t outside_bytes, WallMs now) {
@@ -47,7 +60,12 @@ std::optional<LoadOp> Window::NextLoad(size_t outside_bytes, WallMs now) {
   if (first_page_loaded_ && far && recent) return std::nullopt;
   last_load_ = now;
   load_outstanding_ = true;
-  return LoadOp{generation_, horizon_, kLoadRowsMax, std::min(kLoadBytesMax, bytes_max_ / 4)};
+  LoadOp load;
+  load.generation = generation_;
+  load.after = horizon_;
+  load.rows_max = kLoadRowsMax;
+  load.bytes_max = std::min(kLoadBytesMax, bytes_max_ / 4);
+  return load;
 }
 
 std::optional<WallMs> Window::NextLoadAt(size_t outside_bytes) const {

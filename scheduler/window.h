@@ -22,8 +22,8 @@ namespace belfry {
 
 class Window {
  public:
-  // Nothing at or above `low` is in memory yet.
-  Window(size_t bytes_max, WallMs low);
+  // Nothing at or above `first` is in memory yet.
+  Window(size_t bytes_max, WallMs first);
 
   [[nodiscard]] const TimerHeap& heap() const { return heap_; }
   [[nodiscard]] TimerHeap& heap() { return heap_; }
@@ -38,8 +38,13 @@ class Window {
   // before an eviction is thrown away.
   void TakePage(LoadedPage page, const std::function<bool(TimerPtr&)>& claims);
 
-  // Drops the latest timers when the heap and `outside_bytes` exceed the bound.
-  void Trim(size_t outside_bytes);
+  // Drops the latest timers when the heap and `outside_bytes` exceed the bound. Of those dropped
+  // the smallest key; kKeyMax when none was.
+  Key Trim(size_t outside_bytes);
+
+  // What lies before `split` is not the window's any more: drops what the heap has of it, and
+  // begins there. The smallest key below `split` that may be on disk only now; kKeyMax: none.
+  [[nodiscard]] Key LeaveBelow(const Key& split);
 
   // The Load to queue now, if the window runs low.
   [[nodiscard]] std::optional<LoadOp> NextLoad(size_t outside_bytes, WallMs now);

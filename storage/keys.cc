@@ -125,12 +125,6 @@ std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes) {
   return out;
 }
 
-Key JustAbove(Key key) {
-  if (key.id < std::numeric_limits<TimerId>::max()) return {key.at, key.id + 1};
-  if (key.at.ms == std::numeric_limits<int64_t>::max()) return key;
-  return {key.at + 1, 0};
-}
-
 std::string KeyText(Key key) {
   return "(" + std::to_string(key.at.ms) + ", " + std::to_string(key.id) + ")";
 }

@@ -124,9 +124,6 @@ struct OnceTime {
 [[nodiscard]] std::optional<OnceName> ParseOnceKey(std::string_view bytes);
 [[nodiscard]] std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes);
 
-// The smallest key after `key`; kKeyMax stays.
-[[nodiscard]] Key JustAbove(Key key);
-
 // For messages: "(1700000000000, 7)".
 [[nodiscard]] std::string KeyText(Key key);
 

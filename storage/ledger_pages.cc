@@ -22,11 +22,17 @@ std::optional<Key> KeyIn(Cf cf, std::string_view bytes) {
 
 Status Ledger::Do(LoadOp& op, Completion* done) {
   LoadedPage& page = done->page;
+  page.lane = op.lane;
   page.generation = op.generation;
   page.last_examined = op.after;
+  const Key first = FirstAfter(op.after, books_.low());
+  const Key end = std::min(op.end, kKeyTimesEnd);
+  if (first >= end) {
+    page.ended = true;
+    return {};
+  }
   const auto view = kv_->View();
-  const auto rows =
-      view->Scan(Cf::kDue, TimeKey(FirstAfter(op.after, books_.low())), TimeKey(kKeyTimesEnd));
+  const auto rows = view->Scan(Cf::kDue, TimeKey(first), TimeKey(end));
   return FillPage(Cf::kDue, rows.get(), op.rows_max, op.bytes_max, &page);
 }
 

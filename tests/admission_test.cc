@@ -53,12 +53,12 @@ TEST(Admission, AnOpenTargetIsLeftAloneUntilItsProbe) {
   for (TimerId id = 1; id <= 3; ++id) rig.Stage(id, "http://dead", 0, 1, kDayMs);
   rig.Stage(4, "http://alive");
   EXPECT_EQ(rig.StartAll(), (Ids{4}));
-  EXPECT_FALSE(rig.admission.CanStart());
+  EXPECT_FALSE(rig.admission.CanStart(rig.now));
   const WallMs probe_at = *rig.admission.NextUnblockAt();
   EXPECT_EQ(rig.View("http://dead").blocked_until, probe_at);
   EXPECT_EQ(rig.View("http://dead").state, BreakerState::kOpen);
   rig.Pass(probe_at - rig.now - 1);
-  EXPECT_FALSE(rig.admission.CanStart());
+  EXPECT_FALSE(rig.admission.CanStart(rig.now));
   rig.Pass(1);
   EXPECT_EQ(rig.View("http://dead").state, BreakerState::kHalfOpen);
   EXPECT_EQ(rig.StartAll(), (Ids{1}));
@@ -220,12 +220,12 @@ TEST(Admission, WhoLooksANameUpHasNoSlotAndItsTargetWaits) {
   rig.Stage(2, "http://a");
   rig.Stage(3, "http://b");
   ASSERT_EQ(rig.Start(), 1u);
-  EXPECT_FALSE(rig.admission.CanStart());
+  EXPECT_FALSE(rig.admission.CanStart(rig.now));
   rig.LookUp(1);
   EXPECT_EQ(rig.admission.slots_taken(), 0u);
   EXPECT_EQ(rig.StartAll(), Ids{3});  // of the other target, though it came later
   rig.End(3);
-  EXPECT_FALSE(rig.admission.CanStart());
+  EXPECT_FALSE(rig.admission.CanStart(rig.now));
   EXPECT_EQ(rig.admission.NextUnblockAt(), std::nullopt);
   EXPECT_EQ(rig.View("http://a").in_flight, 1u);
   EXPECT_TRUE(rig.Connect(1));
@@ -248,6 +248,7 @@ TEST(Admission, ALookupThatEndsWithoutAnAddressLetsItsTargetStart) {
 
 TEST(Admission, WhoHasAnAddressNeedsASlotOfTheWhole) {
   AdmissionRig rig(4, 4);
+  for (const char* target : {"http://a", "http://b"}) rig.MakePrompt(target);
   for (TimerId id = 1; id <= 3; ++id) rig.Stage(id, "http://a");
   EXPECT_EQ(rig.StartAll().size(), 3u);
   rig.LookUp(3);

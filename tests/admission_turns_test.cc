@@ -35,7 +35,7 @@ TEST(AdmissionTurns, NobodyStartsBeyondTheWhole) {
   rig.Stage(1, "http://a");
   rig.Stage(2, "http://b");
   EXPECT_EQ(rig.Start(), 1u);
-  EXPECT_FALSE(rig.admission.CanStart());
+  EXPECT_FALSE(rig.admission.CanStart(rig.now));
   EXPECT_EQ(rig.Start(), 0u);
   rig.End(1);
   EXPECT_EQ(rig.Start(), 2u);
@@ -84,7 +84,8 @@ TEST(AdmissionTurns, AFullTargetCostsItsTenantNoTurn) {
   EXPECT_EQ(rig.StartAll(), (Ids{1, 11, 4, 12}));
 }
 
-// Targets of their own, so that nobody waits for a slot that another tenant has.
+// Targets of their own, so that nobody waits for a slot that another tenant has; all of them
+// prompt, as those that are not take turns among themselves.
 class TurnsModel {
  public:
   static constexpr TenantId kTenants = 3;
@@ -96,8 +97,7 @@ class TurnsModel {
     const Name name{tenant, target};
     of_[++last_id_] = name;
     ++staged_[name];
-    rig.Stage(last_id_, "http://" + std::to_string(tenant) + "-" + std::to_string(target), 0,
-              tenant);
+    rig.Stage(last_id_, Text(name), 0, tenant);
   }
   void End(std::mt19937_64& random) {
     if (rig.started.empty()) return;
@@ -142,13 +142,23 @@ class TurnsModel {
   }
 
   TurnsModel(size_t max, uint32_t per_target)
-      : max_in_flight(max), limit(per_target), rig(max, per_target) {}
+      : max_in_flight(max), limit(per_target), rig(max, per_target) {
+    for (TenantId tenant = 1; tenant <= kTenants; ++tenant) {
+      for (uint64_t target = 0; target < kTargetsEach; ++target) {
+        rig.MakePrompt(Text({tenant, target}));
+      }
+    }
+  }
   const size_t max_in_flight;
   const uint32_t limit;
   AdmissionRig rig;
 
  private:
   using Name = std::pair<TenantId, uint64_t>;
+
+  static std::string Text(const Name& name) {
+    return "http://" + std::to_string(name.first) + "-" + std::to_string(name.second);
+  }
 
   TimerId last_id_ = 0;
   uint64_t starts_ = 0;

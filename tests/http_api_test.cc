@@ -18,10 +18,10 @@ TEST(HttpApi, ASetTimerIsAnsweredOnceItIsDurable) {
   rig.client->Send(PostJson("/timers", R"({"seconds":1,"url":"http://a/x"})"));
   rig.http->RunTurns(50);
   EXPECT_EQ(rig.client->Received(), response);
-  EXPECT_EQ(rig.routes->waiting(), 1u);
+  EXPECT_EQ(rig.replies->size(), 1u);
   rig.ReleaseOps();
   EXPECT_EQ(BodyOf(rig.client->Responses(2)[1]), R"({"id":2})");
-  EXPECT_EQ(rig.routes->waiting(), 0u);
+  EXPECT_EQ(rig.replies->size(), 0u);
 }
 
 TEST(HttpApi, SixtyFourPipelinedSetsAreAnsweredInOrder) {
@@ -569,7 +569,7 @@ TEST(HttpApi, OverloadTellsToComeBack) {
     clients.push_back(std::make_unique<HttpClient>(*rig.http));
     clients.back()->Send(batch);
   }
-  rig.http->RunUntil([&] { return rig.routes->waiting() == kSetsQueuedMax; });
+  rig.http->RunUntil([&] { return rig.replies->size() == kSetsQueuedMax; });
   const std::string refused = rig.Ask(set);
   EXPECT_EQ(StatusLine(refused), "HTTP/1.1 503 Service Unavailable");
   EXPECT_TRUE(HasLine(refused, "Retry-After: 1"));
@@ -584,12 +584,12 @@ TEST(HttpApi, AClientThatLeftStillHasItsTimer) {
   {
     HttpClient leaves(*rig.http);
     leaves.Send(PostJson("/timers", R"({"seconds":9,"url":"http://a"})"));
-    rig.http->RunUntil([&] { return rig.routes->waiting() == 1; });
+    rig.http->RunUntil([&] { return rig.replies->size() == 1; });
   }
   rig.http->RunTurns();
   rig.ReleaseOps();
   rig.http->RunTurns();
-  EXPECT_EQ(rig.routes->waiting(), 0u);
+  EXPECT_EQ(rig.replies->size(), 0u);
   EXPECT_EQ(BodyOf(rig.Ask(Get("/timers/1"))), R"({"id":1,"time_left":9})");
 }
 

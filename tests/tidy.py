@@ -10,7 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-# Folder -> folders of ours that it may include. `*_routes` files of http also include scheduler.
+# Folder -> folders of ours that it may include. `*_routes` files of http, and what they
+# wait in, also include scheduler.
 ARROWS = {
     "base": {"base"},
     "scheduler": {"base", "scheduler"},
@@ -83,7 +84,7 @@ def sources_of(root):
 
 
 def is_routes_file(name):
-    return re.fullmatch(r"http/\w+_routes\.(h|cc)", name) is not None
+    return re.fullmatch(r"http/(\w+_routes|reply_table)\.(h|cc)", name) is not None
 
 
 def check_includes(source):

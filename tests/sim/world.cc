@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/rfc3339.h"
+#include "daemon/timers_start.h"
 #include "tests/support/invariants.h"
 
 namespace belfry::sim {
@@ -43,6 +44,8 @@ TimersOptions World::Options(uint64_t seed, std::mt19937_64& random) {
   options.breaker.min_attempts = static_cast<uint32_t>(3 + random() % 10);
   options.breaker.probe_max_ms = (1 + random() % 10) * kSecondMs;
   options.max_unsettled = 1 + random() % 4;
+  options.staged_room_min = 1 + random() % 4;
+  options.unpark_below = 1 + random() % 4;
   options.retention_ms = random() % 2 == 0 ? 7 * kDayMs : kMinuteMs;
   options.jitter_seed = seed;
   options.retry.max_attempts = kAttempts;
@@ -112,7 +115,7 @@ void World::ClientStep() {
     case 1:
       return Cancel(Random(last_id_ + 3));
     case 2:
-      return OneIn(6) ? CancelAll() : ReadOne();
+      return OneIn(6) ? CancelAll() : OneIn(4) ? PauseOne() : ReadOne();
     case 4:
       return OneIn(4) ? ReplayRange() : ReplayOne();
     case 3:
@@ -368,9 +371,8 @@ void World::Open() {
   CheckEnded();
   oracle_.Recovered(stored, floor);
   rules_.Forget();
-  timers_ = std::make_unique<Timers>(
-      options_, TimersStart{state.last_id, state.low, state.last_seen, state.floors, state.replays},
-      now_);
+  prompt_.clear();
+  timers_ = std::make_unique<Timers>(options_, StartFrom(state), now_);
   stopping_ = false;
   last_local_fault_ = {};
   last_seen_ = state.last_seen;
@@ -421,6 +423,7 @@ void World::Drain() {
     }
     if (clock_wrong_ms_ != 0) HealClock();
     if (!clock_sane_) AcceptClock();
+    ResumeAll();
     while (!at_store_.empty() && !oracle_.violation()) StoreStep();
     while (!completed_.empty()) CompletionStep();
     FinishReads();
@@ -450,7 +453,7 @@ void World::Check() {
   if (oracle_.violation()) return;
   const TimersInspector inspector(*timers_);
   // What is applied and not yet back is unfinished for the scheduler, and durable for the oracle.
-  if (const auto wrong = inspector.Violation(LiveAndHandedBack())) oracle_.Fail(*wrong);
+  if (const auto wrong = inspector.Violation(LiveAndHandedBack(), Parked())) oracle_.Fail(*wrong);
   CheckTargets();
   const auto unsent = std::count_if(unsent_.begin(), unsent_.end(),
                                     [&](TimerId id) { return inspector.InFlight(id); });
@@ -458,9 +461,10 @@ void World::Check() {
   if (sent > options_.max_in_flight + options_.max_unsettled) {
     oracle_.Fail("I5: " + std::to_string(sent) + " attempts are not settled");
   }
-  // One timer each may overshoot: in the heap, staged, and in flight.
+  // One timer each may overshoot: in the heap, staged, in flight, and of each page read back.
   constexpr size_t kTimerBytesMax = 1200;
-  if (timers_->window_bytes() > options_.window_bytes + 3 * kTimerBytesMax) {
+  constexpr size_t kOver = (3 + kUnparkLoadsMax) * kTimerBytesMax;
+  if (timers_->window_bytes() > options_.window_bytes + kOver) {
     oracle_.Fail("I8: " + std::to_string(timers_->window_bytes()) + " bytes in a window of " +
                  std::to_string(options_.window_bytes));
   }
@@ -521,6 +525,8 @@ void World::CheckReply(const Reply& reply) {
       return CheckFind(request, reply);
     case Ask::kReplay:
       return CheckReplay(request, reply);
+    case Ask::kPause:
+      return CheckPaused(request, reply);
     case Ask::kCancelAll:
       if (std::holds_alternative<AllGoneReply>(reply.what))
         oracle_.CancelAllAcknowledged(request.id);

@@ -45,13 +45,15 @@ class World {
     kBroken,
     kCount
   };
-  enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList, kReplay, kReplayRange };
+  enum class Ask { kSet, kCancel, kCancelAll, kFind, kCount, kList, kReplay, kReplayRange, kPause };
   struct Request {
     Ask ask;
     TimerId id = 0;           // Cancel, Find, Replay; the floor of CancelAll
     std::string key;          // Set
     WallMs asked{};           // Set
     Oracle::AtAsking then{};  // Find, Replay
+    std::string target{};     // Pause
+    bool paused = false;      // Pause
   };
 
   // An attempt under way.
@@ -59,6 +61,7 @@ class World {
     std::string target;
     WallMs started;
     bool looks_up = false;  // waits for the addresses of its target's name
+    bool slow = false;      // the target had not answered promptly before
   };
   // What was last durable of a timer that is alive.
   struct Stored {
@@ -75,6 +78,13 @@ class World {
   void CancelAll();
   void ReplayOne();
   void ReplayRange();
+  void PauseOne();
+  void ResumeAll();
+  void Pause(const std::string& target, bool paused);
+  void CheckPaused(const Request& request, const Reply& reply);
+  [[nodiscard]] bool Held(const std::string& target) const;
+  // As the store has it.
+  [[nodiscard]] std::set<TimerId> Parked() const;
   void ReadOne();
   static void AddWishes(uint64_t dice, Timer* timer);
   void ClockStep();
@@ -106,6 +116,9 @@ class World {
   [[nodiscard]] bool Connect(TimerId id);
   void EndAttempt(TimerId id, Flying flight, Outcome outcome);
   void NoteStored(const Timer& timer);
+  void CheckSlow();
+  [[nodiscard]] size_t Slow() const;
+  [[nodiscard]] size_t SlowMax() const;
   void CheckCharge(const Op& op);
   void CheckTargets();
   void CheckNobodyIsHeldBack();
@@ -169,6 +182,8 @@ class World {
   std::map<TimerId, Flying> flying_;   // started, not answered
   std::set<TimerId> unsent_;           // the last attempt looked a name up and got no further
   std::map<TimerId, Stored> stored_;
+  std::set<std::string> prompt_;           // targets whose last answer came at once
+  std::set<std::string> held_;             // targets whose pause was answered; "": all
   std::map<ReplyToken, Request> waiting_;  // clients without an answer
   std::vector<Query> queries_;
   std::vector<QueryResult> read_;  // and not handed back yet

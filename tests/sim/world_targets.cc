@@ -3,6 +3,7 @@
 
 #include "base/rfc3339.h"
 #include "scheduler/retry_delay.h"
+#include "storage/keys.h"
 #include "tests/sim/world.h"
 #include "tests/support/invariants.h"
 
@@ -21,9 +22,11 @@ void World::StartDeliveries(const std::vector<Delivery>& deliveries) {
     if (Sending() >= options_.max_in_flight) oracle_.Fail("I5: more in flight than allowed");
     oracle_.Started(delivery, now_);
     const std::string target(TargetOf(*delivery.timer));
+    if (Held(target)) oracle_.Fail("I4: " + target + " is paused, and an attempt started");
     if (auto wrong = rules_.Started(target, id, now_)) oracle_.Fail(*wrong);
-    flying_[id] = {target, now_};
+    flying_[id] = {target, now_, false, !prompt_.contains(target)};
     unsent_.erase(id);
+    CheckSlow();
   }
   // Only now: the sender is given them when all are started.
   for (const Delivery& delivery : deliveries) {
@@ -61,6 +64,7 @@ void World::EndLookup(TimerId id) {
 bool World::Connect(TimerId id) {
   Flying& flight = flying_.at(id);
   const bool has_slot = Sending() < options_.max_in_flight && rules_.HasSlot(flight.target) &&
+                        (!flight.slow || Slow() < SlowMax()) &&
                         timers_->in_flight() - timers_->under_way() < options_.max_unsettled;
   const bool may = timers_->MayConnect(id, now_);
   Note("found the address of " + std::to_string(id) + (may ? "" : ", and no slot"));
@@ -72,13 +76,33 @@ bool World::Connect(TimerId id) {
   if (auto wrong = rules_.Connects(flight.target, id)) oracle_.Fail(*wrong);
   flight.looks_up = false;
   unsent_.erase(id);
+  CheckSlow();
   return true;
+}
+
+size_t World::SlowMax() const { return std::max<size_t>(1, options_.max_in_flight / 2); }
+
+size_t World::Slow() const {
+  const auto slow = [](const auto& flight) {
+    return flight.second.slow && !flight.second.looks_up;
+  };
+  return static_cast<size_t>(std::count_if(flying_.begin(), flying_.end(), slow));
+}
+
+// Those that hang must leave room for those that do not.
+void World::CheckSlow() {
+  if (Slow() <= SlowMax()) return;
+  oracle_.Fail("I2: " + std::to_string(Slow()) + " attempts at targets that may hang");
 }
 
 void World::EndAttempt(TimerId id, Flying flight, Outcome outcome) {
   Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status) + " of " +
        flight.target);
   oracle_.Ended(outcome);
+  if (HealthOf(outcome) == Health::kUnreachable) prompt_.erase(flight.target);
+  if (HealthOf(outcome) == Health::kGood || HealthOf(outcome) == Health::kBad) {
+    prompt_.insert(flight.target);
+  }
   rules_.Ended(flight.target, outcome, now_);
   timers_->DeliveryDone(std::move(outcome), now_);
 }
@@ -91,10 +115,15 @@ void World::CheckCharge(const Op& op) {
   const Timer& timer = retry != nullptr ? *retry->timer : *settle->timer;
   const Key& key = retry != nullptr ? retry->old_key : settle->key;
   if (timer.state == TimerState::kCancelled || timer.reason == DeadReason::kExpired) return;
+  // One that only moves, out of a lot or to a later time, is not charged.
+  const auto stored = stored_.find(timer.id);
+  const uint32_t attempts = timer.attempts - timer.attempts_base;
+  if (stored != stored_.end() && stored->second.attempts == attempts) return;
   if (timer.history.empty() || timer.history.back().error != kCircuitOpen) return;
   Note("charged " + std::to_string(timer.id));
   unsent_.erase(timer.id);
   if (flying_.contains(timer.id)) return oracle_.Fail("an attempt under way was charged as open");
+  if (Held(std::string(TargetOf(timer)))) oracle_.Fail("waiting for a paused target was charged");
   const int64_t wait_ms = OpenWaitMs(options_.retry, timer.attempts - timer.attempts_base - 1);
   const auto wrong = rules_.Charged(std::string(TargetOf(timer)), key.at + wait_ms, now_);
   if (wrong) oracle_.Fail(*wrong);
@@ -112,13 +141,16 @@ void World::CheckNobodyIsHeldBack() {
   const bool may_fire = clock_sane_ && !stopping_ && Quiet() && timers_->first_page_loaded() &&
                         now_ >= last_local_fault_ + kLocalFaultPauseMs;
   if (!may_fire || !inspector.RoomToStart()) return;
+  if (timers_->paused_all()) return;
   if (inspector.RoomToStage() && inspector.HeapHasDue(now_)) {
     return oracle_.Fail("what is due is not looked at");
   }
-  if (Sending() >= options_.max_in_flight) return;
+  // The other half may be kept for on-time timers, or for targets that are prompt.
+  if (Sending() >= SlowMax()) return;
   for (const Timer* timer : inspector.Staged()) {
     const std::string name = "timer " + std::to_string(timer->id);
     const std::string target(TargetOf(*timer));
+    if (timers_->IsPaused(target)) continue;
     if (!rules_.BlockedUntil(target, now_)) {
       return oracle_.Fail("I2: " + name + " waits, and " + target + " has room");
     }
@@ -134,6 +166,7 @@ WallMs World::LatestFor(TimerId id, const Key& key) const {
   const auto stored = stored_.find(id);
   if (stored == stored_.end()) return key.at;
   const auto& [target, attempts] = stored->second;
+  if (timers_->paused_all() || timers_->IsPaused(target)) return ::belfry::Target::kNever;
   WallMs until = rules_.BlockedUntil(target, now_).value_or(key.at);
   if (rules_.Open(target)) until = std::min(until, key.at + OpenWaitMs(options_.retry, attempts));
   return std::max(key.at, until);
@@ -143,8 +176,12 @@ WallMs World::LatestFor(TimerId id, const Key& key) const {
 std::optional<WallMs> World::NextDeadline() const {
   const TimersInspector inspector(*timers_);
   std::optional<WallMs> next;
+  const std::set<TimerId> parked = Parked();
   const auto count = [&](TimerId id, const Key& key) {
-    const WallMs at = LatestFor(id, key);
+    if (parked.contains(id)) return;
+    WallMs at = LatestFor(id, key);
+    // The backlog may wait for those it has staged.
+    if (inspector.WillMeet(key)) at = std::max(at, now_ + kLateMs);
     if (at != ::belfry::Target::kNever && (!next || at < *next)) next = at;
   };
   if (inspector.RoomToStage()) {
@@ -155,6 +192,60 @@ std::optional<WallMs> World::NextDeadline() const {
     for (const Timer* timer : inspector.Staged()) count(timer->id, KeyOf(*timer));
   }
   return next;
+}
+
+// --- switches and parked timers ------------------------------------------------------------------
+
+// Often one that is open: then its timers wait for two reasons.
+void World::PauseOne() {
+  if (OneIn(3)) return Pause("", OneIn(2));
+  std::string target = "http://r" + std::to_string(Random(targets_.size()));
+  for (size_t i = 0; i < targets_.size() && OneIn(2); ++i) {
+    const std::string other = "http://r" + std::to_string(i);
+    if (rules_.Open(other)) target = other;
+  }
+  Pause(target, !rules_.Open(target) ? OneIn(2) : !OneIn(4));
+}
+
+// What is paused, and would stay so.
+void World::ResumeAll() {
+  if (timers_->paused_all()) Pause("", false);
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    const std::string target = "http://r" + std::to_string(i);
+    if (timers_->IsPaused(target)) Pause(target, false);
+  }
+}
+
+void World::Pause(const std::string& target, bool paused) {
+  Note((paused ? "pause " : "resume ") + target);
+  // Once it is durable, attempts may start before the client learns of it.
+  if (!paused) held_.erase(target);
+  Request request{Ask::kPause, 0, "", {}, {}, target, paused};
+  timers_->Pause(Expect(std::move(request)), target, paused);
+}
+
+void World::CheckPaused(const Request& request, const Reply& reply) {
+  const auto* done = std::get_if<PausedReply>(&reply.what);
+  if (done == nullptr) return;
+  if (done->paused != request.paused || done->target != request.target) {
+    return oracle_.Fail("a pause was answered for another");
+  }
+  for (const auto& [token, later] : waiting_) {
+    if (later.ask == Ask::kPause && later.target == request.target) return;
+  }
+  if (request.paused) held_.insert(request.target);
+}
+
+bool World::Held(const std::string& target) const {
+  return held_.contains("") || held_.contains(target);
+}
+
+std::set<TimerId> World::Parked() const {
+  std::set<TimerId> ids;
+  const auto view = kv_->View();
+  const auto rows = view->Scan(Cf::kParked, "", "\xff\xff\xff\xff\xff");
+  for (; rows->Valid(); rows->Next()) ids.insert(ParseParkedKey(rows->key())->key.id);
+  return ids;
 }
 
 }  // namespace belfry::sim

@@ -37,21 +37,22 @@ class AdmissionRig {
 
   // `at_ms` from the start of the rig.
   void Stage(TimerId id, const std::string& target, int64_t at_ms = 0,
-             TenantId tenant = kLocalTenant, int64_t open_wait_ms = 5000) {
+             TenantId tenant = kLocalTenant, int64_t open_wait_ms = 5000,
+             Lane lane = Lane::kOnTime) {
     TimerPtr timer = Make(id, target, kStart.ms + at_ms, tenant);
     const size_t timer_bytes = MemoryBytes(*timer);
     bytes += timer_bytes;
-    admission.Stage(std::move(timer), timer_bytes, open_wait_ms, now);
+    admission.Stage(std::move(timer), timer_bytes, open_wait_ms, lane, now);
   }
 
   // 0: nothing may start.
   TimerId Start() {
-    const Timer* const peeked = admission.PeekNext();
+    const Timer* const peeked = admission.PeekNext(now);
     Admission::Started next = admission.Next(now);
     CHECK(next.timer.get() == peeked);
     if (!next.timer) return 0;
     const TimerId id = next.timer->id;
-    started.emplace_back(id, next.target);
+    started.emplace_back(id, next.slot);
     return id;
   }
   std::vector<TimerId> StartAll() {
@@ -63,36 +64,44 @@ class AdmissionRig {
   void End(Outcome outcome) {
     for (auto it = started.begin(); it != started.end(); ++it) {
       if (it->first != outcome.id) continue;
-      Target& target = *it->second;
+      const Admission::Slot slot = it->second;
       started.erase(it);
-      if (looking_up.erase(outcome.id) > 0) admission.EndLookup(target, now);
+      if (looking_up.erase(outcome.id) > 0) admission.EndLookup(slot, now);
       outcome.started = now;
-      return admission.Ended(target, outcome, now);
+      return admission.Ended(slot, outcome, now);
     }
     CHECK(false);
   }
   // One that was started waits for the addresses of its target.
   void LookUp(TimerId id) {
     CHECK(looking_up.insert(id).second);
-    admission.BeginLookup(TargetOf(id), now);
+    admission.BeginLookup(SlotOf(id), now);
   }
   // It has one; false: and no slot.
   bool Connect(TimerId id) {
     CHECK(looking_up.contains(id));
-    Target& target = TargetOf(id);
-    if (!admission.HasSlotFor(target)) return false;
+    const Admission::Slot slot = SlotOf(id);
+    if (!admission.HasSlotFor(slot)) return false;
     looking_up.erase(id);
-    admission.EndLookup(target, now);
+    admission.EndLookup(slot, now);
     return true;
   }
-  Target& TargetOf(TimerId id) {
+  Admission::Slot SlotOf(TimerId id) const {
     const auto is_it = [id](const auto& one) { return one.first == id; };
     const auto found = std::find_if(started.begin(), started.end(), is_it);
     CHECK(found != started.end());
-    return *found->second;
+    return found->second;
   }
   void End(TimerId id, int32_t status = 200) { End(Answered(status, id)); }
   void Fail(TimerId id) { End(Unanswered(OutcomeKind::kFailed, id)); }
+
+  // An idle target has answered at once: from now on it is prompt.
+  void MakePrompt(const std::string& target) {
+    constexpr TimerId kId = 2'000'000;
+    Stage(kId, target);
+    CHECK(Start() == kId);
+    End(kId);
+  }
 
   // Opens the breaker of an idle target by five attempts that fail.
   void Break(const std::string& target) {
@@ -126,7 +135,7 @@ class AdmissionRig {
   static constexpr WallMs kStart{1'000'000'000'000};
   WallMs now = kStart;
   Admission admission;
-  std::vector<std::pair<TimerId, Target*>> started;
+  std::vector<std::pair<TimerId, Admission::Slot>> started;
   std::set<TimerId> looking_up;  // of those
   size_t bytes = 0;              // of all that was staged
 };

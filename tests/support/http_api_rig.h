@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/timers_start.h"
 #include "http/router.h"
 #include "http/service_routes.h"
 #include "http/target_routes.h"
@@ -27,21 +28,21 @@ class HttpApiRig {
     auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk), "abcdefghij");
     EXPECT_TRUE(opened.ok());
     store_ = std::move(*opened);
-    const StoreState& state = store_->opened();
     timers = std::make_unique<Timers>(
         TimersOptions{.retry = {.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0}},
-        TimersStart{state.last_id, state.low, state.last_seen, state.floors, state.replays},
-        StillClock().wall);
+        StartFrom(store_->opened()), StillClock().wall);
     http = std::make_unique<HttpRig>(router_);
-    routes = std::make_unique<TimerRoutes>(
-        *timers, http->clock,
-        [](std::string_view url) -> Result<std::string> {
-          if (url.starts_with("http://")) return std::string(url);
-          return Invalid("must start with http://");
-        },
+    const auto normalise_url = [](std::string_view url) -> Result<std::string> {
+      if (url.starts_with("http://")) return std::string(url);
+      return Invalid("must start with http://");
+    };
+    replies = std::make_unique<ReplyTable>(http->clock);
+    timer_routes_ = std::make_unique<TimerRoutes>(
+        *timers, *replies, http->clock, normalise_url,
         RetryPolicy{.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0});
-    routes->Register(router_);
-    RegisterTargetRoutes(router_, *timers, http->clock);
+    timer_routes_->Register(router_);
+    target_routes_ = std::make_unique<TargetRoutes>(*timers, *replies, http->clock, normalise_url);
+    target_routes_->Register(router_);
     RegisterServiceRoutes(router_, [this] { return why_not_ready; });
     http->each_turn = [this] { Pump(); };
     http->RunTurns();
@@ -53,7 +54,7 @@ class HttpApiRig {
     timers->Tick(http->clock.wall);
     Ready ready = timers->TakeReady();
     for (const Delivery& delivery : ready.deliveries) started.push_back(delivery);
-    for (Reply& reply : ready.replies) routes->Answer(std::move(reply));
+    for (const Reply& reply : ready.replies) replies->Answer(reply);
     for (const Query& query : ready.queries) timers->QueryDone(store_->Run(query));
     if (ready.ops.empty() || hold_ops) {
       for (Op& op : ready.ops) held.push_back(std::move(op));
@@ -104,7 +105,7 @@ class HttpApiRig {
 
   std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>();
   std::unique_ptr<Timers> timers;
-  std::unique_ptr<TimerRoutes> routes;
+  std::unique_ptr<ReplyTable> replies;
   std::optional<std::string> why_not_ready;
   std::vector<Delivery> started;
   bool hold_ops = false;  // a commit that takes its time
@@ -112,6 +113,8 @@ class HttpApiRig {
 
  private:
   Router router_;
+  std::unique_ptr<TimerRoutes> timer_routes_;
+  std::unique_ptr<TargetRoutes> target_routes_;
   std::unique_ptr<Ledger> store_;
 
  public:

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,10 @@ class TimersInspector {
  public:
   explicit TimersInspector(const Timers& timers) : timers_(timers) {}
 
-  // What is wrong, given the live timers that the store has made durable; nullopt when nothing is.
-  [[nodiscard]] std::optional<std::string> Violation(const std::map<TimerId, Key>& live) const;
+  // What is wrong, given the live timers that the store has made durable, and those of them that
+  // are parked; nullopt when nothing is.
+  [[nodiscard]] std::optional<std::string> Violation(const std::map<TimerId, Key>& live,
+                                                     const std::set<TimerId>& parked) const;
 
   [[nodiscard]] Key horizon() const { return timers_.window_.horizon(); }
   [[nodiscard]] size_t heap_size() const { return timers_.window_.heap().size(); }
@@ -27,6 +30,7 @@ class TimersInspector {
   [[nodiscard]] bool RoomToStart() const { return timers_.RoomToStart(); }
   // In the heap, which is to stage what is due.
   [[nodiscard]] bool HeapHasDue(WallMs now) const;
+  [[nodiscard]] bool WillMeet(const Key& key) const { return timers_.backlog_.WillMeet(key); }
   [[nodiscard]] bool InHeap(TimerId id) const;
   [[nodiscard]] bool InFlight(TimerId id) const;
 

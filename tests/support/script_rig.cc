@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/duration.h"
+#include "daemon/timers_start.h"
 
 namespace belfry {
 namespace {
@@ -43,6 +44,8 @@ std::string Describe(Refusal refusal) {
       return "idempotency-in-progress";
     case Refusal::kOutcomeUnknown:
       return "outcome-unknown";
+    case Refusal::kTooManyPaused:
+      return "too-many-paused";
     case Refusal::kReadFailed:
       return "read-failed";
   }
@@ -112,6 +115,9 @@ void ScriptRig::Do(const Words& words) {
     timers_->Replay(next_token_++, kLocalTenant, std::stoull(words.at(1)), now_);
   } else if (verb == "replay-range") {
     DoReplayRange(words);
+  } else if (verb == "pause" || verb == "resume") {
+    const std::string target = words.at(1) == "all" ? "" : words.at(1);
+    timers_->Pause(next_token_++, target, verb == "pause");
   } else if (verb == "find") {
     const bool full = Option(words, "view", "") == "full";
     timers_->Find(next_token_++, {kLocalTenant, std::stoull(words.at(1)), full});
@@ -146,6 +152,9 @@ void ScriptRig::Do(const Words& words) {
     timers_->SetNoSpace(words.at(1) == "on");
   } else if (verb == "stop-starting") {
     timers_->StopStarting();
+  } else if (verb == "room") {
+    options_.staged_room_min = std::stoull(words.at(1));
+    options_.unpark_below = options_.staged_room_min;
   } else if (verb == "accept-clock") {
     options_.accept_clock = true;
   } else if (verb == "crash") {
@@ -217,9 +226,7 @@ void ScriptRig::Open() {
   auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
   CHECK(opened.ok());
   store_ = std::move(*opened);
-  const StoreState& s = store_->opened();
-  timers_ = std::make_unique<Timers>(
-      options_, TimersStart{s.last_id, s.low, s.last_seen, s.floors, s.replays}, now_);
+  timers_ = std::make_unique<Timers>(options_, StartFrom(store_->opened()), now_);
   timers_->Tick(now_);
   Report();
 }
@@ -293,7 +300,17 @@ std::string ScriptRig::Describe(const Op& op) const {
   }
   if (const auto* erase = std::get_if<EraseByIdOp>(&op.what)) return "op erase " + N(erase->id);
   if (const auto* floor = std::get_if<FloorOp>(&op.what)) return "op floor " + N(floor->last_id);
-  if (std::holds_alternative<LoadOp>(op.what)) return "op load";
+  if (const auto* park = std::get_if<ParkOp>(&op.what)) return "op park " + N(park->timer->id);
+  if (const auto* load = std::get_if<LoadParkedOp>(&op.what)) {
+    return "op load parked of " + N(load->target);
+  }
+  if (const auto* pause = std::get_if<PauseOp>(&op.what)) {
+    return std::string("op ") + (pause->paused ? "pause " : "resume ") +
+           (pause->target.empty() ? "all" : pause->target);
+  }
+  if (const auto* load = std::get_if<LoadOp>(&op.what)) {
+    return load->lane == Lane::kBacklog ? "op load backlog" : "op load";
+  }
   return "";  // upkeep, which comes with the clock and would clutter every script
 }
 
@@ -302,6 +319,8 @@ std::string ScriptRig::Describe(const TargetView& view) const {
   std::string text = "target " + view.name + " " + kStates[static_cast<size_t>(view.state)] +
                      " in_flight=" + N(view.in_flight) + " limit=" + N(view.limit) +
                      " staged=" + N(view.staged);
+  if (view.paused) text += " paused";
+  if (view.parked) text += " parked";
   if (view.blocked_until) text += " blocked_until=" + At(*view.blocked_until);
   return text;
 }
@@ -320,6 +339,9 @@ std::string ScriptRig::Describe(const Reply& reply) {
     std::string operator()(const ReplayRangeReply& r) const { return "202 count " + N(r.count); }
     std::string operator()(const NotFoundReply&) const { return "404"; }
     std::string operator()(const AllGoneReply&) const { return "all gone"; }
+    std::string operator()(const PausedReply& r) const {
+      return (r.paused ? "paused " : "resumed ") + (r.target.empty() ? "all" : r.target);
+    }
     std::string operator()(const CountReply& r) const { return "count " + N(r.count); }
     std::string operator()(const TimerView& v) const {
       std::string line = "timer " + N(v.id) + " " + std::string(StateName(v.state));

@@ -1,0 +1,50 @@
+#include "scheduler/backlog.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/planted.h"
+
+namespace belfry {
+
+Backlog::Backlog(WallMs low, WallMs split)
+    : cursor_(JustBelow({std::min(low, split), 0})), split_({split, 0}) {}
+
+std::optional<LoadOp> Backlog::NextLoad(size_t rows_max, size_t bytes_max, WallMs now) {
+  if (load_outstanding_ || ended() || cursor_.at > now) return std::nullopt;
+  load_outstanding_ = true;
+  load_end_ = split_;
+  LoadOp load;
+  load.lane = Lane::kBacklog;
+  load.generation = generation_;
+  load.after = cursor_;
+  load.end = load_end_;
+  load.rows_max = rows_max;
+  load.bytes_max = bytes_max;
+  return load;
+}
+
+std::optional<WallMs> Backlog::NextLoadAt() const {
+  if (load_outstanding_ || ended()) return std::nullopt;
+  return cursor_.at;
+}
+
+std::vector<TimerPtr> Backlog::TakePage(LoadedPage page) {
+  CHECK(load_outstanding_);
+  load_outstanding_ = false;
+  if (page.generation != generation_) return {};
+  cursor_ = page.ended ? JustBelow(load_end_) : std::max(cursor_, page.last_examined);
+  return std::move(page.timers);
+}
+
+void Backlog::Take(const Key& first, const Key& split) {
+  CHECK(split >= split_ && first < split);
+  const Key before = JustBelow(first);
+  if (before < cursor_) ++generation_;
+  cursor_ = ended() ? before : std::min(cursor_, before);
+  if (Planted(Bug::kBacklogSkipsDeferred)) cursor_ = std::max(cursor_, first);
+  split_ = split;
+}
+
+}  // namespace belfry
