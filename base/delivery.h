@@ -25,6 +25,7 @@ enum class OutcomeKind {
   kForbidden,    // delivery.targets does not allow the address, or the URL cannot be sent
   kLocalFault,   // no ports, no fds, no memory here: no attempt is charged
   kInterrupted,  // cut off by our own stop: no attempt is charged
+  kNoSlot,       // it found its addresses and no slot: nothing was sent, it is to start again
 };
 
 // Of a local fault: whom it keeps from starting.

@@ -176,7 +176,9 @@ void CurlSender::LookedUp(Transfer* transfer, const LookupAnswer& answer, bool a
   std::copy_if(answer.addresses.begin(), answer.addresses.end(), std::back_inserter(allowed),
                [&](const IpAddress& ip) { return policy_.Allows(ip); });
   if (allowed.empty()) return FinishWith(transfer, OutcomeKind::kForbidden, "policy");
-  if (asks && found_ && !found_(transfer->timer_id())) return FinishAsFaultOfTarget(transfer);
+  if (asks && found_ && !found_(transfer->timer_id())) {
+    return FinishWith(transfer, OutcomeKind::kNoSlot, "");
+  }
   transfer->Pin(allowed);
   Send(transfer);
 }

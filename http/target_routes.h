@@ -4,27 +4,28 @@
 //
 //   GET  /targets          200 {"paused":false,"targets":[...]} by name; limit (1 to 1000, default
 //                          100), after (a name). The next page is in Link.
-//   POST /targets/pause    {"target":"https://example.com"}, or {"all":true}: nothing is sent to
-//   it,
-//                          or at all, until it is resumed; its timers wait, and none is given up
-//                          for it. 200 {"target":"https://example.com","paused":true}, once it is
-//                          durable. What is under way goes on
-//   POST /targets/resume   the same the other way. A target resumed while all are paused stays so
+//   POST /targets/pause    {"target":"https://example.com"}, or {"all":true}: nothing is sent
+//                          there, or at all, until it is resumed. 200
+//                          {"target":"https://example.com","paused":true} once it is durable. What
+//                          is under way goes on. Timers wait and are charged nothing; those with a
+//                          `max_lateness` end as they ask for, once the target is resumed.
+//   POST /targets/resume   the same the other way. A target resumed while all are paused stays so.
 //
 // Each target:
-//   name           "https://example.com:8443", as the URLs of its timers have it
-//   state          closed: attempts are made. open: none before blocked_until. half_open: one at a
-//                  time, which decides
-//   paused         by /targets/pause, by its name
-//   in_flight      attempts under way
-//   limit          attempts that may be: delivery.per_target_in_flight, less after it asked for
-//   less staged         due timers in memory that wait for it parked         whether more of them
-//   wait on disk error_rate     0 to 1, attempts not answered 2xx in the last five minutes; null:
-//   none was made p50_ms, p99_ms how long half of the attempts, and 99 of 100, took at most; null:
-//   none lately blocked_until  nothing is sent before: it is open, sent Retry-After, or its rate is
-//   used up; or
-//                  null
-//   last_error     "timeout", "status 503"; or null
+//
+//   name            "https://example.com:8443", as the URLs of its timers have it
+//   state           closed: attempts are made. open: none before blocked_until. half_open: one at
+//                   a time, which decides
+//   paused          by /targets/pause, by its name
+//   in_flight       attempts under way
+//   limit           attempts that may be; at most delivery.per_target_in_flight
+//   staged          due timers in memory that wait for it
+//   parked          whether more of them wait on disk
+//   error_rate      0 to 1, attempts not answered 2xx in the last five minutes; null: none
+//   p50_ms, p99_ms  how long half of the attempts, and 99 of 100, took at most; null: none lately
+//   blocked_until   nothing is sent before: it is open, sent Retry-After, or its rate is used up;
+//                   or null
+//   last_error      "timeout", "status 503"; or null
 //
 // The first `paused` is the switch of all. Listed are the targets with timers due or attempts under
 // way, those that are paused, and those that were used last.

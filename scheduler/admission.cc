@@ -18,37 +18,44 @@ std::optional<WallMs> Admission::NextUnblockAt() const {
   if (!wakes_.empty()) at = wakes_.first().wake_at;
   // Which is the time from which the backlog may have all slots.
   const bool waits_for_idle =
-      slots_taken_ < max_in_flight_ && late_taken_ < ramp_.limit() && NextClassOf(Lane::kBacklog);
+      slots_taken_ < max_in_flight_ && BacklogHasRoom(ramp_.limit()) && NextClassOf(Lane::kBacklog);
   if (waits_for_idle) at = at ? std::min(*at, on_time_until_) : on_time_until_;
   return at;
 }
 
 // --- whose turn it is ----------------------------------------------------------------------------
 
-bool Admission::HasTurns(Lane lane) const {
-  return !turns_[TurnClass(lane, true)].empty() || !turns_[TurnClass(lane, false)].empty();
-}
-
 std::optional<size_t> Admission::NextClassOf(Lane lane) const {
   const bool slow_first = !slow_had_turn_[static_cast<size_t>(lane)];
   for (const bool prompt : {!slow_first, slow_first}) {
     const size_t turn_class = TurnClass(lane, prompt);
     if (turns_[turn_class].empty()) continue;
-    if (prompt || SlowMayStart()) return turn_class;
+    if (prompt || SlowMayStart(lane)) return turn_class;
   }
   return std::nullopt;
 }
 
-bool Admission::SlowMayStart() const {
+bool Admission::SlowHaveSlots() const {
   return slow_taken_ < std::max<size_t>(1, max_in_flight_ / kSlowShare) ||
          Planted(Bug::kSlowTakeAllSlots);
 }
 
+bool Admission::SlowMayStart(Lane lane) const {
+  if (!SlowHaveSlots()) return false;
+  const size_t share = lane == Lane::kOnTime ? kSlowShare : kSlowShare * kBacklogShare;
+  if (slow_bytes_ > 0 && slow_bytes_ >= flight_bytes_max_ / share) return false;
+  if (lane == Lane::kOnTime) return true;
+  return slow_late_taken_ < std::max<size_t>(1, ramp_.limit() / kSlowShare);
+}
+
+bool Admission::BacklogHasRoom(size_t limit) const {
+  if (late_taken_ >= limit || late_taken_ + late_lookups_ >= kLateLookups * limit) return false;
+  return late_bytes_ == 0 || late_bytes_ < flight_bytes_max_ / kBacklogShare;
+}
+
 bool Admission::BacklogMayStart(WallMs now) const {
-  size_t limit = ramp_.limit();
-  if (now < on_time_until_)
-    limit = std::min(limit, std::max<size_t>(1, max_in_flight_ / kBacklogShare));
-  return late_taken_ < limit;
+  const size_t share = std::max<size_t>(1, max_in_flight_ / kBacklogShare);
+  return BacklogHasRoom(now < on_time_until_ ? std::min(ramp_.limit(), share) : ramp_.limit());
 }
 
 std::optional<size_t> Admission::NextClass(WallMs now) const {
@@ -68,7 +75,7 @@ void Admission::Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, Lane l
   Line& line = LineFor(target, timer->tenant, lane);
   const Key key = KeyOf(*timer);
   CHECK(staged_.emplace(key.id, Place{&line, key}).second);
-  staged_bytes_ += bytes;
+  staged_bytes_[static_cast<size_t>(lane)] += bytes;
   ++staged_in_[static_cast<size_t>(lane)];
   ++target.staged;
   if (lane == Lane::kBacklog) ++target.staged_late;
@@ -88,7 +95,7 @@ const Timer* Admission::PeekNext(WallMs now) const {
 }
 
 void Admission::Unstaged(Target& target, Lane lane, size_t bytes) {
-  staged_bytes_ -= bytes;
+  staged_bytes_[static_cast<size_t>(lane)] -= bytes;
   --staged_in_[static_cast<size_t>(lane)];
   --target.staged;
   if (lane == Lane::kBacklog) --target.staged_late;
@@ -100,9 +107,9 @@ Admission::Started Admission::Next(WallMs now) {
   TenantTurns& turns = *turns_[*turn_class].front();
   Line& line = *turns.lines.front();
   Target& target = *line.target;
-  const Slot slot{&target, line.lane, target.prompt};
   TakeTurn(line, false);
   WaitingLine::Place first = line.waiting.TakeFirst();
+  const Slot slot{&target, line.lane, target.prompt, first.bytes};
   staged_.erase(first.key.id);
   Unstaged(target, line.lane, first.bytes);
   Occupy(slot, now);
@@ -115,7 +122,7 @@ Admission::Started Admission::Next(WallMs now) {
   }
   if (line.waiting.empty()) DropLine(line);
   Refresh(target, now);
-  return {std::move(first.timer), slot, first.bytes};
+  return {std::move(first.timer), slot};
 }
 
 void Admission::Occupy(const Slot& slot, WallMs now) {
@@ -123,8 +130,11 @@ void Admission::Occupy(const Slot& slot, WallMs now) {
   ++slot.target->in_flight;
   slot.target->tried = true;
   CountSlot(slot, 1);
+  if (!slot.prompt) slow_bytes_ += slot.bytes;
   slow_had_turn_[static_cast<size_t>(slot.lane)] = !slot.prompt;
   if (slot.lane == Lane::kBacklog) {
+    ++slot.target->late_in_flight;
+    late_bytes_ += slot.bytes;
     on_time_in_row_ = 0;
     ramp_.Started(now);
   } else {
@@ -136,12 +146,15 @@ void Admission::Occupy(const Slot& slot, WallMs now) {
 void Admission::CountSlot(const Slot& slot, int change) {
   slots_taken_ += change;
   if (!slot.prompt) slow_taken_ += change;
-  if (slot.lane == Lane::kBacklog) late_taken_ += change;
+  if (slot.lane == Lane::kOnTime) return;
+  late_taken_ += change;
+  if (!slot.prompt) slow_late_taken_ += change;
 }
 
 void Admission::BeginLookup(const Slot& slot, WallMs now) {
   CHECK(slot.target->lookups < slot.target->in_flight);
   ++slot.target->lookups;
+  if (slot.lane == Lane::kBacklog) ++late_lookups_;
   CountSlot(slot, -1);
   Refresh(*slot.target, now);
 }
@@ -149,14 +162,16 @@ void Admission::BeginLookup(const Slot& slot, WallMs now) {
 void Admission::EndLookup(const Slot& slot, WallMs now) {
   CHECK(slot.target->lookups > 0);
   --slot.target->lookups;
+  if (slot.lane == Lane::kBacklog) --late_lookups_;
   CountSlot(slot, 1);
   if (!Planted(Bug::kLookupEndForgotten)) Refresh(*slot.target, now);
 }
 
 bool Admission::HasSlotFor(const Slot& slot) const {
   if (Planted(Bug::kConnectsWithoutASlot)) return true;
-  if (slots_taken_ >= max_in_flight_ || !(slot.prompt || SlowMayStart())) return false;
-  if (slot.lane == Lane::kBacklog && late_taken_ >= ramp_.limit()) return false;
+  if (slots_taken_ >= max_in_flight_ || !(slot.prompt || SlowHaveSlots())) return false;
+  const size_t late_max = std::max<size_t>(1, max_in_flight_ / kBacklogShare);
+  if (slot.lane == Lane::kBacklog && late_taken_ >= late_max) return false;
   return slot.target->slots_taken() < slot.target->throttle.limit();
 }
 
@@ -166,7 +181,10 @@ void Admission::Ended(const Slot& slot, const Outcome& outcome, WallMs now) {
   --target.in_flight;
   --in_flight_;
   CountSlot(slot, -1);
+  if (!slot.prompt) slow_bytes_ -= slot.bytes;
   if (slot.lane == Lane::kBacklog) {
+    --target.late_in_flight;
+    late_bytes_ -= slot.bytes;
     const Health health = HealthOf(outcome);
     ramp_.Ended(health == Health::kUnreachable || health == Health::kBad, now);
   }
@@ -269,6 +287,23 @@ void Admission::TakeFromLane(Target& target, Lane lane, const Wanted& wanted,
   }
 }
 
+std::vector<TimerPtr> Admission::TakeLateWithoutRoom(WallMs now) {
+  std::vector<WaitingLine::Place> taken;
+  std::vector<Target*> lost;
+  targets_.ForEach([&](Target& target) {
+    if (target.staged_late > 0 && target.Room(now) == 0) lost.push_back(&target);
+  });
+  for (Target* target : lost) {
+    TakeFromLane(
+        *target, Lane::kBacklog, [](const WaitingLine::Place&) { return true; }, &taken);
+    target->waits_on_disk = true;
+    Settle(*target, now);
+  }
+  std::vector<TimerPtr> timers;
+  for (WaitingLine::Place& place : taken) timers.push_back(std::move(place.timer));
+  return timers;
+}
+
 Key Admission::DropWithoutRoom(const Key& before, WallMs now) {
   Key first = kKeyMax;
   std::vector<Target*> lost;
@@ -337,6 +372,7 @@ void Admission::GiveTurn(Line& line) {
   target.behind[lane].Remove(line);
   target.turns[lane].PushBack(line);
   ++target.in_turn;
+  if (line.lane == Lane::kBacklog) ++target.late_in_turn;
   line.in_turn = true;
   line.turn_class = TurnClass(line.lane, target.prompt);
   TenantTurns& turns = line.tenant->turns[line.turn_class];
@@ -351,6 +387,7 @@ void Admission::TakeTurn(Line& line, bool to_front) {
   const auto lane = static_cast<size_t>(line.lane);
   target.turns[lane].Remove(line);
   --target.in_turn;
+  if (line.lane == Lane::kBacklog) --target.late_in_turn;
   line.in_turn = false;
   if (to_front) {
     target.behind[lane].PushFront(line);
@@ -376,22 +413,26 @@ void Admission::Refresh(Target& target, WallMs now) {
     Line* last = late_turns.back();
     TakeTurn(*(last ? last : target.turns[static_cast<size_t>(Lane::kOnTime)].back()), true);
   }
+  const size_t late_room = target.LateRoom(room);
+  while (target.late_in_turn > late_room) TakeTurn(*late_turns.back(), true);
   while (!on_time.empty() && (target.in_turn < room || !late_turns.empty())) {
     if (target.in_turn == room) TakeTurn(*late_turns.back(), true);
     GiveTurn(*on_time.front());
   }
-  while (target.in_turn < room && !late.empty()) GiveTurn(*late.front());
-  if (target.parked_as != 0 && !target.paused && target.staged < unpark_below_) {
-    roomy_.push_back(target.parked_as);
+  while (target.in_turn < room && target.late_in_turn < late_room && !late.empty()) {
+    GiveTurn(*late.front());
   }
+  if (room > 0) target.waits_on_disk = false;
+  const bool wants = !target.paused && !target.waits_on_disk && target.staged < unpark_below_;
+  if (target.parked_as != 0 && wants) roomy_.push_back(target.parked_as);
   SetWake(target, room, now);
 }
 
 void Admission::SetWake(Target& target, size_t room, WallMs now) {
   WallMs at = Target::kNever;
-  if (target.staged == 0) {
-    target.charge_at = Target::kNever;
-  } else if (room == 0) {
+  if (target.staged == 0) target.charge_at = Target::kNever;
+  const bool waits = target.staged > 0 || (target.parked_as != 0 && target.waits_on_disk);
+  if (waits && room == 0) {
     const WallMs until = target.BlockedUntil(now);
     if (until > now && !Planted(Bug::kBlockedTargetForgotten)) at = until;
     const bool held = target.paused && !Planted(Bug::kPausedAreCharged);
@@ -448,6 +489,7 @@ void Admission::ClockWentBack(WallMs now) {
     target.charge_at = std::min(target.charge_at, now);
     Refresh(target, now);
   });
+  on_time_until_ = std::min(on_time_until_, now + kOnTimeIdleMs);
 }
 
 void Admission::CheckInvariants(WallMs now) const {
@@ -458,10 +500,8 @@ void Admission::CheckInvariants(WallMs now) const {
   std::array<size_t, kLanes> staged{};
   targets_.ForEach([&](const Target& target) {
     CheckLines(target, now);
-    CHECK(target.wake_place == kNoPlace || target.staged > 0);
+    CHECK(target.wake_place == kNoPlace || target.staged > 0 || target.parked_as != 0);
     CHECK((target.idle_as == Target::Idle::kNo) == target.busy());
-    CHECK(target.lookups <= target.in_flight);
-    CHECK(target.lookups == 0 || target.Room(now) == 0);
     CHECK(target.lookups <= target.in_flight);
     CHECK(target.lookups == 0 || target.Room(now) == 0);
     in_flight += target.in_flight;
@@ -493,7 +533,10 @@ void Admission::CheckLines(const Target& target, WallMs now) const {
   constexpr auto kOnTime = static_cast<size_t>(Lane::kOnTime);
   CHECK(target.staged == waiting[kOnTime] + waiting[kLate] && target.staged_late == waiting[kLate]);
   CHECK(target.in_turn == in_turn[kOnTime] + in_turn[kLate] && target.in_turn <= target.Room(now));
-  CHECK(target.in_turn > 0 || target.staged == 0 || target.Room(now) == 0);
+  CHECK(in_turn[kLate] == target.late_in_turn);
+  const size_t room = target.Room(now);
+  const size_t may = target.behind[kOnTime].empty() ? target.LateRoom(room) : room;
+  CHECK(target.in_turn > 0 || target.staged == 0 || may == 0);
   CHECK(in_turn[kLate] == 0 || target.behind[kOnTime].empty());
 }
 

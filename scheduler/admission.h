@@ -17,8 +17,9 @@
 // There are two lanes. On-time timers start before those of the backlog, three to one while both
 // wait; the backlog may have half of the slots while on-time timers start, what its ramp allows at
 // most. In each lane targets that answer within kPromptMs take turns with the others, which may
-// have half of the slots: however many hang, they leave room. Of one target's room the on-time
-// timers have the first choice.
+// have half of the slots, and of what the ramp allows: however many hang, they leave room, and one
+// has kSlowLateMax of the backlog's at most. Of one target's room the on-time timers have the first
+// choice.
 //
 // A target may be paused: nothing of it starts or is charged until it is resumed.
 //
@@ -29,8 +30,8 @@
 // Invariants: (1) slots_taken() <= max_in_flight. (2) A target has no more lines in turn than room,
 // none only while it has no room or nobody waits, and none of the backlog while one on time is
 // behind. (3) A tenant is in turn in a class while one of its lines of that class is. (4) A target
-// is in wakes_ only with timers staged. (5) At most targets_kept targets take memory besides those
-// that are busy.
+// is in wakes_ only with timers staged or parked. (5) At most targets_kept targets take memory
+// besides those that are busy.
 #pragma once
 
 #include <array>
@@ -59,6 +60,8 @@ struct AdmissionOptions {
   TargetOptions target;
   size_t targets_kept = kTargetsKept;
   size_t unpark_below = kUnparkBelow;  // staged timers of a target that has room for parked ones
+  // Of the timers under way; the backlog, and targets that hang, may have half of it each.
+  size_t flight_bytes_max = SIZE_MAX;
 };
 
 class Admission {
@@ -66,6 +69,7 @@ class Admission {
   explicit Admission(const AdmissionOptions& options)
       : max_in_flight_(options.max_in_flight),
         unpark_below_(options.unpark_below),
+        flight_bytes_max_(options.flight_bytes_max),
         ramp_(options.max_in_flight),
         targets_(options.target, options.targets_kept) {}
 
@@ -74,7 +78,10 @@ class Admission {
   [[nodiscard]] size_t slots_taken() const { return slots_taken_; }
   [[nodiscard]] size_t staged() const { return staged_.size(); }
   [[nodiscard]] size_t staged(Lane lane) const { return staged_in_[static_cast<size_t>(lane)]; }
-  [[nodiscard]] size_t staged_bytes() const { return staged_bytes_; }
+  [[nodiscard]] size_t staged_bytes() const { return staged_bytes_[0] + staged_bytes_[1]; }
+  [[nodiscard]] size_t staged_bytes(Lane lane) const {
+    return staged_bytes_[static_cast<size_t>(lane)];
+  }
   // Remembered, for tests.
   [[nodiscard]] size_t targets() const { return targets_.size(); }
   [[nodiscard]] bool CanStart(WallMs now) const { return NextClass(now).has_value(); }
@@ -91,11 +98,11 @@ class Admission {
     Target* target = nullptr;
     Lane lane = Lane::kOnTime;
     bool prompt = false;  // as the target was
+    size_t bytes = 0;     // of the timer
   };
   struct Started {
     TimerPtr timer;  // null: nothing may start
     Slot slot;
-    size_t bytes = 0;  // as given to Stage
   };
   struct Waited {
     TimerPtr timer;
@@ -140,6 +147,9 @@ class Admission {
   // Drops the on-time timers with keys before `before` of targets that have no room. The smallest
   // of their keys; kKeyMax when there was none.
   [[nodiscard]] Key DropWithoutRoom(const Key& before, WallMs now);
+  // Takes out the timers of the backlog of targets that have no room. Their parked timers are not
+  // told of again before they have.
+  [[nodiscard]] std::vector<TimerPtr> TakeLateWithoutRoom(WallMs now);
   // Takes out all whose key time is after `now`.
   std::vector<TimerPtr> TakeLaterThan(WallMs now);
 
@@ -161,9 +171,10 @@ class Admission {
   // The class whose turn it is; nullopt: nothing may start.
   [[nodiscard]] std::optional<size_t> NextClass(WallMs now) const;
   [[nodiscard]] std::optional<size_t> NextClassOf(Lane lane) const;
+  [[nodiscard]] bool BacklogHasRoom(size_t limit) const;
   [[nodiscard]] bool BacklogMayStart(WallMs now) const;
-  [[nodiscard]] bool SlowMayStart() const;
-  [[nodiscard]] bool HasTurns(Lane lane) const;
+  [[nodiscard]] bool SlowMayStart(Lane lane) const;
+  [[nodiscard]] bool SlowHaveSlots() const;
   Line& LineFor(Target& target, TenantId tenant, Lane lane);
   [[nodiscard]] Tenant& TenantFor(TenantId id);
   void DropLine(Line& line);
@@ -174,11 +185,11 @@ class Admission {
   void Settle(Target& target, WallMs now);
   void CheckLines(const Target& target, WallMs now) const;
   size_t TakeWaited(Target& target, size_t count_max, WallMs now, std::vector<Waited>* waited);
-  // Takes out of `target` all that `wanted(const WaitingLine::Place&)` names.
   void Unstaged(Target& target, Lane lane, size_t bytes);
   void Occupy(const Slot& slot, WallMs now);
   void CountSlot(const Slot& slot, int change);
   void NotePromptness(Target& target, const Outcome& outcome);
+  // Takes out of `target` all that `wanted(const WaitingLine::Place&)` names.
   template <typename Wanted>
   void TakeFrom(Target& target, const Wanted& wanted, std::vector<WaitingLine::Place>* taken);
   template <typename Wanted>
@@ -189,11 +200,16 @@ class Admission {
 
   const size_t max_in_flight_;
   const size_t unpark_below_;
+  const size_t flight_bytes_max_;
   size_t in_flight_ = 0;
-  size_t slots_taken_ = 0;  // by those of them that look nothing up
-  size_t late_taken_ = 0;   // of these, by the backlog
-  size_t slow_taken_ = 0;   // of these, by targets that were not prompt
-  size_t staged_bytes_ = 0;
+  size_t slots_taken_ = 0;      // by those of them that look nothing up
+  size_t late_taken_ = 0;       // of these, by the backlog
+  size_t slow_taken_ = 0;       // of these, by targets that were not prompt
+  size_t slow_late_taken_ = 0;  // by both
+  size_t late_lookups_ = 0;     // of the backlog, in flight and without a slot
+  size_t late_bytes_ = 0;       // in flight, of the backlog
+  size_t slow_bytes_ = 0;       // in flight, of targets that were not prompt
+  std::array<size_t, kLanes> staged_bytes_{};
   std::array<size_t, kLanes> staged_in_{};
   size_t on_time_in_row_ = 0;                 // starts since the last of the backlog
   std::array<bool, kLanes> slow_had_turn_{};  // the last start of the lane was one of theirs

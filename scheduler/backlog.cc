@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/planted.h"
 
 namespace belfry {
@@ -13,7 +14,9 @@ Backlog::Backlog(WallMs low, WallMs split)
 
 std::optional<LoadOp> Backlog::NextLoad(size_t rows_max, size_t bytes_max, WallMs now) {
   if (load_outstanding_ || ended() || cursor_.at > now) return std::nullopt;
+  if (now < HeldOffUntil(now)) return std::nullopt;
   load_outstanding_ = true;
+  load_asked_ = now;
   load_end_ = split_;
   LoadOp load;
   load.lane = Lane::kBacklog;
@@ -25,15 +28,21 @@ std::optional<LoadOp> Backlog::NextLoad(size_t rows_max, size_t bytes_max, WallM
   return load;
 }
 
-std::optional<WallMs> Backlog::NextLoadAt() const {
+// A clock that stepped back does not hold it off.
+WallMs Backlog::HeldOffUntil(WallMs now) const {
+  return next_load_ - now <= kLoadIntervalMs ? next_load_ : now;
+}
+
+std::optional<WallMs> Backlog::NextLoadAt(WallMs now) const {
   if (load_outstanding_ || ended()) return std::nullopt;
-  return cursor_.at;
+  return std::max(cursor_.at, HeldOffUntil(now));
 }
 
 std::vector<TimerPtr> Backlog::TakePage(LoadedPage page) {
   CHECK(load_outstanding_);
   load_outstanding_ = false;
   if (page.generation != generation_) return {};
+  if (page.ended) next_load_ = load_asked_ + kLoadIntervalMs;
   cursor_ = page.ended ? JustBelow(load_end_) : std::max(cursor_, page.last_examined);
   return std::move(page.timers);
 }

@@ -32,10 +32,11 @@ class Backlog {
   [[nodiscard]] bool WillMeet(const Key& key) const { return key > cursor_ && key < split_; }
 
   // The next page to ask for: at most `rows_max` rows and `bytes_max` bytes, both above 0. nullopt:
-  // one is under way, everything was read, or what comes next is not due before `now`.
+  // one is under way, everything was read or was less than kLoadIntervalMs ago, or what comes next
+  // is not due before `now`.
   [[nodiscard]] std::optional<LoadOp> NextLoad(size_t rows_max, size_t bytes_max, WallMs now);
   // From when on NextLoad has one; nullopt: not before something changes.
-  [[nodiscard]] std::optional<WallMs> NextLoadAt() const;
+  [[nodiscard]] std::optional<WallMs> NextLoadAt(WallMs now) const;
   // The timers of a page in key order; none when it is stale.
   [[nodiscard]] std::vector<TimerPtr> TakePage(LoadedPage page);
 
@@ -45,11 +46,15 @@ class Backlog {
   void Take(const Key& first, const Key& split);
 
  private:
+  [[nodiscard]] WallMs HeldOffUntil(WallMs now) const;
+
   Key cursor_;  // inclusive
   Key split_;   // exclusive
   Key load_end_;
   uint64_t generation_ = 0;
   bool load_outstanding_ = false;
+  WallMs load_asked_;
+  WallMs next_load_;  // after a page that ended: what comes next is read together
 };
 
 }  // namespace belfry

@@ -26,6 +26,7 @@ Health HealthOf(const Outcome& outcome) {
     case OutcomeKind::kForbidden:
     case OutcomeKind::kLocalFault:
     case OutcomeKind::kInterrupted:
+    case OutcomeKind::kNoSlot:
       return Health::kUnknown;
   }
   CHECK(false);

@@ -41,13 +41,27 @@ void Parking::Parked(TargetNumber number, std::string_view name, const Key& key)
   if (!Has(number)) Add(number, std::string(name), key);
   Lot& lot = LotOf(number);
   Left(key.id);
-  lot.read_to_end = false;
-  // Rows are read behind the cursor only.
-  if (key <= lot.cursor && !Planted(Bug::kParkBelowCursorForgotten)) {
-    lot.cursor = JustBelow(key);
-    ++lot.generation;
-  }
+  ReadAgain(lot, key);
   Want(number);
+}
+
+// Rows are read behind the cursor only.
+void Parking::ReadAgain(Lot& lot, const Key& key) {
+  lot.read_to_end = false;
+  if (key > lot.cursor || Planted(Bug::kParkBelowCursorForgotten)) return;
+  lot.cursor = JustBelow(key);
+  ++lot.generation;
+}
+
+bool Parking::PutBack(TimerId id) {
+  const auto found = out_.find(id);
+  if (found == out_.end()) return false;
+  const Out out = found->second;
+  out_.erase(found);
+  Lot& lot = LotOf(out.number);
+  lot.out.erase(out.key);
+  ReadAgain(lot, out.key);
+  return true;
 }
 
 void Parking::Left(TimerId id) {
@@ -85,7 +99,7 @@ std::optional<LoadParkedOp> Parking::NextLoad(TargetNumber number, size_t rows_m
   if (lot.load_outstanding) return std::nullopt;
   if (lot.read_to_end && !lot.out.empty()) return std::nullopt;
   if (lot.read_to_end && parks > 0) {
-    ending_.push_back(number);
+    if (!std::exchange(lot.ending, true)) ending_.push_back(number);
     return std::nullopt;
   }
   lot.load_outstanding = true;
@@ -104,7 +118,10 @@ std::optional<LoadParkedOp> Parking::NextLoad(TargetNumber number, size_t rows_m
 }
 
 void Parking::ParksDone() {
-  for (const TargetNumber number : std::exchange(ending_, {})) Want(number);
+  for (const TargetNumber number : std::exchange(ending_, {})) {
+    if (const auto lot = lots_.find(number); lot != lots_.end()) lot->second->ending = false;
+    Want(number);
+  }
 }
 
 std::vector<TimerPtr> Parking::TakePage(TargetNumber number, LoadedPage page, bool target_ended) {

@@ -30,7 +30,6 @@ class Parking {
   // A lot that the store had when it was opened: nothing of it was read.
   void Add(TargetNumber number, std::string name, const Key& low);
 
-  [[nodiscard]] size_t lots() const { return lots_.size(); }
   [[nodiscard]] bool AnyWants() const { return !wanting_.empty(); }
   [[nodiscard]] bool Has(TargetNumber number) const { return lots_.contains(number); }
   // "" when there is no such lot.
@@ -45,6 +44,9 @@ class Parking {
   void Parked(TargetNumber number, std::string_view name, const Key& key);
   // An op on a timer completed that may have taken its row out of a lot, or the timer is gone.
   void Left(TimerId id);
+
+  // One that is out left memory unchanged: it is to be read again. False: it is not out.
+  bool PutBack(TimerId id);
 
   // Something changed, so that a page of the lot may be asked for. Nothing when there is no such
   // lot.
@@ -65,6 +67,8 @@ class Parking {
                                                bool target_ended);
 
  private:
+  friend class TimersInspector;  // tests/support/invariants.h
+
   struct Lot {
     std::string name;
     Key cursor;                // inclusive
@@ -73,6 +77,7 @@ class Parking {
     bool load_outstanding = false;
     bool read_to_end = false;
     bool wanting = false;
+    bool ending = false;  // waits for ParksDone
   };
   struct Out {
     TargetNumber number = 0;
@@ -80,12 +85,13 @@ class Parking {
   };
 
   [[nodiscard]] Lot& LotOf(TargetNumber number);
+  static void ReadAgain(Lot& lot, const Key& key);
 
   absl::flat_hash_map<TargetNumber, std::unique_ptr<Lot>> lots_;
   absl::flat_hash_map<std::string_view, TargetNumber> numbers_;  // by Lot::name
   absl::flat_hash_map<TimerId, Out> out_;
   std::deque<TargetNumber> wanting_;
-  std::vector<TargetNumber> ending_;  // wait for ParksDone
+  std::vector<TargetNumber> ending_;
 };
 
 }  // namespace belfry

@@ -1,5 +1,8 @@
 #include "scheduler/target.h"
 
+#include <algorithm>
+
+#include "base/limits.h"
 #include "base/planted.h"
 #include "scheduler/jitter.h"
 
@@ -26,6 +29,12 @@ WallMs Target::BlockedUntil(WallMs now) const {
 }
 
 bool Target::Troubled(WallMs now) const { return !breaker.closed() || throttle.WorthKeeping(now); }
+
+// One that may hang has few of what the backlog may have at first.
+size_t Target::LateRoom(size_t room) const {
+  if (prompt) return room;
+  return std::min(room, kSlowLateMax - std::min(kSlowLateMax, late_in_flight));
+}
 
 TargetView ViewOf(const Target& target, WallMs now) {
   TargetView view;

@@ -76,6 +76,8 @@ struct Target {
 
   // How many attempts may start now.
   [[nodiscard]] size_t Room(WallMs now) const;
+  // How many of them may be the backlog's.
+  [[nodiscard]] size_t LateRoom(size_t room) const;
   // When time alone will make room. `now`: it is not time that is waited for.
   [[nodiscard]] WallMs BlockedUntil(WallMs now) const;
   [[nodiscard]] size_t slots_taken() const { return in_flight - lookups; }
@@ -94,11 +96,14 @@ struct Target {
   uint32_t lookups = 0;        // of these, those that look its name up: they have no slot
   size_t staged = 0;           // timers in its lines
   size_t staged_late = 0;      // of these, in the backlog's
+  size_t late_in_flight = 0;   // of those in flight, the backlog's
   bool prompt = false;         // its last answer came within kPromptMs
   bool paused = false;         // held by an operator
   TargetNumber parked_as = 0;  // timers of it are parked under this number
+  bool waits_on_disk = false;  // its late timers were put away until it has room
   bool tried = false;          // something was ever started
   size_t in_turn = 0;          // of its lines; never more than Room
+  size_t late_in_turn = 0;     // of these, the backlog's; never more than LateRoom
   std::array<Lines, kLanes> turns;
   // The others with timers, in the order in which they get room.
   std::array<Lines, kLanes> behind;

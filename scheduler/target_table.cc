@@ -4,6 +4,11 @@
 #include "base/planted.h"
 
 namespace belfry {
+namespace {
+
+constexpr size_t kHealthyShare = 4;  // one that is known to be prompt starts before those that hang
+
+}  // namespace
 
 Target& TargetTable::Use(std::string_view name) {
   const auto found = by_name_.find(name);
@@ -27,14 +32,17 @@ void TargetTable::Idle(Target& target, WallMs now) {
   target.home.waiting.Shrink();
   target.idle_as = troubled ? Target::Idle::kTroubled : Target::Idle::kHealthy;
   (troubled ? troubled_ : healthy_).PushBack(target);
+  if (!troubled) ++idle_healthy_;
   if (++idle_ <= kept_) return;
-  Target& oldest = healthy_.empty() ? *troubled_.front() : *healthy_.front();
+  const bool spare = idle_healthy_ > kept_ / kHealthyShare || troubled_.empty();
+  Target& oldest = spare ? *healthy_.front() : *troubled_.front();
   LeaveIdle(oldest);
   Forget(oldest);
 }
 
 void TargetTable::LeaveIdle(Target& target) {
   (target.idle_as == Target::Idle::kTroubled ? troubled_ : healthy_).Remove(target);
+  if (target.idle_as == Target::Idle::kHealthy) --idle_healthy_;
   target.idle_as = Target::Idle::kNo;
   --idle_;
 }

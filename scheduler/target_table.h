@@ -1,9 +1,9 @@
 // target_table.h - targets by name, and which of them are remembered.
 //
-// Loop thread only. Owns the targets. At most `kept` stay without timers staged or started: then
-// the one that was used least recently is forgotten, a healthy one if there is one, else the one
-// whose breaker is open, whose limit is reduced, or that sent Retry-After. One that was never tried
-// is forgotten at once.
+// Loop thread only. Owns the targets. At most `kept` stay that are not busy: then the one that was
+// used least recently is forgotten, of the healthy ones while they are more than a quarter, else of
+// those whose breaker is open, whose limit is reduced, or that sent Retry-After. One that was never
+// tried is forgotten at once.
 #pragma once
 
 #include <memory>
@@ -53,8 +53,9 @@ class TargetTable {
   absl::flat_hash_map<std::string_view, std::unique_ptr<Target>> by_name_;
   absl::btree_map<std::string_view, Target*> in_order_;
   size_t idle_ = 0;
-  IdleList healthy_;   // least recently used first
-  IdleList troubled_;  // the same
+  size_t idle_healthy_ = 0;  // of these
+  IdleList healthy_;         // least recently used first
+  IdleList troubled_;        // the same
 };
 
 }  // namespace belfry

@@ -92,10 +92,10 @@ Key TimerHeap::DropLatest(size_t keep_bytes) {
   return first_dropped;
 }
 
-void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
-  const auto dropped = std::partition(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return !drop(*slots_[entry.slot].timer);
-  });
+template <typename Drop>
+void TimerHeap::DropEntriesIf(const Drop& drop) {
+  const auto dropped = std::partition(entries_.begin(), entries_.end(),
+                                      [&](const Entry& entry) { return !drop(entry); });
   if (dropped == entries_.begin()) {
     for (const Entry& entry : entries_) set_aside_.push_back(std::move(slots_[entry.slot].timer));
     entries_.clear();
@@ -110,6 +110,19 @@ void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
   }
   entries_.erase(dropped, entries_.end());
   Heapify();
+}
+
+void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
+  DropEntriesIf([&](const Entry& entry) { return drop(*slots_[entry.slot].timer); });
+}
+
+void TimerHeap::DropBelow(const Key& key) {
+  constexpr size_t kPopsMax = 64;
+  for (size_t popped = 0; popped < kPopsMax; ++popped) {
+    if (entries_.empty() || !Before(entries_[0].key, key)) return;
+    set_aside_.push_back(TakeAt(0));
+  }
+  DropEntriesIf([&](const Entry& entry) { return Before(entry.key, key); });
 }
 
 bool TimerHeap::FreeSome() {

@@ -43,6 +43,8 @@ class TimerHeap {
   Key DropLatest(size_t keep_bytes);
   // Drops every timer for which `drop` says so.
   void DropIf(const std::function<bool(const Timer&)>& drop);
+  // Drops every timer with a key before `key`.
+  void DropBelow(const Key& key);
   // Frees some of what was set aside; false when nothing was left to free.
   bool FreeSome();
 
@@ -65,6 +67,8 @@ class TimerHeap {
   void SiftDown(uint32_t position, Entry entry);
   TimerPtr TakeAt(uint32_t position);
   void Heapify();
+  template <typename Drop>
+  void DropEntriesIf(const Drop& drop);
   TimerPtr FreeSlot(const Entry& entry);
 
   std::vector<Entry> entries_;

@@ -24,6 +24,7 @@ AdmissionOptions AdmissionFor(const TimersOptions& options) {
   admission.target.throttle = {static_cast<uint32_t>(options.per_target_in_flight),
                                options.per_target_rate};
   admission.unpark_below = options.unpark_below;
+  admission.flight_bytes_max = options.window_bytes / kWindowShare;
   admission.target.breaker = options.breaker;
   admission.target.breaker.seed = options.jitter_seed;
   return admission;
@@ -175,7 +176,8 @@ void Timers::FreeFlight(TimerId id) {
 }
 
 void Timers::Rearm(TimerPtr timer) {
-  if (!timer || !Exists(timer->tenant, timer->id)) return;
+  if (!timer) return;
+  if (!Exists(timer->tenant, timer->id)) return parking_.Left(timer->id);
   if (unfinished_.CountFor(timer->id) > 0) {
     held_[timer->id] = std::move(timer);
   } else if (parking_.IsOut(timer->id)) {
@@ -214,6 +216,7 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
   TimerPtr timer = std::move(flight.timer);
   EndLookup(flight);
   admission_.Ended(flight.slot, outcome, now);
+  if (outcome.kind == OutcomeKind::kNoSlot) return PutBack(outcome.id, std::move(timer));
   ++unsettled_;
   if (Planted(Bug::kClockBackRefires) && now < flight.key.at) {
     outcome.kind = OutcomeKind::kInterrupted;
@@ -222,6 +225,19 @@ void Timers::DeliveryDone(Outcome outcome, WallMs now) {
     starts_resume_ = now + kLocalFaultPauseMs;
   }
   Settle(flight.key, std::move(timer), outcome);
+}
+
+// Nothing was sent, and nothing has changed: it waits in its line again.
+void Timers::PutBack(TimerId id, TimerPtr timer) {
+  const auto flight = flights_.find(id);
+  const auto [slot, bytes] = std::pair(flight->second.slot, flight->second.bytes);
+  flight_bytes_ -= bytes;
+  firing_ = nullptr;
+  flights_.erase(flight);
+  CHECK(unfinished_.CountFor(id) == 0);
+  const bool due = timer->next_attempt <= now_;  // not after a clock step back
+  if (!due || !Exists(timer->tenant, id)) return Rearm(std::move(timer));
+  Stage(std::move(timer), bytes, slot.lane);
 }
 
 // What an attempt that ended, or was charged, does to the timer that was stored under `key`.
@@ -353,10 +369,10 @@ void Timers::StartStaged() {
     Admission::Started next = admission_.Next(now_);
     const Timer* borrowed = next.timer.get();
     const auto [flight, fresh] = flights_.try_emplace(
-        borrowed->id,
-        Flight{std::move(next.timer), next.slot, KeyOf(*borrowed), borrowed->tenant, next.bytes});
+        borrowed->id, Flight{std::move(next.timer), next.slot, KeyOf(*borrowed), borrowed->tenant,
+                             next.slot.bytes});
     CHECK(fresh);
-    flight_bytes_ += next.bytes;
+    flight_bytes_ += next.slot.bytes;
     firing_ = nullptr;
     if (ready_.deliveries.capacity() == 0) ready_.deliveries.reserve(kStartsPerTickMax);
     ready_.deliveries.push_back({borrowed, borrowed->attempts + 1});
@@ -458,11 +474,15 @@ WallMs Timers::WakeToStart() const {
   }
   const TimerHeap& heap = window_.heap();
   if (!heap.empty()) sooner(RoomToStage() ? heap.top().at : heap.top().at + kLateMs);
-  if (const auto at = backlog_.NextLoadAt(); at && parks_ < kParksMax) {
-    sooner(RoomInBacklog() ? *at : std::max(*at, backlog_moved_ + kLateMs));
+  const auto load_at = backlog_.NextLoadAt(now_);
+  const WallMs put_away_at = next_put_away_ - now_ <= kLateMs ? next_put_away_ : now_;
+  const WallMs stuck_at = std::max(backlog_moved_ + kLateMs, put_away_at);
+  if (load_at && parks_ < kParksMax) {
+    sooner(RoomInBacklog() ? *load_at : std::max(*load_at, backlog_moved_ + kLateMs));
   }
   const bool reads_back = parking_.AnyWants() || admission_.AnyRoomy();
   if (reads_back && unpark_loads_ < kUnparkLoadsMax && RoomInBacklog()) sooner(now_);
+  if ((load_at || reads_back) && !RoomInBacklog()) sooner(stuck_at);
   return wake;
 }
 

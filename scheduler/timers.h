@@ -179,6 +179,7 @@ class Timers {
   [[nodiscard]] bool MustWaitOnDisk(const Timer& timer, Lane lane) const;
   [[nodiscard]] bool MayPage() const { return !stopping_ && !failed_ && !paused_all_; }
   [[nodiscard]] bool RoomInBacklog() const;
+  [[nodiscard]] size_t StagedBytesMax() const;
   [[nodiscard]] bool RoomToStart() const;
   [[nodiscard]] bool SettlingLags() const;
   [[nodiscard]] std::shared_ptr<const std::vector<TimerId>> Firing();
@@ -222,6 +223,9 @@ class Timers {
   void TakeBacklog(LoadedPage page);
   void TakeParked(Completion& done);
   void Park(TimerPtr timer);
+  void PutAway(WallMs now);
+  void PutBack(TimerId id, TimerPtr timer);
+  void ParkLater(TimerPtr timer);
   void CompletePark(Completion& done);
   void CompletePause(Completion& done);
   void MoveToDue(const Key& key, TimerPtr timer);
@@ -258,6 +262,7 @@ class Timers {
   size_t parks_ = 0;         // ParkOps unfinished
   size_t unpark_loads_ = 0;  // LoadParkedOps unfinished
   WallMs backlog_moved_;     // when the backlog last had room
+  WallMs next_put_away_;
   Window window_;
   Backlog backlog_;
   Parking parking_;

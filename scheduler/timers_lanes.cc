@@ -19,14 +19,17 @@ bool Blocked(const Target& target, WallMs now) {
 
 void Timers::StageDue(WallMs now) {
   TimerHeap& heap = window_.heap();
-  for (size_t popped = 0; popped < kDuePerTickMax; ++popped) {
+  size_t deferred = 0;
+  for (size_t staged = 0; staged < kDuePerTickMax && deferred < kDeferredPerTickMax;) {
     if (heap.empty() || heap.top().at > now || !RoomToStage()) break;
     const size_t bytes = heap.top_bytes();
     TimerPtr timer = heap.Pop();
     if (MustWaitOnDisk(*timer, Lane::kOnTime)) {
       const Key key = KeyOf(*timer);
       backlog_.Take(key, std::max(backlog_.split(), JustAbove(key)));
+      ++deferred;
     } else {
+      ++staged;
       Stage(std::move(timer), bytes, Lane::kOnTime);
     }
   }
@@ -40,11 +43,13 @@ bool Timers::MustWaitOnDisk(const Timer& timer, Lane lane) const {
   // to park them.
   const bool stuck = lane == Lane::kBacklog && now_ - backlog_moved_ >= kLateMs;
   const bool crowded = admission_.staged(Lane::kBacklog) >= kLateStagedMax ||
-                       admission_.staged_bytes() >= options_.window_bytes / kWindowShare;
+                       admission_.staged_bytes(Lane::kBacklog) >= StagedBytesMax();
   if (stuck && crowded) return true;
   const Target* target = admission_.Peek(TargetOf(timer));
   if (target == nullptr) return false;
-  if (Blocked(*target, now_)) return target->staged >= options_.staged_room_min;
+  if (Blocked(*target, now_)) {
+    return target->waits_on_disk || target->staged >= options_.staged_room_min;
+  }
   if (lane == Lane::kBacklog) return stuck && target->staged_late >= options_.staged_room_min;
   const size_t left = kStagedMax - std::min(kStagedMax, admission_.staged(Lane::kOnTime));
   const size_t room = std::max(options_.staged_room_min, left / kStagedRoomShare);
@@ -60,8 +65,11 @@ void Timers::Stage(TimerPtr timer, size_t bytes, Lane lane) {
 bool Timers::RoomToStage() const {
   const size_t staged = admission_.staged(Lane::kOnTime);
   if (staged == 0 || Planted(Bug::kStagedUncounted)) return true;
-  return staged < kStagedMax && admission_.staged_bytes() < options_.window_bytes / kWindowShare;
+  return staged < kStagedMax && admission_.staged_bytes(Lane::kOnTime) < StagedBytesMax();
 }
+
+// Of each lane.
+size_t Timers::StagedBytesMax() const { return options_.window_bytes / (2 * kWindowShare); }
 
 // What has been due for long is no longer on time, and makes room for what is.
 void Timers::LeaveToBacklog(WallMs now) {
@@ -83,14 +91,15 @@ void Timers::Trim() {
 bool Timers::RoomInBacklog() const {
   const size_t staged = admission_.staged(Lane::kBacklog);
   return staged == 0 || (staged < kLateStagedMax / 2 &&
-                         admission_.staged_bytes() < options_.window_bytes / (2 * kWindowShare));
+                         admission_.staged_bytes(Lane::kBacklog) < StagedBytesMax() / 2);
 }
 
 void Timers::QueueBacklog(WallMs now) {
   if (RoomInBacklog() || now < backlog_moved_) backlog_moved_ = now;
   const bool stuck = now - backlog_moved_ >= kLateMs;
+  if (stuck && MayFire(now)) PutAway(now);
   if (!MayFire(now) || (!RoomInBacklog() && !stuck) || parks_ >= kParksMax) return;
-  const size_t bytes_max = std::min(kLoadBytesMax, options_.window_bytes / (2 * kWindowShare));
+  const size_t bytes_max = std::min(kLoadBytesMax, StagedBytesMax() / 2);
   if (const auto load = backlog_.NextLoad(kLoadRowsMax, bytes_max, now)) Enqueue({0, *load}, {});
 }
 
@@ -126,13 +135,35 @@ void Timers::CompletePark(Completion& done) {
     case OpResult::kGone:
       return;
     case OpResult::kRefused:
-      done.timer->next_attempt = now_ + kParkRefusedMs;
-      return MoveToDue(done.parked_at, std::move(done.timer));
+      return ParkLater(std::move(done.timer));
     default:
       CHECK(done.result == OpResult::kDone);
   }
   parking_.Parked(done.target, done.target_name, done.parked_at);
   admission_.SetParked(done.target_name, done.target, now_);
+}
+
+// There are too many lots. It comes back by itself, not all of them at once.
+void Timers::ParkLater(TimerPtr timer) {
+  const TimerId id = timer->id;
+  if (unfinished_.CountFor(id) > 0) {
+    held_[id] = std::move(timer);
+    return;
+  }
+  const Key key = KeyOf(*timer);
+  timer->next_attempt = now_ + kParkRefusedMs + static_cast<int64_t>(id % kParkRefusedMs);
+  MoveToDue(key, std::move(timer));
+}
+
+// Nothing of the backlog has moved for long: what cannot start leaves the room to others.
+void Timers::PutAway(WallMs now) {
+  const bool held_off = now < next_put_away_ && next_put_away_ - now <= kLateMs;
+  if (held_off || !(backlog_.NextLoadAt(now) || parking_.AnyWants() || admission_.AnyRoomy()))
+    return;
+  next_put_away_ = now + kLateMs;
+  for (TimerPtr& timer : admission_.TakeLateWithoutRoom(now)) {
+    if (!parking_.PutBack(timer->id)) Park(std::move(timer));
+  }
 }
 
 // Out of a lot, or back to a later time: without an attempt.
@@ -152,8 +183,8 @@ void Timers::QueueUnparks() {
     CHECK(target != nullptr);
     // It wants again when it has room.
     if (target->paused || target->staged >= options_.unpark_below) continue;
-    const size_t bytes_max =
-        std::min(kLoadBytesMax, options_.window_bytes / (2 * kWindowShare * kUnparkLoadsMax));
+    if (target->waits_on_disk && target->Room(now_) == 0) continue;
+    const size_t bytes_max = std::min(kLoadBytesMax, StagedBytesMax() / (2 * kUnparkLoadsMax));
     const auto load = parking_.NextLoad(number, kUnparkRowsMax, bytes_max, parks_);
     if (!load) continue;
     ++unpark_loads_;

@@ -42,7 +42,7 @@ Key Window::Trim(size_t outside_bytes) {
 
 Key Window::LeaveBelow(const Key& split) {
   Key first = heap_.empty() || heap_.top() >= split ? kKeyMax : heap_.top();
-  if (first != kKeyMax) heap_.DropIf([&](const Timer& timer) { return KeyOf(timer) < split; });
+  if (first != kKeyMax) heap_.DropBelow(split);
   const Key begin = JustBelow(split);
   if (horizon_ < begin) {
     first = std::min(first, JustAbove(horizon_));

@@ -15,14 +15,6 @@ void StageLate(AdmissionRig& rig, TimerId id, const std::string& target) {
   rig.Stage(id, target, 0, kLocalTenant, 5000, Lane::kBacklog);
 }
 
-// The target has answered at once.
-void MakePrompt(AdmissionRig& rig, const std::string& target) {
-  constexpr TimerId kId = 900'000;
-  rig.Stage(kId, target);
-  ASSERT_EQ(rig.Start(), kId);
-  rig.End(kId);
-}
-
 TEST(AdmissionLanesTest, OnTimeStartsBeforeTheBacklogThreeToOne) {
   AdmissionRig rig(100, 100);
   for (TimerId id = 1; id <= 8; ++id) StageLate(rig, id, kA);
@@ -35,8 +27,8 @@ TEST(AdmissionLanesTest, OnTimeStartsBeforeTheBacklogThreeToOne) {
 
 TEST(AdmissionLanesTest, TheBacklogLeavesHalfOfTheSlotsWhileOnTimeTimersStart) {
   AdmissionRig rig(10, 100);
-  MakePrompt(rig, kA);
-  MakePrompt(rig, kB);
+  rig.MakePrompt(kA);
+  rig.MakePrompt(kB);
   rig.Stage(100, kB);
   for (TimerId id = 1; id <= 20; ++id) StageLate(rig, id, kA);
   const auto started = rig.StartAll();
@@ -46,7 +38,7 @@ TEST(AdmissionLanesTest, TheBacklogLeavesHalfOfTheSlotsWhileOnTimeTimersStart) {
 
 TEST(AdmissionLanesTest, TheBacklogMayHaveAllSlotsWhenNothingElseIsDue) {
   AdmissionRig rig(10, 100);
-  MakePrompt(rig, kA);
+  rig.MakePrompt(kA);
   for (TimerId id = 1; id <= 20; ++id) StageLate(rig, id, kA);
   EXPECT_EQ(rig.StartAll().size(), 5u);
   ASSERT_TRUE(rig.admission.NextUnblockAt());
@@ -66,7 +58,7 @@ TEST(AdmissionLanesTest, OfATargetsRoomOnTimeTimersHaveTheFirstChoice) {
 
 TEST(AdmissionLanesTest, TargetsThatAreNotPromptHaveHalfOfTheSlots) {
   AdmissionRig rig(10, 100);
-  MakePrompt(rig, kB);
+  rig.MakePrompt(kB);
   for (TimerId id = 1; id <= 20; ++id) rig.Stage(id, "http://slow" + std::to_string(id));
   EXPECT_EQ(rig.StartAll().size(), 5u);
   for (TimerId id = 101; id <= 110; ++id) rig.Stage(id, kB);
@@ -77,7 +69,7 @@ TEST(AdmissionLanesTest, TargetsThatAreNotPromptHaveHalfOfTheSlots) {
 
 TEST(AdmissionLanesTest, ATargetThatTakesLongIsNotPromptAnyMore) {
   AdmissionRig rig(2, 100);
-  MakePrompt(rig, kA);
+  rig.MakePrompt(kA);
   rig.Stage(1, kA);
   rig.Stage(2, kA);
   EXPECT_EQ(rig.StartAll().size(), 2u);

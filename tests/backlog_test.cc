@@ -45,7 +45,7 @@ TEST_F(BacklogTest, ReadsFromTheWatermarkUpToTheSplit) {
 TEST_F(BacklogTest, AsksForOnePageAtATimeAndGoesOnBehindIt) {
   const auto first = Next();
   EXPECT_FALSE(Next());
-  EXPECT_FALSE(backlog_.NextLoadAt());
+  EXPECT_FALSE(backlog_.NextLoadAt({50'000}));
   const auto timers = backlog_.TakePage(PageOf(*first, {{{2000}, 1}, {{3000}, 2}}, false));
   EXPECT_EQ(timers.size(), 2u);
   EXPECT_EQ(backlog_.cursor(), (Key{{3000}, 2}));
@@ -72,7 +72,7 @@ TEST_F(BacklogTest, EndsAtTheSplit) {
 TEST_F(BacklogTest, WaitsForWhatIsNotDueAfterTheClockWasSetBack) {
   (void)backlog_.TakePage(PageOf(*Next(), {{{40'000}, 1}}, false));
   EXPECT_FALSE(Next({30'000}));
-  EXPECT_EQ(backlog_.NextLoadAt(), (WallMs{40'000}));
+  EXPECT_EQ(backlog_.NextLoadAt({50'000}), (WallMs{40'000}));
   EXPECT_TRUE(Next({40'000}));
 }
 

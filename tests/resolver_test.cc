@@ -376,14 +376,13 @@ TEST(SenderNames, WhoWaitsForAnAddressSaysSoAndSaysWhenItIsThere) {
   EXPECT_EQ(named.rig.found.size(), 1u);
 }
 
-TEST(SenderNames, WhoFindsAnAddressAndMayNotConnectIsALocalFaultOfItsTarget) {
+TEST(SenderNames, WhoFindsAnAddressAndMayNotConnectHasNoSlot) {
   NamedRig named;
   named.dns.Answer("a.test", {"127.0.0.1"});
   named.rig.may_connect = false;
   const Timer& timer = named.rig.NewTimer(named.url("a.test"));
   const Outcome outcome = named.rig.Send(timer);
-  EXPECT_EQ(outcome.kind, OutcomeKind::kLocalFault);
-  EXPECT_EQ(outcome.fault_scope, FaultScope::kTarget);
+  EXPECT_EQ(outcome.kind, OutcomeKind::kNoSlot);
   EXPECT_EQ(named.rig.found, std::vector<TimerId>{timer.id});
   EXPECT_EQ(named.receiver.connections(), 0);
   EXPECT_EQ(named.rig.Send(timer).status, 200);  // the address is known: nobody is asked

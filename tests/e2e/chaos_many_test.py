@@ -31,7 +31,8 @@ memory: {{budget: {BUDGET_MIB}MiB, window: 16MiB, id_cache: 16MiB}}
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         super().setUpClass()
         # Fewer than asked for where descriptors are short.
-        cls.slots = int(re.search(r"deliveries_max=(\d+)", cls.d.log(whole=True)).group(1))
+        most = int(re.search(r"deliveries_max=(\d+)", cls.d.log(whole=True)).group(1))
+        cls.slots = most // 2  # what targets may have that never answered, or not at once
 
     def set_many(self, urls):
         ids = []
@@ -52,11 +53,11 @@ memory: {{budget: {BUDGET_MIB}MiB, window: 16MiB, id_cache: 16MiB}}
 
 
 class Many(SlowHosts):
-    def test_o12_ten_thousand_slow_hosts_take_no_more_than_the_slots(self):
+    def test_o12_ten_thousand_slow_hosts_take_no_more_than_half_of_the_slots(self):
         before_kib = self.memory_kib()
         hosts = [f"127.{n // 62500 + 1}.{n // 250 % 250}.{n % 250 + 1}" for n in range(HOSTS)]
         ids = self.set_many([self.chaos.url("hold", host=host) for host in hosts])
-        self.chaos.wait(lambda: self.chaos.held == self.slots, "all slots are taken", 60)
+        self.chaos.wait(lambda: self.chaos.held == self.slots, "their half is taken", 60)
         self.assertLessEqual(len(os.listdir(f"/proc/{self.d.pid}/fd")),
                              self.slots + OWN_FILES_MAX)
         self.chaos.release()
@@ -77,7 +78,7 @@ class Cost(SlowHosts):
         before_kib = self.memory_kib()
         self.set_many([self.chaos.url("hold", host=f"127.0.{n // 250}.{n % 250 + 1}")
                        for n in range(self.slots)])
-        self.chaos.wait(lambda: self.chaos.held == self.slots, "all slots are taken", 60)
+        self.chaos.wait(lambda: self.chaos.held == self.slots, "their half is taken", 60)
         each = (self.memory_kib() - before_kib) * 1024 / self.slots
         show(f"a slow request costs {each / 1024:.0f} KiB")
         self.assertLess(each, SLOW_COST_MAX)

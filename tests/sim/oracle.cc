@@ -168,8 +168,9 @@ void Oracle::Started(const Delivery& delivery, WallMs now) {
 void Oracle::Ended(const Outcome& outcome) {
   Known& known = timers_[outcome.id];
   known.firing = false;
-  known.uncharged =
-      outcome.kind == OutcomeKind::kLocalFault || outcome.kind == OutcomeKind::kInterrupted;
+  known.uncharged = outcome.kind == OutcomeKind::kLocalFault ||
+                    outcome.kind == OutcomeKind::kInterrupted ||
+                    outcome.kind == OutcomeKind::kNoSlot;
   if (outcome.kind == OutcomeKind::kAnswered && outcome.status / 100 == 2) {
     known.succeeded = true;
   }

@@ -453,7 +453,10 @@ void World::Check() {
   if (oracle_.violation()) return;
   const TimersInspector inspector(*timers_);
   // What is applied and not yet back is unfinished for the scheduler, and durable for the oracle.
-  if (const auto wrong = inspector.Violation(LiveAndHandedBack(), Parked())) oracle_.Fail(*wrong);
+  const auto live = LiveAndHandedBack();
+  const auto parked = Parked();
+  if (const auto wrong = inspector.Violation(live, parked)) oracle_.Fail(*wrong);
+  if (const auto wrong = inspector.LotViolation(live, parked)) oracle_.Fail(*wrong);
   CheckTargets();
   const auto unsent = std::count_if(unsent_.begin(), unsent_.end(),
                                     [&](TimerId id) { return inspector.InFlight(id); });
@@ -461,9 +464,10 @@ void World::Check() {
   if (sent > options_.max_in_flight + options_.max_unsettled) {
     oracle_.Fail("I5: " + std::to_string(sent) + " attempts are not settled");
   }
-  // One timer each may overshoot: in the heap, staged, in flight, and of each page read back.
+  // One timer each may overshoot: in the heap, staged in each lane, in flight, and of each page
+  // that is read back.
   constexpr size_t kTimerBytesMax = 1200;
-  constexpr size_t kOver = (3 + kUnparkLoadsMax) * kTimerBytesMax;
+  constexpr size_t kOver = (4 + kUnparkLoadsMax) * kTimerBytesMax;
   if (timers_->window_bytes() > options_.window_bytes + kOver) {
     oracle_.Fail("I8: " + std::to_string(timers_->window_bytes()) + " bytes in a window of " +
                  std::to_string(options_.window_bytes));

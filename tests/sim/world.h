@@ -122,6 +122,7 @@ class World {
   void CheckCharge(const Op& op);
   void CheckTargets();
   void CheckNobodyIsHeldBack();
+  void CheckParkedAreReadBack();
   // When something has to happen to a live timer, at the latest; kNever: after an attempt ended.
   [[nodiscard]] WallMs LatestFor(TimerId id, const Key& key) const;
   [[nodiscard]] std::optional<WallMs> NextDeadline() const;

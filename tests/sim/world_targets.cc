@@ -55,16 +55,14 @@ void World::EndLookup(TimerId id) {
   } else if (Connect(id)) {
     return;
   } else {
-    outcome.kind = OutcomeKind::kLocalFault;
-    outcome.fault_scope = FaultScope::kTarget;
+    outcome.kind = OutcomeKind::kNoSlot;
   }
   EndAttempt(id, std::move(flying_.extract(id).mapped()), outcome);
 }
 
 bool World::Connect(TimerId id) {
   Flying& flight = flying_.at(id);
-  const bool has_slot = Sending() < options_.max_in_flight && rules_.HasSlot(flight.target) &&
-                        (!flight.slow || Slow() < SlowMax()) &&
+  const bool has_slot = Sending() < SlowMax() && rules_.HasSlot(flight.target) &&
                         timers_->in_flight() - timers_->under_way() < options_.max_unsettled;
   const bool may = timers_->MayConnect(id, now_);
   Note("found the address of " + std::to_string(id) + (may ? "" : ", and no slot"));
@@ -129,6 +127,29 @@ void World::CheckCharge(const Op& op) {
   if (wrong) oracle_.Fail(*wrong);
 }
 
+// A lot is left alone only while its target may not start, or has some in memory; or for a second,
+// when there is no room: then what cannot start is put away.
+void World::CheckParkedAreReadBack() {
+  const TimersInspector inspector(*timers_);
+  const bool makes_room = wake_at_ && *wake_at_ <= now_ + kLateMs;
+  if (!inspector.RoomInBacklog() && makes_room) return;
+  std::set<std::string> has_staged;
+  std::set<TimerId> staged;
+  for (const Timer* timer : inspector.Staged()) {
+    has_staged.emplace(TargetOf(*timer));
+    staged.insert(timer->id);
+  }
+  for (const TimerId id : Parked()) {
+    const auto live = oracle_.live().find(id);
+    if (id <= oracle_.floor_asked() || live == oracle_.live().end()) continue;
+    if (live->second.at > now_ || inspector.InFlight(id) || staged.contains(id)) continue;
+    const std::string& target = stored_.at(id).target;
+    if (timers_->IsPaused(target) || rules_.BlockedUntil(target, now_)) continue;
+    if (has_staged.contains(target)) continue;
+    oracle_.Fail("I2: timer " + std::to_string(id) + " stays parked, and " + target + " has room");
+  }
+}
+
 void World::CheckTargets() {
   if (const auto wrong = rules_.Shown(timers_->Targets("", 100, now_), now_)) {
     oracle_.Fail(*wrong);
@@ -146,7 +167,8 @@ void World::CheckNobodyIsHeldBack() {
     return oracle_.Fail("what is due is not looked at");
   }
   // The other half may be kept for on-time timers, or for targets that are prompt.
-  if (Sending() >= SlowMax()) return;
+  if (Sending() >= SlowMax() || inspector.KindIsFull()) return;
+  CheckParkedAreReadBack();
   for (const Timer* timer : inspector.Staged()) {
     const std::string name = "timer " + std::to_string(timer->id);
     const std::string target(TargetOf(*timer));

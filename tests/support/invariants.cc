@@ -1,5 +1,7 @@
 #include "tests/support/invariants.h"
 
+#include <algorithm>
+
 #include "base/rfc3339.h"
 
 namespace belfry {
@@ -37,12 +39,41 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
   return std::nullopt;
 }
 
+std::optional<std::string> TimersInspector::LotViolation(const std::map<TimerId, Key>& live,
+                                                         const std::set<TimerId>& parked) const {
+  const auto& lots = timers_.parking_.lots_;
+  for (const TimerId id : parked) {
+    const auto found = live.find(id);
+    if (found == live.end() || timers_.unfinished_.CountFor(id) > 0) continue;
+    if (!timers_.Exists(kLocalTenant, id) || Places(id) > 0) continue;
+    const bool ahead = std::any_of(lots.begin(), lots.end(), [&](const auto& lot) {
+      return found->second > lot.second->cursor;
+    });
+    if (ahead && !timers_.parking_.IsOut(id)) continue;
+    return "timer " + std::to_string(id) + " is parked behind its lot's cursor, and nowhere else";
+  }
+  for (const auto& [id, out] : timers_.parking_.out_) {
+    if (timers_.unfinished_.CountFor(id) > 0 || Places(id) > 0) continue;
+    return "timer " + std::to_string(id) + " is out of its lot, and nowhere";
+  }
+  return std::nullopt;
+}
+
 std::vector<const Timer*> TimersInspector::Staged() const {
   std::vector<const Timer*> staged;
   for (const auto& [id, place] : timers_.admission_.staged_) {
     staged.push_back(timers_.admission_.Find(id));
   }
   return staged;
+}
+
+bool TimersInspector::KindIsFull() const {
+  const Admission& admission = timers_.admission_;
+  const size_t share = admission.flight_bytes_max_ / (kSlowShare * kBacklogShare);
+  const size_t late = admission.late_taken_ + admission.late_lookups_;
+  const size_t half = std::max<size_t>(1, admission.max_in_flight_ / kBacklogShare);
+  return admission.slow_bytes_ >= share || admission.late_bytes_ >= share ||
+         late >= kLateLookups * std::min(half, admission.ramp_.limit());
 }
 
 bool TimersInspector::HeapHasDue(WallMs now) const {

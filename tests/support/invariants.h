@@ -21,6 +21,10 @@ class TimersInspector {
   [[nodiscard]] std::optional<std::string> Violation(const std::map<TimerId, Key>& live,
                                                      const std::set<TimerId>& parked) const;
 
+  // The same for what is parked: above its lot's cursor, or out of it and somewhere.
+  [[nodiscard]] std::optional<std::string> LotViolation(const std::map<TimerId, Key>& live,
+                                                        const std::set<TimerId>& parked) const;
+
   [[nodiscard]] Key horizon() const { return timers_.window_.horizon(); }
   [[nodiscard]] size_t heap_size() const { return timers_.window_.heap().size(); }
   [[nodiscard]] size_t staged() const { return timers_.admission_.staged(); }
@@ -28,6 +32,10 @@ class TimersInspector {
   [[nodiscard]] std::vector<const Timer*> Staged() const;
   [[nodiscard]] bool RoomToStage() const { return timers_.RoomToStage(); }
   [[nodiscard]] bool RoomToStart() const { return timers_.RoomToStart(); }
+  [[nodiscard]] bool RoomInBacklog() const { return timers_.RoomInBacklog(); }
+  // So much is under way at targets that hang, or of the backlog, that it may hold back more of it:
+  // large timers, or names that are looked up.
+  [[nodiscard]] bool KindIsFull() const;
   // In the heap, which is to stage what is due.
   [[nodiscard]] bool HeapHasDue(WallMs now) const;
   [[nodiscard]] bool WillMeet(const Key& key) const { return timers_.backlog_.WillMeet(key); }
