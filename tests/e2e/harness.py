@@ -23,6 +23,7 @@ from http_client import Client, Closed
 from processes import free_port, next_notes
 from receiver import Answer, Receiver  # noqa: F401: for the tests
 
+_PIPELINED = 64
 BINARY = None  # set by main()
 TOOLS = {}     # further programs, by name; set by main()
 
@@ -232,6 +233,37 @@ class Daemon:
         if response.status != 201:
             raise AssertionError(f"{response.status} {response.body!r}\n{self.log()}")
         return response.json()["id"]
+
+    def set_many(self, bodies):
+        """POST /timers of each, many under way at once; the ids in order."""
+        bodies, ids = list(bodies), []
+        with self.client(timeout_s=60) as client:
+            for first in range(0, len(bodies), _PIPELINED):
+                some = bodies[first:first + _PIPELINED]
+                client.send(b"".join(client.encode("POST", "/timers", body) for body in some))
+                for _ in some:
+                    answer = client.response()
+                    if answer.status != 201:
+                        raise AssertionError(f"{answer.status} {answer.body!r}\n{self.log()}")
+                    ids.append(answer.json()["id"])
+        return ids
+
+    def target(self, url):
+        """What GET /targets shows of the target of `url`; None when it does not."""
+        name = "/".join(url.split("/")[:3])
+        page = self.get("/targets?limit=1000")
+        assert page.status == 200 and not page.header("link"), page.head
+        return next((t for t in page.json()["targets"] if t["name"] == name), None)
+
+    def pause(self, url=None, resume=False):
+        """Or resumes; all when `url` is None."""
+        body = {"target": "/".join(url.split("/")[:3])} if url else {"all": True}
+        answer = self.request("POST", "/targets/" + ("resume" if resume else "pause"), body)
+        if (answer.status, answer.json()) != (200, {**body, "paused": not resume}):
+            raise AssertionError(f"{answer.status} {answer.body!r}\n{self.log()}")
+
+    def resume(self, url=None):
+        self.pause(url, resume=True)
 
     def view(self, timer_id):
         response = self.get(f"/timers/{timer_id}?view=full")

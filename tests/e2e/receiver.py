@@ -22,6 +22,7 @@ class Answer:
     delay_s: float = 0
     drop: bool = False           # close without an answer
     hang: bool = False           # never answer, keep the connection
+    hold: bool = False           # answer once release() is called
     close: bool = False          # answer, then close
 
 
@@ -70,6 +71,8 @@ class Receiver:
         self._changed = threading.Condition()
         self._selector = selectors.DefaultSelector()
         self._later = []
+        self._held = []
+        self._released = False
         self._open = {}
         self._order = 0
         self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -110,6 +113,15 @@ class Receiver:
     def close_idle(self):
         """Closes every open connection, as a receiver does that is restarted."""
         self._post(lambda: [self._close(c) for c in list(self._open.values())])
+
+    def release(self):
+        """Answers those that are held, and from now on all that would be."""
+        def answer_all():
+            self._released = True
+            for connection, answer in self._held:
+                self._answer(connection, answer)
+            self._held.clear()
+        self._post(answer_all)
 
     def drain(self):
         """Returns when all that had been sent to it is in `requests`."""
@@ -240,7 +252,9 @@ class Receiver:
                   connection.number, connection.seen)
         answer = self.behave(got)
         self._note(got)
-        if answer.delay_s:
+        if answer.hold and not self._released:
+            self._held.append((connection, answer))
+        elif answer.delay_s:
             self._defer(answer.delay_s, lambda: self._answer(connection, answer))
         else:
             self._answer(connection, answer)
