@@ -179,6 +179,8 @@ void AddSink(CLI::App& app, std::function<int()>* chosen) {
   sink->add_option("--counts", options->plan.counts_path,
                    "A file for the requests by timer: id, answered, unanswered")
       ->excludes(expect);
+  sink->add_option("--arrivals", options->plan.arrivals_path,
+                   "A file for when each request came: UTC nanoseconds, target");
   sink->add_flag("--json", options->json, "One JSON object instead of text");
   sink->callback(
       [options, chosen] { *chosen = [options] { return Receive(options->plan, options->json); }; });

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "bench/arrival_log.h"
 #include "bench/json_line.h"
 #include "bench/progress.h"
 #include "bench/receiver.h"
@@ -98,10 +99,12 @@ Result<SinkResult> RunSink(const SinkPlan& plan) {
   EventLoop loop;
   SinkResult result{BurstArrivals(plan.burst), {}, 0};
   BurstArrivals& arrivals = result.arrivals;
+  ArrivalLog log;
   int64_t last_new_ns = 0;
   const auto on_request = [&](std::string_view target, int64_t arrived_wall_ns) {
     arrivals.Add(target, arrived_wall_ns);
     if (!plan.counts_path.empty()) result.counts.Add(target, true);
+    if (!plan.arrivals_path.empty()) log.Add(target, arrived_wall_ns);
     last_new_ns = arrived_wall_ns;
   };
   const auto on_unanswered = [&](std::string_view target, int64_t) {
@@ -134,8 +137,10 @@ Result<SinkResult> RunSink(const SinkPlan& plan) {
   StopSignals stop(loop, [&loop] { loop.Stop(); });
   loop.Run();
   result.closed_idle = (*receiver)->closed_idle();
-  if (plan.counts_path.empty()) return result;
-  if (Status s = result.counts.WriteTo(plan.counts_path); !s.ok()) return s;
+  Status written;
+  if (!plan.counts_path.empty()) written = result.counts.WriteTo(plan.counts_path);
+  if (written.ok() && !plan.arrivals_path.empty()) written = log.WriteTo(plan.arrivals_path);
+  if (!written.ok()) return written;
   return result;
 }
 

@@ -1,5 +1,5 @@
-// sink.h - receives webhooks and answers 204: counts them, judges a burst that is due at once, or
-// closes idle connections and counts for each timer.
+// sink.h - receives webhooks and answers 204: counts them, judges a burst that is due at once,
+// writes down when each came, or closes idle connections and counts for each timer.
 //
 // One thread. With a burst expected, lateness is the arrival of the whole request here minus the
 // due time by this machine's clock, and two requests are the same webhook when their targets are
@@ -30,6 +30,7 @@ struct SinkPlan {
   Burst burst;
   int64_t close_idle_ms = 0;  // connections idle for a random time up to this are closed; 0: none
   std::string counts_path;    // "": no counts by timer are kept
+  std::string arrivals_path;  // "": when each came is not kept
 };
 
 // What came of a burst.
@@ -76,8 +77,8 @@ struct SinkResult {
 };
 
 // Runs until SIGINT or SIGTERM; a burst also ends it, one second after its last webhook came, so
-// that duplicates are seen, or at its limit. Says on stderr where it listens, once it does. The
-// counts are written at the end; an error when they cannot be.
+// that duplicates are seen, or at its limit. Says on stderr where it listens, once it does. What
+// is kept is written at the end; an error when it cannot be.
 [[nodiscard]] Result<SinkResult> RunSink(const SinkPlan& plan);
 
 }  // namespace belfry

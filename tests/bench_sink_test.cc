@@ -9,6 +9,7 @@
 #include <sstream>
 #include <thread>
 
+#include "bench/arrival_log.h"
 #include "bench/receiver.h"
 #include "bench/sink.h"
 
@@ -103,6 +104,23 @@ TEST(RequestCounts, TheFileHasALineForEachTimer) {
   std::filesystem::remove(path);
   EXPECT_EQ(text.str(), "7 1 1\n");
   EXPECT_FALSE(counts.WriteTo("/no/such/directory/counts").ok());
+}
+
+TEST(ArrivalLog, TheFileHasALineForEachRequestInTheOrderTheyCame) {
+  ArrivalLog log;
+  log.Add("/hook/8", AfterDue(1));
+  log.Add("/hook/7?x=1", AfterDue(0));
+  log.Add("/hook/8", AfterDue(2));
+  char path[] = "/tmp/belfry-arrivals-XXXXXX";
+  close(mkstemp(path));
+  ASSERT_TRUE(log.WriteTo(path).ok());
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  std::filesystem::remove(path);
+  EXPECT_EQ(text.str(),
+            "1700000000001000000 /hook/8\n1700000000000000000 /hook/7?x=1\n"
+            "1700000000002000000 /hook/8\n");
+  EXPECT_FALSE(log.WriteTo("/no/such/directory/arrivals").ok());
 }
 
 // Asks twice on one connection, the second time when the other side has ended.

@@ -47,6 +47,7 @@ class Belfry:
         self.process = None
         self.started_ns = 0   # UTC, just before exec
         self.ready_s = 0.0    # from exec to READY=1
+        self.ready_ns = 0     # UTC, of READY=1
 
     def configure(self, **config):
         """From the next start on."""
@@ -92,6 +93,7 @@ class Belfry:
             if notes is None:
                 return self.process.check_alive()
         self.ready_s = time.monotonic() - begun
+        self.ready_ns = time.time_ns()
 
     def stop(self):
         code = self.process.stop()

@@ -23,6 +23,9 @@ class Plan:
     rates: tuple           # fires a second whose lateness is looked at; the first is the idle one
     fire_seconds: float    # how long each of them lasts
     burst: int             # timers due in the same second
+    storm: int             # overdue at a start, and of a paused target
+    dead: int              # timers due at once to one host that is dead
+    hosts: int             # with dead DNS, and as many that are slow
     fired: int             # timers set and fired before a start
     sizes: tuple           # pending timers of the growth section
     starts: int            # starts of each kind at each size
@@ -32,15 +35,17 @@ class Plan:
 
 STANDARD = Plan(rounds=3, seconds=5, warmup=2, syncs=2000, window=10_000, pending=MILLION,
                 fire=100_000, together=10_000, rates=(10, 5000, 20_000), fire_seconds=5,
-                burst=MILLION, fired=MILLION, sizes=(100_000, MILLION), starts=3,
+                burst=MILLION, storm=200_000, dead=10_000, hosts=1000, fired=MILLION,
+                sizes=(100_000, MILLION), starts=3,
                 load_seconds=10, bulk_seconds=2)
 FULL = Plan(rounds=5, seconds=30, warmup=10, syncs=5000, window=10_000, pending=MILLION,
             fire=MILLION, together=10_000, rates=(10, 5000, 20_000), fire_seconds=30,
-            burst=MILLION, fired=10 * MILLION, sizes=(MILLION, 10 * MILLION, 100 * MILLION),
+            burst=MILLION, storm=MILLION, dead=10_000, hosts=1000, fired=10 * MILLION,
+            sizes=(MILLION, 10 * MILLION, 100 * MILLION),
             starts=5, load_seconds=60, bulk_seconds=10)
 SMOKE = Plan(rounds=1, seconds=0.2, warmup=0.1, syncs=20, window=500, pending=2000, fire=300,
-             together=100, rates=(10, 200), fire_seconds=0.2, burst=500, fired=200,
-             sizes=(500, 1000), starts=1, load_seconds=0.2, bulk_seconds=0.05)
+             together=100, rates=(10, 200), fire_seconds=0.2, burst=500, storm=500, dead=200,
+             hosts=20, fired=200, sizes=(500, 1000), starts=1, load_seconds=0.2, bulk_seconds=0.05)
 SETS = {"standard": STANDARD, "full": FULL, "smoke": SMOKE}
 
 

@@ -99,6 +99,7 @@ def check_programs(build):
 def check_disk(plan, names, folder):
     """Whether the largest store of the chosen sections has room."""
     counts = {"growth": max(plan.sizes), "fired": plan.fired, "burst": plan.burst,
+              "overdue": plan.storm, "paused": plan.storm,
               "reads": plan.pending, "disk": plan.pending, "firing": plan.fire}
     name = max(names, key=lambda name: counts.get(name, 0))
     needed = plans.fill_bytes(counts.get(name, 0))

@@ -1,7 +1,7 @@
 """The sections, in the order they run. Each has TITLE, estimate_s(plan) and run(bench)."""
 
-from sections import (accept, bulk, burst, disk, fired, firing, growth, lateness, open_loop, reads,
-                      sync)
+from sections import (accept, bulk, burst, disk, fired, firing, growth, isolation, lateness,
+                      open_loop, overdue, paused, reads, sync)
 
 SECTIONS = {
     "sync": sync,
@@ -12,6 +12,9 @@ SECTIONS = {
     "firing": firing,
     "lateness": lateness,
     "burst": burst,
+    "overdue": overdue,
+    "paused": paused,
+    "isolation": isolation,
     "disk": disk,
     "fired": fired,
     "growth": growth,
