@@ -54,8 +54,8 @@ class Api:
         kind = "Content-Type: application/json\r\nContent-Length: "
         try:
             self._socket.sendall(b"".join(
-                f"{line}{f'{kind}{len(body)}' if body else 'Accept: */*'}\r\n\r\n".encode() + body
-                for body in bodies))
+                f"{line}{kind}{len(body)}\r\n\r\n".encode() + body if body
+                else f"{line}\r\n".encode() for body in bodies))
             answers = [self._answer() for _ in bodies]
         except OSError as error:
             raise BenchError(f"belfry does not answer: {error}") from error
@@ -191,6 +191,6 @@ class Steady:
 def steady_for(run_s, *arguments):
     """A Steady that is over: its timers were due during `run_s` seconds."""
     steady = Steady(*arguments)
-    time.sleep(LEAD_S + run_s)
+    time.sleep(run_s)
     steady.stop()
     return steady

@@ -94,7 +94,7 @@ class Paused:
 
     def run(self, api):
         api.post("/targets/pause", self.target)
-        left_s = self.first_due_s - time.time() - LEAD_S - 1
+        left_s = self.first_due_s - time.time() - 2 * LEAD_S - 1
         if left_s < 0.2:
             raise BenchError("they were due before their target was paused")
         before_us = self.belfry.cpu_us()
@@ -106,6 +106,7 @@ class Paused:
 
     def park(self, api, idle_us_per_s):
         self.bench.say("they are due, and parked")
+        time.sleep(max(0, self.first_due_s - LEAD_S - time.time()))
         steady = self.steady("parking")
         self.rss_before_mib = self.belfry.status_mib("VmRSS")
         time.sleep(max(0, self.first_due_s + SPREAD_MS / 1000 - time.time()))
@@ -157,7 +158,7 @@ def add_lateness(bench, what, run, arrivals):
 def run(bench):
     count = bench.plan.storm
     what = f"{count_text(count)} of a paused target"
-    lead_s = 3 + LEAD_S + bench.plan.seconds + 3 * count / FILL_PER_S
+    lead_s = 3 + 2 * LEAD_S + bench.plan.seconds + 3 * count / FILL_PER_S
     with bench.work() as folder, Sink(bench, folder, "backlog") as backlog, \
             Sink(bench, folder, "other") as other:
         belfry = bench.belfry(folder / "belfry")
