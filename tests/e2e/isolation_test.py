@@ -12,14 +12,14 @@ DEAD = 10_000
 CONFIG = (f"delivery: {{targets: {{allow: [loopback]}}, per_target_in_flight: {CAP}, "
           "max_in_flight: 200}\n")
 RETRY = {"max_attempts": 3, "schedule": ["1s"], "jitter": 0}
-TIME_WAIT = "06"
+NOBODYS = "0"  # the inode of a socket that was closed, and whose last packets are on their way
 
 
 def sockets_to(port):
-    """Of this machine, to that port, whatever stage they are in."""
+    """Of this machine, to that port, that a process has."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table.readlines()[1:]]
-    return sum(1 for row in rows if row[3] != TIME_WAIT and int(row[2].split(":")[1], 16) == port)
+    return sum(1 for row in rows if row[9] != NOBODYS and int(row[2].split(":")[1], 16) == port)
 
 
 class Watch:
