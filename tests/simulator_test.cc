@@ -6,7 +6,11 @@
 namespace belfry::sim {
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr uint64_t kSeedsPerShard = 500;  // each takes seven times as long
+#else
 constexpr uint64_t kSeedsPerShard = 2500;
+#endif
 
 class Simulator : public testing::TestWithParam<uint64_t> {};
 
