@@ -186,7 +186,8 @@ void Admission::Ended(const Slot& slot, const Outcome& outcome, WallMs now) {
     --target.late_in_flight;
     late_bytes_ -= slot.bytes;
     const Health health = HealthOf(outcome);
-    ramp_.Ended(health == Health::kUnreachable || health == Health::kBad, now);
+    if (health != Health::kUnknown)
+      ramp_.Ended(health == Health::kUnreachable || health == Health::kBad, now);
   }
   target.breaker.Ended(outcome, now);
   target.throttle.Ended(outcome, now);

@@ -48,7 +48,8 @@ bool Timers::MustWaitOnDisk(const Timer& timer, Lane lane) const {
   const Target* target = admission_.Peek(TargetOf(timer));
   if (target == nullptr) return false;
   if (Blocked(*target, now_)) {
-    return target->waits_on_disk || target->staged >= options_.staged_room_min;
+    const bool put_away = target->waits_on_disk && target->Room(now_) == 0;
+    return put_away || target->staged >= options_.staged_room_min;
   }
   if (lane == Lane::kBacklog) return stuck && target->staged_late >= options_.staged_room_min;
   const size_t left = kStagedMax - std::min(kStagedMax, admission_.staged(Lane::kOnTime));

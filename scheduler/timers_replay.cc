@@ -96,7 +96,7 @@ void Timers::CompleteReplayRange(const Completion& done) {
 // Replays leave half of what may be staged to others.
 bool Timers::RoomToReplay() const {
   return admission_.staged(Lane::kOnTime) < kStagedMax / 2 &&
-         admission_.staged_bytes() < options_.window_bytes / kWindowShare / 2;
+         admission_.staged_bytes(Lane::kOnTime) < StagedBytesMax();
 }
 
 void Timers::QueueReplayStep(WallMs now) {
