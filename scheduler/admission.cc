@@ -210,6 +210,7 @@ void Admission::NotePromptness(Target& target, const Outcome& outcome) {
 
 void Admission::SetPaused(std::string_view name, bool paused, WallMs now) {
   Target& target = targets_.Use(name);
+  if (target.paused && !paused) target.resumed_at = now;
   target.paused = paused;
   Settle(target, now);
 }

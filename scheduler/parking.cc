@@ -31,6 +31,12 @@ bool Parking::HasUnread(TargetNumber number) const {
   return found != lots_.end() && !found->second->read_to_end;
 }
 
+bool Parking::ComesAfterUnread(std::string_view name, const Key& key) const {
+  if (lots_.empty()) return false;
+  const auto found = lots_.find(NumberOf(name));
+  return found != lots_.end() && !found->second->read_to_end && key > found->second->cursor;
+}
+
 Parking::Lot& Parking::LotOf(TargetNumber number) {
   const auto found = lots_.find(number);
   CHECK(found != lots_.end());

@@ -38,6 +38,8 @@ class Parking {
   [[nodiscard]] TargetNumber NumberOf(std::string_view name) const;
   // There are rows, or may be, that were not read back.
   [[nodiscard]] bool HasUnread(TargetNumber number) const;
+  // One with this key, of this target, comes after some that were not read back yet.
+  [[nodiscard]] bool ComesAfterUnread(std::string_view name, const Key& key) const;
   [[nodiscard]] bool IsOut(TimerId id) const { return out_.contains(id); }
 
   // A ParkOp completed: the timer with this key is on disk only.

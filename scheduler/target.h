@@ -99,6 +99,7 @@ struct Target {
   size_t late_in_flight = 0;   // of those in flight, the backlog's
   bool prompt = false;         // its last answer came within kPromptMs
   bool paused = false;         // held by an operator
+  WallMs resumed_at;           // what was due by then waits behind what is parked
   TargetNumber parked_as = 0;  // timers of it are parked under this number
   bool waits_on_disk = false;  // its late timers were put away until it has room
   bool tried = false;          // something was ever started

@@ -177,6 +177,7 @@ class Timers {
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
   [[nodiscard]] bool RoomToStage() const;
   [[nodiscard]] bool MustWaitOnDisk(const Timer& timer, Lane lane) const;
+  [[nodiscard]] bool MustFollowParked(const Timer& timer, Lane lane) const;
   [[nodiscard]] bool MayPage() const { return !stopping_ && !failed_ && !paused_all_; }
   [[nodiscard]] bool RoomInBacklog() const;
   [[nodiscard]] size_t StagedBytesMax() const;

@@ -24,7 +24,7 @@ void Timers::StageDue(WallMs now) {
     if (heap.empty() || heap.top().at > now || !RoomToStage()) break;
     const size_t bytes = heap.top_bytes();
     TimerPtr timer = heap.Pop();
-    if (MustWaitOnDisk(*timer, Lane::kOnTime)) {
+    if (MustWaitOnDisk(*timer, Lane::kOnTime) || MustFollowParked(*timer, Lane::kOnTime)) {
       const Key key = KeyOf(*timer);
       backlog_.Take(key, std::max(backlog_.split(), JustAbove(key)));
       ++deferred;
@@ -55,6 +55,15 @@ bool Timers::MustWaitOnDisk(const Timer& timer, Lane lane) const {
   const size_t left = kStagedMax - std::min(kStagedMax, admission_.staged(Lane::kOnTime));
   const size_t room = std::max(options_.staged_room_min, left / kStagedRoomShare);
   return target->staged - target->staged_late >= room;
+}
+
+// Started now it would be before others of its target that were due earlier. What falls due after a
+// resume is not held back by what was parked before it.
+bool Timers::MustFollowParked(const Timer& timer, Lane lane) const {
+  const std::string_view name = TargetOf(timer);
+  if (!parking_.ComesAfterUnread(name, KeyOf(timer))) return false;
+  const Target* target = admission_.Peek(name);
+  return lane == Lane::kBacklog || (target != nullptr && timer.next_attempt <= target->resumed_at);
 }
 
 void Timers::Stage(TimerPtr timer, size_t bytes, Lane lane) {
@@ -111,7 +120,7 @@ void Timers::TakeBacklog(LoadedPage page) {
     const size_t bytes = MemoryBytes(*timer);
     if (timer->next_attempt > now_) {
       window_.heap().Insert(std::move(timer));  // the clock was set back
-    } else if (MustWaitOnDisk(*timer, Lane::kBacklog)) {
+    } else if (MustWaitOnDisk(*timer, Lane::kBacklog) || MustFollowParked(*timer, Lane::kBacklog)) {
       Park(std::move(timer));
     } else {
       Stage(std::move(timer), bytes, Lane::kBacklog);

@@ -1,6 +1,7 @@
 // Many timers that are late, large or for targets that hang, and what they leave to the others.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -43,6 +44,7 @@ class TimersLanes : public testing::Test {
       for (const Delivery& delivery : ready.deliveries) {
         const std::string host(TargetOf(*delivery.timer));
         ++started_[host];
+        order_[host].push_back(delivery.timer->id);
         started_at_[delivery.timer->id] = now_;
         any = true;
         if (!hangs_.contains(host)) answer_.push_back(delivery.timer->id);
@@ -82,6 +84,7 @@ class TimersLanes : public testing::Test {
   std::unique_ptr<Timers> timers_;
   std::map<std::string, int> started_;
   std::map<TimerId, WallMs> started_at_;
+  std::map<std::string, std::vector<TimerId>> order_;
   std::map<std::string, bool> hangs_;
   std::vector<TimerId> answer_;
   ReplyToken token_ = 0;
@@ -129,6 +132,29 @@ TEST_F(TimersLanes, CancelBehindAParkThatIsRefused) {
     const bool idle = ready.ops.empty();
     if (!idle) Apply(std::move(ready.ops));
     if (idle && turn > 3000) break;
+  }
+}
+
+// Resumed while some of what is due is parked, some in memory and some not yet looked at.
+TEST_F(TimersLanes, AResumedTargetKeepsTheOrderWhereverItsTimersAre) {
+  for (int turns = 1; turns < 60; ++turns) {
+    started_.clear();
+    order_.clear();
+    Open();
+    Pause("http://a", true);
+    for (int i = 0; i < 6000; ++i) Set("a", 1000 + (turns % 2 == 0 ? 0 : i / 6));
+    Settle();
+    now_ = now_ + (turns % 3 == 0 ? 2600 : 2000);  // or so far behind that they are late
+    Settle(turns);
+    Pause("http://a", false);
+    Pass(3000);
+    ASSERT_EQ(Started("a"), 6000) << turns;
+    // The first that wait are on time, the others late: the two lanes take turns.
+    TimerId most = 0;
+    for (const TimerId id : order_["http://a"]) {
+      most = std::max(most, id);
+      ASSERT_LT(most - id, 2 * kStagedRoomMin) << turns;
+    }
   }
 }
 
