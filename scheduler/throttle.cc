@@ -71,6 +71,11 @@ void Throttle::Ended(const Outcome& outcome, WallMs now) {
     const int64_t pause_ms = std::min(*outcome.retry_after_ms, kTargetPauseMsMax);
     paused_until_ = std::max(paused_until_, now + pause_ms);
   }
+  if (outcome.kind == OutcomeKind::kNoSlot && options_->rate > 0) {
+    // Nothing was sent.
+    tokens_ = std::min(Burst(*options_), TokensAt(now) + kOneAttempt);
+    filled_ = std::max(filled_, now);
+  }
   if (AsksForLess(outcome)) return Halve(now);
   if (HealthOf(outcome) != Health::kGood || limit_ >= options_->limit_max) return;
   if (++answered_well_ < limit_) return;

@@ -6,7 +6,7 @@
 // it, at most once in kHalvingIntervalMs and never below 1; every `limit` attempts that were
 // answered well raise it by one. Retry-After of a 429 or 503 keeps the target from starting
 // anything before that time, kTargetPauseMsMax at most. A rate is a token bucket that holds a tenth
-// of a second.
+// of a second; an attempt that found no slot gives its token back.
 #pragma once
 
 #include <cstddef>

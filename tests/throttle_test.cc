@@ -122,6 +122,19 @@ TEST(Throttle, ARateLetsSoManyStartASecondAndATenthOfThatAtOnce) {
   }
 }
 
+TEST(Throttle, AnAttemptThatFoundNoSlotGivesItsTokenBack) {
+  const ThrottleOptions options{1000, 10};
+  Throttle throttle(options);
+  throttle.Started(kNow);
+  EXPECT_EQ(throttle.Room(0, kNow), 0u);
+  throttle.Ended(Unanswered(OutcomeKind::kInterrupted), kNow);
+  EXPECT_EQ(throttle.Room(0, kNow), 0u);
+  throttle.Ended(Unanswered(OutcomeKind::kNoSlot), kNow);
+  EXPECT_EQ(throttle.Room(0, kNow), 1u);
+  throttle.Ended(Unanswered(OutcomeKind::kNoSlot), kNow);
+  EXPECT_EQ(throttle.Room(0, kNow), 1u);
+}
+
 TEST(Throttle, SaysToTheMillisecondWhenTheNextMayStart) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 200; ++round) {

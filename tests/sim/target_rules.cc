@@ -139,6 +139,11 @@ void TargetRules::EndOfThrottle(State& state, const Outcome& outcome, WallMs now
     state.paused_until =
         std::max(state.paused_until, now + std::min(*outcome.retry_after_ms, kTargetPauseMsMax));
   }
+  if (outcome.kind == OutcomeKind::kNoSlot && options_.throttle.rate > 0) {
+    const int64_t full = kOne * std::max<int64_t>(1, options_.throttle.rate / 10);
+    state.tokens = std::min(full, Tokens(state, now) + kOne);
+    state.filled = std::max(state.filled, now);
+  }
   if (Overloaded(outcome)) {
     state.good = 0;
     if (state.halved && now - *state.halved < kHalvingIntervalMs) return;
