@@ -48,6 +48,9 @@ struct Outcome {
   WallMs started;
   int64_t duration_ms = 0;
   std::optional<int64_t> retry_after_ms;
+  // The receiver closed an idle connection just as it was used again: an attempt, but no word about
+  // its target.
+  bool closed_while_idle = false;
 };
 
 }  // namespace belfry

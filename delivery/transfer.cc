@@ -279,6 +279,8 @@ Outcome Transfer::Conclude(CURLcode result) {
     outcome.status = static_cast<int32_t>(facts_.status);
     outcome.retry_after_ms = retry_after_ms_;
   }
+  // Only on a connection that had answered before does curl want to send again.
+  outcome.closed_while_idle = facts_.resend_stopped && meaning.kind == OutcomeKind::kFailed;
   return outcome;
 }
 

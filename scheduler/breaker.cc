@@ -16,6 +16,7 @@ constexpr int32_t kServerErrors = 500;
 }  // namespace
 
 Health HealthOf(const Outcome& outcome) {
+  if (outcome.closed_while_idle) return Health::kUnknown;
   switch (outcome.kind) {
     case OutcomeKind::kAnswered:
       return outcome.status == kTooManyRequests || outcome.status >= kServerErrors ? Health::kBad

@@ -228,5 +228,16 @@ TEST_F(BreakerTest, ItsOptionsAreHonoured) {
   EXPECT_FALSE(ratio.closed());
 }
 
+// A receiver may close its idle connections whenever it likes.
+TEST_F(BreakerTest, AConnectionThatWasClosedWhileIdleSaysNothing) {
+  Outcome outcome = Unanswered(OutcomeKind::kFailed, 1, now_, "connection lost");
+  EXPECT_EQ(HealthOf(outcome), Health::kUnreachable);
+  outcome.closed_while_idle = true;
+  EXPECT_EQ(HealthOf(outcome), Health::kUnknown);
+  Breaker breaker(options_, 1);
+  for (int i = 0; i < 100; ++i) breaker.Ended(outcome, now_);
+  EXPECT_TRUE(breaker.closed());
+}
+
 }  // namespace
 }  // namespace belfry

@@ -38,6 +38,7 @@ TEST(CurlReuse, DroppedAfterReadingTheRequestIsNotSentAgain) {
         if (i % 2 == 1) {
           EXPECT_EQ(rig.outcomes.back().kind, OutcomeKind::kFailed);
           EXPECT_EQ(rig.outcomes.back().error, "connection lost");
+          EXPECT_TRUE(rig.outcomes.back().closed_while_idle);
         } else {
           EXPECT_EQ(rig.outcomes.back().status, 200);
         }
@@ -61,6 +62,15 @@ TEST(CurlReuse, DroppedBeforeReadingTheRequestIsNotSentAgain) {
     EXPECT_EQ(receiver.resets_unread(), 5);
     EXPECT_EQ(receiver.connections(), 5);
   }
+}
+
+TEST(CurlReuse, AFreshConnectionThatIsDroppedWasNotIdle) {
+  SenderRig rig;
+  Receiver receiver(rig.loop);
+  receiver.OnRequest([](const Received&) { return Answer{"", Then::kClose}; });
+  const Outcome outcome = rig.Send(receiver.url("/"));
+  EXPECT_EQ(outcome.error, "closed");
+  EXPECT_FALSE(outcome.closed_while_idle);
 }
 
 TEST(CurlReuse, ADroppedRequestIsNotSentAgainOverAnotherOpenConnection) {
