@@ -4,13 +4,14 @@
 // that made them durable. The order of completions is the order of truth.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/id.h"
-#include "base/lane.h"
 #include "base/time.h"
 #include "base/timer.h"
 
@@ -54,15 +55,22 @@ struct FloorOp {
   TimerId last_id = 0;
 };
 
+// Whose pages of `due` they are.
+enum class Reader : uint8_t { kWindow, kBacklog, kLeftRows };
+
+// Names of targets, sorted; null: none.
+using TargetNames = std::shared_ptr<const std::vector<std::string>>;
+
 // Read live timers in key order, after `after` and before `end`. Ends its group: it sees all ops
-// before it, none after.
+// before it, none after. Rows of the targets in `leave` are passed over: the page says which.
 struct LoadOp {
-  uint64_t generation = 0;    // handed back as it is
-  Key after;                  // exclusive
-  size_t rows_max = 0;        // rows examined, not returned
-  size_t bytes_max = 0;       // at least one row is examined whatever its size
-  Key end = kKeyMax;          // exclusive
-  Lane lane = Lane::kOnTime;  // handed back as it is
+  uint64_t generation = 0;          // handed back as it is
+  Key after;                        // exclusive
+  size_t rows_max = 0;              // rows examined, not returned; those passed over not counted
+  size_t bytes_max = 0;             // at least one row is examined whatever its size
+  Key end = kKeyMax;                // exclusive
+  Reader reader = Reader::kWindow;  // handed back as it is
+  TargetNames leave = nullptr;      // kLeftRowsMax rows of them end a page as well
 };
 
 // Bookkeeping. `low`: no live timer has, or will by an op before this one have, a smaller key time,
@@ -168,10 +176,18 @@ enum class OpResult {
                // kParkedTargetsMax or kPausedTargetsMax; nothing changed
 };
 
+// Rows of one target that a page passed over: the first and the last of them.
+struct RowsLeft {
+  std::string target;
+  Key first;
+  Key last;
+};
+
 struct LoadedPage {
   uint64_t generation = 0;
-  Lane lane = Lane::kOnTime;
+  Reader reader = Reader::kWindow;
   std::vector<TimerPtr> timers;  // in key order, those above their tenant's floor
+  std::vector<RowsLeft> left;    // Load: one for each target that was passed over
   Key last_examined;             // == LoadOp.after when nothing was examined
   // `due` before the op's end, or the target, holds nothing after last_examined.
   bool ended = false;

@@ -43,11 +43,15 @@ enum class Bug {
   kReplayKeepsBudget,           // a replayed timer has only the attempts that were left: none
   kCallbackArmedEarly,          // a callback is in the heap before it is durable
   kReplayNotResumed,            // a start forgets the range replays that were accepted
-  kSlowTakeAllSlots,          // targets that hang may have every slot
-  kParkBelowCursorForgotten,  // what is parked behind the cursor of its lot is not read back
-  kBacklogSkipsDeferred,      // a timer that has to wait on disk is behind the backlog's cursor
-  kPauseNotAskedOnStart,      // the switches of the store are not looked at when it is opened
-  kPausedAreCharged,          // waiting for a paused target counts as an attempt
+  kSlowTakeAllSlots,            // targets that hang may have every slot
+  kParkBelowCursorForgotten,    // what is parked behind the cursor of its lot is not read back
+  kBacklogSkipsDeferred,        // a timer that has to wait on disk is behind the backlog's cursor
+  kLeftRowForgotten,            // the first row that was passed over is never looked at again
+  kLeftStalePageAccepted,       // a page of rows that were passed over hides those behind it
+  kResumedRowsStayLeft,         // rows that were passed over before they were due stay on disk
+  kBacklogTakesAllSlots,        // the backlog leaves no slots to on-time timers
+  kPauseNotAskedOnStart,        // the switches of the store are not looked at when it is opened
+  kPausedAreCharged,            // waiting for a paused target counts as an attempt
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit

@@ -121,8 +121,9 @@ std::string_view CallbackUrl(const Timer& timer, CallbackOn on) {
   return {};
 }
 
-std::string_view TargetOf(const Timer& timer) {
-  const std::string_view url = timer.url;
+std::string_view TargetOf(const Timer& timer) { return TargetOf(std::string_view(timer.url)); }
+
+std::string_view TargetOf(std::string_view url) {
   const size_t authority = url.find("://");
   if (authority == std::string_view::npos) return url;
   return url.substr(0, url.find_first_of("/?#", authority + 3));

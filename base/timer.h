@@ -120,6 +120,7 @@ using TimerPtr = std::unique_ptr<Timer>;
 
 // "scheme://host:port-as-written", the part of the URL that admission counts by.
 [[nodiscard]] std::string_view TargetOf(const Timer& timer);
+[[nodiscard]] std::string_view TargetOf(std::string_view url);
 
 // Bytes of memory a timer holds, itself included; what the window counts.
 [[nodiscard]] size_t MemoryBytes(const Timer& timer);

@@ -1,6 +1,7 @@
 #include "scheduler/admission.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/planted.h"
@@ -55,6 +56,7 @@ bool Admission::BacklogHasRoom(size_t limit) const {
 
 bool Admission::BacklogMayStart(WallMs now) const {
   const size_t share = std::max<size_t>(1, max_in_flight_ / kBacklogShare);
+  if (Planted(Bug::kBacklogTakesAllSlots)) return BacklogHasRoom(ramp_.limit());
   return BacklogHasRoom(now < on_time_until_ ? std::min(ramp_.limit(), share) : ramp_.limit());
 }
 
@@ -79,6 +81,7 @@ void Admission::Stage(TimerPtr timer, size_t bytes, int64_t open_wait_ms, Lane l
   ++staged_in_[static_cast<size_t>(lane)];
   ++target.staged;
   if (lane == Lane::kBacklog) ++target.staged_late;
+  target.staged_bytes[static_cast<size_t>(lane)] += bytes;
   const bool first_of_line = line.waiting.empty();
   WaitingLine::Place place{key, static_cast<uint32_t>(bytes), static_cast<uint32_t>(open_wait_ms),
                            std::move(timer)};
@@ -99,6 +102,7 @@ void Admission::Unstaged(Target& target, Lane lane, size_t bytes) {
   --staged_in_[static_cast<size_t>(lane)];
   --target.staged;
   if (lane == Lane::kBacklog) --target.staged_late;
+  target.staged_bytes[static_cast<size_t>(lane)] -= bytes;
 }
 
 Admission::Started Admission::Next(WallMs now) {
@@ -289,15 +293,19 @@ void Admission::TakeFromLane(Target& target, Lane lane, const Wanted& wanted,
   }
 }
 
-std::vector<TimerPtr> Admission::TakeLateWithoutRoom(WallMs now) {
+std::vector<TimerPtr> Admission::TakeWithoutRoom(Lane lane,
+                                                 const std::function<bool(const Target&)>& wanted,
+                                                 WallMs now) {
   std::vector<WaitingLine::Place> taken;
   std::vector<Target*> lost;
   targets_.ForEach([&](Target& target) {
-    if (target.staged_late > 0 && target.Room(now) == 0) lost.push_back(&target);
+    const size_t late = target.staged_late;
+    const size_t staged = lane == Lane::kBacklog ? late : target.staged - late;
+    if (staged > 0 && wanted(target)) lost.push_back(&target);
   });
   for (Target* target : lost) {
     TakeFromLane(
-        *target, Lane::kBacklog, [](const WaitingLine::Place&) { return true; }, &taken);
+        *target, lane, [](const WaitingLine::Place&) { return true; }, &taken);
     target->waits_on_disk = true;
     Settle(*target, now);
   }
@@ -427,7 +435,18 @@ void Admission::Refresh(Target& target, WallMs now) {
   if (room > 0) target.waits_on_disk = false;
   const bool wants = !target.paused && !target.waits_on_disk && target.staged < unpark_below_;
   if (target.parked_as != 0 && wants) roomy_.push_back(target.parked_as);
+  CountHeld(target);
   SetWake(target, room, now);
+}
+
+void Admission::CountHeld(Target& target) {
+  const bool held = target.paused || !target.breaker.closed();
+  const uint32_t staged = held ? target.staged - target.staged_late : 0;
+  const size_t bytes = held ? target.staged_bytes[static_cast<size_t>(Lane::kOnTime)] : 0;
+  staged_held_ -= std::exchange(target.held, staged);
+  staged_held_ += staged;
+  staged_held_bytes_ -= std::exchange(target.held_bytes, bytes);
+  staged_held_bytes_ += bytes;
 }
 
 void Admission::SetWake(Target& target, size_t room, WallMs now) {
@@ -499,7 +518,9 @@ void Admission::CheckInvariants(WallMs now) const {
   CHECK(late_taken_ <= slots_taken_ && slow_taken_ <= slots_taken_);
   size_t in_flight = 0;
   size_t slots_taken = 0;
+  size_t held = 0;
   std::array<size_t, kLanes> staged{};
+  std::array<size_t, kLanes> bytes{};
   targets_.ForEach([&](const Target& target) {
     CheckLines(target, now);
     CHECK(target.wake_place == kNoPlace || target.staged > 0 || target.parked_as != 0);
@@ -510,7 +531,10 @@ void Admission::CheckInvariants(WallMs now) const {
     slots_taken += target.slots_taken();
     staged[static_cast<size_t>(Lane::kBacklog)] += target.staged_late;
     staged[static_cast<size_t>(Lane::kOnTime)] += target.staged - target.staged_late;
+    held += target.held;
+    for (size_t lane = 0; lane < kLanes; ++lane) bytes[lane] += target.staged_bytes[lane];
   });
+  CHECK(held == staged_held_ && bytes == staged_bytes_);
   CHECK(in_flight == in_flight_ && slots_taken == slots_taken_ && staged == staged_in_);
   CHECK(staged_.size() == staged[0] + staged[1]);
   for (const auto& turns : turns_) CHECK(turns.empty() || !turns.front()->lines.empty());

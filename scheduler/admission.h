@@ -147,9 +147,13 @@ class Admission {
   // Drops the on-time timers with keys before `before` of targets that have no room. The smallest
   // of their keys; kKeyMax when there was none.
   [[nodiscard]] Key DropWithoutRoom(const Key& before, WallMs now);
-  // Takes out the timers of the backlog of targets that have no room. Their parked timers are not
-  // told of again before they have.
-  [[nodiscard]] std::vector<TimerPtr> TakeLateWithoutRoom(WallMs now);
+  // Takes out the timers of a lane of the targets, none of which has room, that `wanted` says.
+  // Their parked timers are not told of again before they have.
+  [[nodiscard]] std::vector<TimerPtr> TakeWithoutRoom(
+      Lane lane, const std::function<bool(const Target&)>& wanted, WallMs now);
+  // Of the on-time timers staged, those of targets that are paused or whose breaker is not closed.
+  [[nodiscard]] size_t staged_held() const { return staged_held_; }
+  [[nodiscard]] size_t staged_held_bytes() const { return staged_held_bytes_; }
   // Takes out all whose key time is after `now`.
   std::vector<TimerPtr> TakeLaterThan(WallMs now);
 
@@ -181,6 +185,7 @@ class Admission {
   void GiveTurn(Line& line);
   void TakeTurn(Line& line, bool to_front);
   void Refresh(Target& target, WallMs now);
+  void CountHeld(Target& target);
   void SetWake(Target& target, size_t room, WallMs now);
   void Settle(Target& target, WallMs now);
   void CheckLines(const Target& target, WallMs now) const;
@@ -211,6 +216,8 @@ class Admission {
   size_t slow_bytes_ = 0;       // in flight, of targets that were not prompt
   std::array<size_t, kLanes> staged_bytes_{};
   std::array<size_t, kLanes> staged_in_{};
+  size_t staged_held_ = 0;
+  size_t staged_held_bytes_ = 0;
   size_t on_time_in_row_ = 0;                 // starts since the last of the backlog
   std::array<bool, kLanes> slow_had_turn_{};  // the last start of the lane was one of theirs
   WallMs on_time_until_;                      // till then the backlog has a part of the slots only

@@ -19,7 +19,7 @@ std::optional<LoadOp> Backlog::NextLoad(size_t rows_max, size_t bytes_max, WallM
   load_asked_ = now;
   load_end_ = split_;
   LoadOp load;
-  load.lane = Lane::kBacklog;
+  load.reader = Reader::kBacklog;
   load.generation = generation_;
   load.after = cursor_;
   load.end = load_end_;

@@ -11,6 +11,7 @@
 // back is stale, and its page is thrown away.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -37,6 +38,10 @@ class Backlog {
   [[nodiscard]] std::optional<LoadOp> NextLoad(size_t rows_max, size_t bytes_max, WallMs now);
   // From when on NextLoad has one; nullopt: not before something changes.
   [[nodiscard]] std::optional<WallMs> NextLoadAt(WallMs now) const;
+  // It asks for pages, one after the other.
+  [[nodiscard]] bool Reads(WallMs now) const {
+    return load_outstanding_ || (!ended() && std::max(cursor_.at, HeldOffUntil(now)) <= now);
+  }
   // The timers of a page in key order; none when it is stale.
   [[nodiscard]] std::vector<TimerPtr> TakePage(LoadedPage page);
 

@@ -31,12 +31,6 @@ bool Parking::HasUnread(TargetNumber number) const {
   return found != lots_.end() && !found->second->read_to_end;
 }
 
-bool Parking::ComesAfterUnread(std::string_view name, const Key& key) const {
-  if (lots_.empty()) return false;
-  const auto found = lots_.find(NumberOf(name));
-  return found != lots_.end() && !found->second->read_to_end && key > found->second->cursor;
-}
-
 Parking::Lot& Parking::LotOf(TargetNumber number) {
   const auto found = lots_.find(number);
   CHECK(found != lots_.end());
@@ -123,6 +117,18 @@ std::optional<LoadParkedOp> Parking::NextLoad(TargetNumber number, size_t rows_m
   return load;
 }
 
+void Parking::LookForEnds() {
+  for (const auto& [number, lot] : lots_) {
+    lot->looks_for_end = true;
+    Want(number);
+  }
+}
+
+bool Parking::LooksForEnd(TargetNumber number) const {
+  const auto found = lots_.find(number);
+  return found != lots_.end() && found->second->looks_for_end;
+}
+
 void Parking::ParksDone() {
   for (const TargetNumber number : std::exchange(ending_, {})) {
     if (const auto lot = lots_.find(number); lot != lots_.end()) lot->second->ending = false;
@@ -146,6 +152,7 @@ std::vector<TimerPtr> Parking::TakePage(TargetNumber number, LoadedPage page, bo
   }
   lot.cursor = std::max(lot.cursor, page.last_examined);
   lot.read_to_end = page.ended;
+  if (!page.timers.empty()) lot.looks_for_end = false;
   if (!page.ended || page.timers.empty()) Want(number);
   for (const TimerPtr& timer : page.timers) {
     const Key key = KeyOf(*timer);

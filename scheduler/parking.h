@@ -38,8 +38,6 @@ class Parking {
   [[nodiscard]] TargetNumber NumberOf(std::string_view name) const;
   // There are rows, or may be, that were not read back.
   [[nodiscard]] bool HasUnread(TargetNumber number) const;
-  // One with this key, of this target, comes after some that were not read back yet.
-  [[nodiscard]] bool ComesAfterUnread(std::string_view name, const Key& key) const;
   [[nodiscard]] bool IsOut(TimerId id) const { return out_.contains(id); }
 
   // A ParkOp completed: the timer with this key is on disk only.
@@ -61,6 +59,10 @@ class Parking {
   // for ParksDone unless no Park is unfinished (`parks`, of all lots).
   [[nodiscard]] std::optional<LoadParkedOp> NextLoad(TargetNumber number, size_t rows_max,
                                                      size_t bytes_max, size_t parks);
+  // Timers were deleted, so any lot may have ended: each wants pages until one is found in it,
+  // whether its target has room or not.
+  void LookForEnds();
+  [[nodiscard]] bool LooksForEnd(TargetNumber number) const;
   // No Park is unfinished any more.
   void ParksDone();
   // The timers of a page, in key order; none when it is stale. All of them are out now. A lot that
@@ -80,6 +82,7 @@ class Parking {
     bool read_to_end = false;
     bool wanting = false;
     bool ending = false;  // waits for ParksDone
+    bool looks_for_end = false;
   };
   struct Out {
     TargetNumber number = 0;

@@ -33,7 +33,7 @@ bool Target::Troubled(WallMs now) const { return !breaker.closed() || throttle.W
 // One that may hang has few of what the backlog may have at first.
 size_t Target::LateRoom(size_t room) const {
   if (prompt) return room;
-  return std::min(room, kSlowLateMax - std::min(kSlowLateMax, late_in_flight));
+  return std::min(room, kSlowLateMax - std::min<size_t>(kSlowLateMax, late_in_flight));
 }
 
 TargetView ViewOf(const Target& target, WallMs now) {

@@ -92,24 +92,27 @@ struct Target {
   Breaker breaker;
   Throttle throttle;
   TargetStats stats;
-  size_t in_flight = 0;        // started and not ended
-  uint32_t lookups = 0;        // of these, those that look its name up: they have no slot
-  size_t staged = 0;           // timers in its lines
-  size_t staged_late = 0;      // of these, in the backlog's
-  size_t late_in_flight = 0;   // of those in flight, the backlog's
-  bool prompt = false;         // its last answer came within kPromptMs
-  bool paused = false;         // held by an operator
-  WallMs resumed_at;           // what was due by then waits behind what is parked
-  TargetNumber parked_as = 0;  // timers of it are parked under this number
-  bool waits_on_disk = false;  // its late timers were put away until it has room
-  bool tried = false;          // something was ever started
-  size_t in_turn = 0;          // of its lines; never more than Room
-  size_t late_in_turn = 0;     // of these, the backlog's; never more than LateRoom
+  uint32_t in_flight = 0;       // started and not ended
+  uint32_t lookups = 0;         // of these, those that look its name up: they have no slot
+  uint32_t late_in_flight = 0;  // of those in flight, the backlog's
+  uint32_t staged = 0;          // timers in its lines
+  uint32_t staged_late = 0;     // of these, in the backlog's
+  uint32_t held = 0;            // of those on time, counted by Admission as held
+  size_t held_bytes = 0;        // of these
+  std::array<size_t, kLanes> staged_bytes{};  // of its timers in each lane
+  uint32_t in_turn = 0;                       // of its lines; never more than Room
+  uint32_t late_in_turn = 0;                  // of these, the backlog's; never more than LateRoom
+  WallMs resumed_at;                          // what was due by then keeps to the order of its lot
+  TargetNumber parked_as = 0;                 // timers of it are parked under this number
+  bool prompt = false;                        // its last answer came within kPromptMs
+  bool paused = false;                        // held by an operator
+  bool waits_on_disk = false;                 // its timers were put away until it has room
+  bool tried = false;                         // something was ever started
   std::array<Lines, kLanes> turns;
   // The others with timers, in the order in which they get room.
   std::array<Lines, kLanes> behind;
   Line home;  // the first, which nearly always is the only one
-  size_t lines_elsewhere = 0;
+  uint32_t lines_elsewhere = 0;
   // None of its timers is charged for its wait before; later is possible.
   WallMs charge_at = kNever;
   WallMs wake_at;

@@ -58,7 +58,7 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
   }
   if (Planted(Bug::kPauseNotAskedOnStart)) return;
   paused_all_ = start.paused_all;
-  for (const std::string& target : start.paused_targets) admission_.SetPaused(target, true, now);
+  for (const std::string& target : start.paused_targets) NotePaused(target, true);
 }
 
 // --- what came back ------------------------------------------------------------------------------
@@ -88,6 +88,7 @@ void Timers::CompleteOne(Completion done) {
       return Rearm(std::move(done.timer));
     case kOpKind<FloorOp>:
       durable_floors_[done.tenant] = std::max(durable_floors_[done.tenant], done.floor);
+      parking_.LookForEnds();
       return Answer(done.token, AllGoneReply{});
     case kOpKind<ParkOp>:
       return CompletePark(done);
@@ -96,7 +97,9 @@ void Timers::CompleteOne(Completion done) {
     case kOpKind<PauseOp>:
       return CompletePause(done);
     case kOpKind<LoadOp>:
-      if (done.page.lane == Lane::kBacklog) return TakeBacklog(std::move(done.page));
+      NoteLeft(done.page.left);
+      if (done.page.reader == Reader::kBacklog) return TakeBacklog(std::move(done.page));
+      if (done.page.reader == Reader::kLeftRows) return TakeLeft(std::move(done.page));
       return window_.TakePage(std::move(done.page), [this](TimerPtr& t) { return Claims(t); });
     case kOpKind<RetainOp>:
       retain_outstanding_ = false;
@@ -311,6 +314,7 @@ void Timers::Tick(WallMs now) {
   }
   // Neither is of use to the stop, and it would wait for them.
   if (stopping_ && !Planted(Bug::kUpkeepDuringStop)) return;
+  ReadOnFromResumed(now);
   QueueLoad(now);
   QueueBacklog(now);
   QueueUnparks();
@@ -324,6 +328,7 @@ bool Timers::MayFire(WallMs now) const {
 // After a clock step back, what was due is not any more.
 void Timers::Unstage(WallMs now) {
   starts_resume_ = {};
+  if (!left_.empty()) resumed_ = true;
   admission_.ClockWentBack(now);
   for (TimerPtr& timer : admission_.TakeLaterThan(now)) Rearm(std::move(timer));
 }
@@ -374,6 +379,7 @@ void Timers::StartStaged() {
     CHECK(fresh);
     flight_bytes_ += next.slot.bytes;
     firing_ = nullptr;
+    if (next.slot.lane == Lane::kBacklog && ++late_started_ >= kLateMovedMin) BacklogMoved();
     if (ready_.deliveries.capacity() == 0) ready_.deliveries.reserve(kStartsPerTickMax);
     ready_.deliveries.push_back({borrowed, borrowed->attempts + 1});
   }
@@ -403,8 +409,9 @@ bool Timers::SettlingLags() const {
 }
 
 void Timers::QueueLoad(WallMs now) {
-  if (const auto load = window_.NextLoad(OutsideBytes(), now)) {
-    Enqueue({0, *load}, {});
+  if (auto load = window_.NextLoad(OutsideBytes(), now)) {
+    load->leave = paused_names_;
+    Enqueue({0, std::move(*load)}, {});
   }
 }
 
@@ -442,6 +449,7 @@ WallMs Timers::LeastLive(WallMs now) const {
   WallMs least = std::min(now, window_.horizon().at);
   if (!window_.heap().empty()) least = std::min(least, window_.heap().top().at);
   if (!backlog_.ended()) least = std::min(least, backlog_.cursor().at);
+  if (!left_.empty()) least = std::min(least, left_.first().at);
   least = std::min(least, admission_.FirstStaged().at);
   if (Planted(Bug::kWatermarkPastLiveTimer)) return least;
   for (const auto& [id, flight] : flights_) least = std::min(least, flight.key.at);
@@ -473,16 +481,19 @@ WallMs Timers::WakeToStart() const {
     if (const auto at = admission_.NextUnblockAt()) sooner(*at);
   }
   const TimerHeap& heap = window_.heap();
-  if (!heap.empty()) sooner(RoomToStage() ? heap.top().at : heap.top().at + kLateMs);
+  if (!heap.empty()) {
+    const WallMs drop_at = next_drop_ - now_ <= kDropIntervalMs ? next_drop_ : now_;
+    sooner(RoomToStage() ? heap.top().at : std::max(heap.top().at, drop_at));
+  }
   const auto load_at = backlog_.NextLoadAt(now_);
+  const auto left_at = left_.NextLoadAt(now_);
   const WallMs put_away_at = next_put_away_ - now_ <= kLateMs ? next_put_away_ : now_;
   const WallMs stuck_at = std::max(backlog_moved_ + kLateMs, put_away_at);
-  if (load_at && parks_ < kParksMax) {
-    sooner(RoomInBacklog() ? *load_at : std::max(*load_at, backlog_moved_ + kLateMs));
-  }
+  if (load_at && RoomInBacklog()) sooner(*load_at);
+  if (const auto at = ReadsLeftAt()) sooner(*at);
   const bool reads_back = parking_.AnyWants() || admission_.AnyRoomy();
   if (reads_back && unpark_loads_ < kUnparkLoadsMax && RoomInBacklog()) sooner(now_);
-  if ((load_at || reads_back) && !RoomInBacklog()) sooner(stuck_at);
+  if ((load_at || left_at || reads_back) && !RoomInBacklog()) sooner(stuck_at);
   return wake;
 }
 

@@ -10,16 +10,20 @@
 //     while an op on its id is unfinished.
 // (3) A timer is started only when no op on its id is unfinished.
 // (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op, or
-//     the backlog's cursor will meet it, or it is parked above its lot's cursor. The timers of a
-//     ReplayStepOp are known when it completes, those of a SettleOp's callback by id.
+//     the backlog's cursor will meet it, or it was passed over (left_rows.h), or it is parked above
+//     its lot's cursor. The timers of a ReplayStepOp are known when it completes, those of a
+//     SettleOp's callback by id.
 // (5) An attempt is forgotten only by the completion of its outcome's op. At most max_in_flight are
 //     under way, and max_unsettled more may have ended without a durable outcome; not counting
 //     those that never got an address.
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +39,7 @@
 #include "scheduler/admission.h"
 #include "scheduler/backlog.h"
 #include "scheduler/id_cache.h"
+#include "scheduler/left_rows.h"
 #include "scheduler/parking.h"
 #include "scheduler/ready.h"
 #include "scheduler/replays.h"
@@ -176,8 +181,9 @@ class Timers {
 
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
   [[nodiscard]] bool RoomToStage() const;
-  [[nodiscard]] bool MustWaitOnDisk(const Timer& timer, Lane lane) const;
-  [[nodiscard]] bool MustFollowParked(const Timer& timer, Lane lane) const;
+  // What a timer that is due has to do.
+  enum class Due { kStage, kWaitInBacklog, kStayLeft };
+  [[nodiscard]] Due WhatNow(const Timer& timer, Lane lane) const;
   [[nodiscard]] bool MayPage() const { return !stopping_ && !failed_ && !paused_all_; }
   [[nodiscard]] bool RoomInBacklog() const;
   [[nodiscard]] size_t StagedBytesMax() const;
@@ -218,6 +224,14 @@ class Timers {
   void ReleaseHeld(TimerId id);
   void Unstage(WallMs now);
   void StageDue(WallMs now);
+  void DropBlocked(WallMs now);
+  [[nodiscard]] bool StaysLeft(std::string_view target) const;
+  [[nodiscard]] bool WaitsForLot(std::string_view target) const;
+  void LeaveOnDisk(const Timer& timer);
+  void NoteLeft(const std::vector<RowsLeft>& left);
+  void ReadOnFromResumed(WallMs now);
+  [[nodiscard]] std::optional<WallMs> ReadsLeftAt() const;
+  void TakeLeft(LoadedPage page);
   void Stage(TimerPtr timer, size_t bytes, Lane lane);
   void LeaveToBacklog(WallMs now);
   void Trim();
@@ -229,8 +243,10 @@ class Timers {
   void ParkLater(TimerPtr timer);
   void CompletePark(Completion& done);
   void CompletePause(Completion& done);
+  void NotePaused(const std::string& target, bool paused);
   void MoveToDue(const Key& key, TimerPtr timer);
   void QueueBacklog(WallMs now);
+  void BacklogMoved();
   void QueueUnparks();
   void LookAtTargets();
   void Charge(TimerPtr timer, size_t bytes);
@@ -260,12 +276,20 @@ class Timers {
   uint64_t due_scans_ = 0;
   size_t queries_ = 0;  // asked and not answered
   bool paused_all_ = false;
-  size_t parks_ = 0;         // ParkOps unfinished
-  size_t unpark_loads_ = 0;  // LoadParkedOps unfinished
-  WallMs backlog_moved_;     // when the backlog last had room
+  size_t parks_ = 0;                                     // ParkOps unfinished
+  std::map<std::string, size_t, std::less<>> parks_of_;  // of these, those of each target
+  size_t unpark_loads_ = 0;                              // LoadParkedOps unfinished
+  WallMs backlog_moved_;     // when the backlog last had room, or had started kLateMovedMin
+  size_t late_started_ = 0;  // since then
+  WallMs left_asked_;        // when a page of left_ was last asked for
+  WallMs next_drop_;
+  bool resumed_ = false;  // left_ may have rows that are not due of a target that is not paused
+  std::set<std::string> paused_;
+  TargetNames paused_names_;  // the same
   WallMs next_put_away_;
   Window window_;
   Backlog backlog_;
+  LeftRows left_;
   Parking parking_;
   Admission admission_;
   IdCache ids_;

@@ -24,46 +24,60 @@ void Timers::StageDue(WallMs now) {
     if (heap.empty() || heap.top().at > now || !RoomToStage()) break;
     const size_t bytes = heap.top_bytes();
     TimerPtr timer = heap.Pop();
-    if (MustWaitOnDisk(*timer, Lane::kOnTime) || MustFollowParked(*timer, Lane::kOnTime)) {
-      const Key key = KeyOf(*timer);
-      backlog_.Take(key, std::max(backlog_.split(), JustAbove(key)));
-      ++deferred;
-    } else {
+    const Due what = WhatNow(*timer, Lane::kOnTime);
+    if (what == Due::kStage) {
       ++staged;
       Stage(std::move(timer), bytes, Lane::kOnTime);
+      continue;
+    }
+    ++deferred;
+    const Key key = KeyOf(*timer);
+    if (what == Due::kStayLeft) {
+      LeaveOnDisk(*timer);
+    } else {
+      backlog_.Take(key, std::max(backlog_.split(), JustAbove(key)));
     }
   }
+  if (!RoomToStage()) DropBlocked(now);
   if (!heap.empty() && now - heap.top().at >= kLateMs) LeaveToBacklog(now);
 }
 
-// So many wait for its target already that the rest would keep others out of memory.
-bool Timers::MustWaitOnDisk(const Timer& timer, Lane lane) const {
-  if (Planted(Bug::kStagedUncounted)) return false;
-  // While those of the backlog move on, it is worth more to read a busy target's timers once than
-  // to park them.
-  const bool stuck = lane == Lane::kBacklog && now_ - backlog_moved_ >= kLateMs;
-  const bool crowded = admission_.staged(Lane::kBacklog) >= kLateStagedMax ||
-                       admission_.staged_bytes(Lane::kBacklog) >= StagedBytesMax();
-  if (stuck && crowded) return true;
-  const Target* target = admission_.Peek(TargetOf(timer));
-  if (target == nullptr) return false;
-  if (Blocked(*target, now_)) {
-    const bool put_away = target->waits_on_disk && target->Room(now_) == 0;
-    return put_away || target->staged >= options_.staged_room_min;
-  }
-  if (lane == Lane::kBacklog) return stuck && target->staged_late >= options_.staged_room_min;
+// So many wait for its target already that the rest would keep others out of memory. One that
+// nobody knows the end of is left until it can be parked; a busy one's timers are worth more read
+// once than parked.
+Timers::Due Timers::WhatNow(const Timer& timer, Lane lane) const {
+  if (Planted(Bug::kStagedUncounted)) return Due::kStage;
+  const std::string_view name = TargetOf(timer);
+  const Target* target = admission_.Peek(name);
+  // Those before it come first; but what falls due after a resume is not held back by them.
+  const bool in_order =
+      lane == Lane::kBacklog || (target != nullptr && timer.next_attempt <= target->resumed_at);
+  if (in_order && (left_.Has(name) || WaitsForLot(name))) return Due::kStayLeft;
+  if (StaysLeft(name)) return Due::kStayLeft;
+  if (target == nullptr || lane == Lane::kBacklog) return Due::kStage;
   const size_t left = kStagedMax - std::min(kStagedMax, admission_.staged(Lane::kOnTime));
   const size_t room = std::max(options_.staged_room_min, left / kStagedRoomShare);
-  return target->staged - target->staged_late >= room;
+  return target->staged - target->staged_late >= room ? Due::kWaitInBacklog : Due::kStage;
 }
 
-// Started now it would be before others of its target that were due earlier. What falls due after a
-// resume is not held back by what was parked before it.
-bool Timers::MustFollowParked(const Timer& timer, Lane lane) const {
-  const std::string_view name = TargetOf(timer);
-  if (!parking_.ComesAfterUnread(name, KeyOf(timer))) return false;
+bool Timers::StaysLeft(std::string_view name) const {
   const Target* target = admission_.Peek(name);
-  return lane == Lane::kBacklog || (target != nullptr && timer.next_attempt <= target->resumed_at);
+  if (target == nullptr || Planted(Bug::kStagedUncounted)) return false;
+  if (target->waits_on_disk && target->Room(now_) == 0) return true;
+  if (target->staged == 0 || !Blocked(*target, now_)) return false;
+  const size_t bytes = target->staged_bytes[0] + target->staged_bytes[1];
+  return target->staged >= options_.staged_room_min ||
+         bytes >= StagedBytesMax() / kTargetBytesShare;
+}
+
+// Some of its timers are parked, or will be, and not read back: what is due later comes after them.
+bool Timers::WaitsForLot(std::string_view target) const {
+  return parks_of_.contains(target) || parking_.HasUnread(parking_.NumberOf(target));
+}
+
+void Timers::LeaveOnDisk(const Timer& timer) {
+  const Key key = KeyOf(timer);
+  left_.Leave(TargetOf(timer), key, key);
 }
 
 void Timers::Stage(TimerPtr timer, size_t bytes, Lane lane) {
@@ -80,6 +94,18 @@ bool Timers::RoomToStage() const {
 
 // Of each lane.
 size_t Timers::StagedBytesMax() const { return options_.window_bytes / (2 * kWindowShare); }
+
+// What cannot start soon makes room at once.
+void Timers::DropBlocked(WallMs now) {
+  if (now < next_drop_ && next_drop_ - now <= kDropIntervalMs) return;
+  next_drop_ = now + kDropIntervalMs;
+  const auto blocked = [now](const Target& target) {
+    return target.Room(now) == 0 && (!target.prompt || Blocked(target, now));
+  };
+  for (const TimerPtr& timer : admission_.TakeWithoutRoom(Lane::kOnTime, blocked, now)) {
+    LeaveOnDisk(*timer);
+  }
+}
 
 // What has been due for long is no longer on time, and makes room for what is.
 void Timers::LeaveToBacklog(WallMs now) {
@@ -104,13 +130,27 @@ bool Timers::RoomInBacklog() const {
                          admission_.staged_bytes(Lane::kBacklog) < StagedBytesMax() / 2);
 }
 
+void Timers::BacklogMoved() {
+  backlog_moved_ = now_;
+  late_started_ = 0;
+}
+
 void Timers::QueueBacklog(WallMs now) {
-  if (RoomInBacklog() || now < backlog_moved_) backlog_moved_ = now;
+  if (RoomInBacklog() || now < backlog_moved_) BacklogMoved();
   const bool stuck = now - backlog_moved_ >= kLateMs;
   if (stuck && MayFire(now)) PutAway(now);
-  if (!MayFire(now) || (!RoomInBacklog() && !stuck) || parks_ >= kParksMax) return;
+  if (!MayFire(now) || !RoomInBacklog()) return;
   const size_t bytes_max = std::min(kLoadBytesMax, StagedBytesMax() / 2);
-  if (const auto load = backlog_.NextLoad(kLoadRowsMax, bytes_max, now)) Enqueue({0, *load}, {});
+  if (const auto at = ReadsLeftAt(); at && *at <= now) {
+    if (auto load = left_.NextLoad(kLoadRowsMax, bytes_max, now)) {
+      left_asked_ = now;
+      Enqueue({0, std::move(*load)}, {});
+    }
+  }
+  if (auto load = backlog_.NextLoad(kLoadRowsMax, bytes_max, now)) {
+    load->leave = left_.NamesAnd(paused_names_);
+    Enqueue({0, std::move(*load)}, {});
+  }
 }
 
 void Timers::TakeBacklog(LoadedPage page) {
@@ -120,7 +160,53 @@ void Timers::TakeBacklog(LoadedPage page) {
     const size_t bytes = MemoryBytes(*timer);
     if (timer->next_attempt > now_) {
       window_.heap().Insert(std::move(timer));  // the clock was set back
-    } else if (MustWaitOnDisk(*timer, Lane::kBacklog) || MustFollowParked(*timer, Lane::kBacklog)) {
+    } else if (WhatNow(*timer, Lane::kBacklog) == Due::kStage) {
+      Stage(std::move(timer), bytes, Lane::kBacklog);
+    } else {
+      LeaveOnDisk(*timer);
+    }
+  }
+}
+
+// --- what was passed over ------------------------------------------------------------------------
+
+void Timers::NoteLeft(const std::vector<RowsLeft>& left) {
+  for (const RowsLeft& rows : left) {
+    left_.Leave(rows.target, rows.first, rows.last);
+    // It was resumed after the page was asked for.
+    if (!IsPaused(rows.target) && rows.last.at > now_) resumed_ = true;
+  }
+}
+
+// What was passed over before it was due is on time again. Not faster than pages come, however many
+// targets are resumed.
+void Timers::ReadOnFromResumed(WallMs now) {
+  if (!resumed_ || window_.load_outstanding()) return;
+  resumed_ = false;
+  window_.ReadAgainAbove(std::max(JustBelow({now + 1, 0}), JustBelow(backlog_.split())));
+  left_.EndAt(window_.horizon());
+}
+
+// Those of targets that may start come first: parking takes ten times as long as reading.
+std::optional<WallMs> Timers::ReadsLeftAt() const {
+  const auto at = left_.NextLoadAt(now_);
+  if (!at || parks_ >= kParksMax || !RoomInBacklog()) return std::nullopt;
+  if (!backlog_.Reads(now_) || left_asked_ > now_) return at;
+  return std::max(*at, left_asked_ + kLeftIntervalMs);
+}
+
+void Timers::TakeLeft(LoadedPage page) {
+  if (stopping_) return;  // the next start reads them
+  for (TimerPtr& timer : left_.TakePage(std::move(page))) {
+    const Key key = KeyOf(*timer);
+    // Or somebody else will read it.
+    if (backlog_.WillMeet(key) || !window_.Covers(key)) continue;
+    if (window_.heap().Find(timer->id) != nullptr || Claims(timer)) continue;
+    const std::string_view target = TargetOf(*timer);
+    const size_t bytes = MemoryBytes(*timer);
+    if (timer->next_attempt > now_) {
+      window_.heap().Insert(std::move(timer));  // the clock was set back
+    } else if (WaitsForLot(target) || StaysLeft(target)) {
       Park(std::move(timer));
     } else {
       Stage(std::move(timer), bytes, Lane::kBacklog);
@@ -134,12 +220,15 @@ void Timers::Park(TimerPtr timer) {
   const Key key = KeyOf(*timer);
   std::string target(TargetOf(*timer));
   ++parks_;
+  ++parks_of_[target];
   Enqueue({0, ParkOp{key, std::move(timer), std::move(target)}}, {0, key.id, key.at, false, 0});
 }
 
 void Timers::CompletePark(Completion& done) {
   low_may_rise_ = true;
   if (--parks_ == 0) parking_.ParksDone();
+  const auto parks = parks_of_.find(done.target_name);
+  if (--parks->second == 0) parks_of_.erase(parks);
   held_.erase(done.id);
   switch (done.result) {
     case OpResult::kGone:
@@ -168,10 +257,12 @@ void Timers::ParkLater(TimerPtr timer) {
 // Nothing of the backlog has moved for long: what cannot start leaves the room to others.
 void Timers::PutAway(WallMs now) {
   const bool held_off = now < next_put_away_ && next_put_away_ - now <= kLateMs;
-  if (held_off || !(backlog_.NextLoadAt(now) || parking_.AnyWants() || admission_.AnyRoomy()))
-    return;
+  const bool others = backlog_.NextLoadAt(now) || left_.NextLoadAt(now) || parking_.AnyWants() ||
+                      admission_.AnyRoomy();
+  if (held_off || !others) return;
   next_put_away_ = now + kLateMs;
-  for (TimerPtr& timer : admission_.TakeLateWithoutRoom(now)) {
+  const auto without_room = [now](const Target& target) { return target.Room(now) == 0; };
+  for (TimerPtr& timer : admission_.TakeWithoutRoom(Lane::kBacklog, without_room, now)) {
     if (!parking_.PutBack(timer->id)) Park(std::move(timer));
   }
 }
@@ -192,8 +283,9 @@ void Timers::QueueUnparks() {
     const Target* target = admission_.Peek(parking_.NameOf(number));
     CHECK(target != nullptr);
     // It wants again when it has room.
-    if (target->paused || target->staged >= options_.unpark_below) continue;
-    if (target->waits_on_disk && target->Room(now_) == 0) continue;
+    const bool no_room = target->paused || target->staged >= options_.unpark_below ||
+                         (target->waits_on_disk && target->Room(now_) == 0);
+    if (no_room && !parking_.LooksForEnd(number)) continue;
     const size_t bytes_max = std::min(kLoadBytesMax, StagedBytesMax() / (2 * kUnparkLoadsMax));
     const auto load = parking_.NextLoad(number, kUnparkRowsMax, bytes_max, parks_);
     if (!load) continue;
@@ -206,6 +298,7 @@ void Timers::TakeParked(Completion& done) {
   --unpark_loads_;
   const std::string name(parking_.NameOf(done.target));
   const bool ended = done.target_ended || done.result == OpResult::kGone;
+  const bool only_looked = parking_.LooksForEnd(done.target) && IsPaused(name);
   std::vector<TimerPtr> page = parking_.TakePage(done.target, std::move(done.page), ended);
   if (ended) admission_.SetParked(name, parking_.NumberOf(name), now_);
   for (TimerPtr& timer : page) {
@@ -218,7 +311,7 @@ void Timers::TakeParked(Completion& done) {
     } else if (timer->next_attempt > now_) {
       const Key key = KeyOf(*timer);
       MoveToDue(key, std::move(timer));  // the clock was set back
-    } else {
+    } else if (!only_looked || !parking_.PutBack(id)) {
       const size_t bytes = MemoryBytes(*timer);
       Stage(std::move(timer), bytes, Lane::kBacklog);
     }
@@ -237,12 +330,22 @@ bool Timers::IsPaused(std::string_view target) const {
   return known != nullptr && known->paused;
 }
 
+void Timers::NotePaused(const std::string& target, bool paused) {
+  admission_.SetPaused(target, paused, now_);
+  const bool changed = paused ? paused_.insert(target).second : paused_.erase(target) > 0;
+  if (!changed) return;
+  paused_names_ = paused_.empty() ? nullptr
+                                  : std::make_shared<const std::vector<std::string>>(
+                                        paused_.begin(), paused_.end());
+  if (!paused && left_.HasAfter(target, now_)) resumed_ = !Planted(Bug::kResumedRowsStayLeft);
+}
+
 void Timers::CompletePause(Completion& done) {
   if (done.result == OpResult::kRefused) return Answer(done.token, Refusal::kTooManyPaused);
   if (done.target_name.empty()) {
     paused_all_ = done.paused;
   } else {
-    admission_.SetPaused(done.target_name, done.paused, now_);
+    NotePaused(done.target_name, done.paused);
   }
   Answer(done.token, PausedReply{std::move(done.target_name), done.paused});
 }

@@ -93,10 +93,11 @@ void Timers::CompleteReplayRange(const Completion& done) {
   ranges_asked_.erase(asked);
 }
 
-// Replays leave half of what may be staged to others.
+// Replays leave half of what may be staged to others; what is held does not count.
 bool Timers::RoomToReplay() const {
-  return admission_.staged(Lane::kOnTime) < kStagedMax / 2 &&
-         admission_.staged_bytes(Lane::kOnTime) < StagedBytesMax();
+  const size_t staged = admission_.staged(Lane::kOnTime) - admission_.staged_held();
+  const size_t bytes = admission_.staged_bytes(Lane::kOnTime) - admission_.staged_held_bytes();
+  return paused_all_ || (staged < kStagedMax / 2 && bytes < StagedBytesMax());
 }
 
 void Timers::QueueReplayStep(WallMs now) {

@@ -52,6 +52,15 @@ Key Window::LeaveBelow(const Key& split) {
   return first;
 }
 
+void Window::ReadAgainAbove(const Key& last) {
+  if (horizon_ <= last) return;
+  heap_.DropIf([&](const Timer& timer) { return KeyOf(timer) > last; });
+  horizon_ = last;
+  ++generation_;
+  load_below_ = bytes_max_ / 2;
+  last_load_.reset();
+}
+
 std::optional<LoadOp> Window::NextLoad(size_t outside_bytes, WallMs now) {
   if (!RunsLow(outside_bytes)) return std::nullopt;
   const bool far = horizon_.at - now >= kHorizonNearMs;

@@ -46,6 +46,10 @@ class Window {
   // begins there. The smallest key below `split` that may be on disk only now; kKeyMax: none.
   [[nodiscard]] Key LeaveBelow(const Key& split);
 
+  // What has a key above `last` is to be read again.
+  void ReadAgainAbove(const Key& last);
+  [[nodiscard]] bool load_outstanding() const { return load_outstanding_; }
+
   // The Load to queue now, if the window runs low.
   [[nodiscard]] std::optional<LoadOp> NextLoad(size_t outside_bytes, WallMs now);
 

@@ -32,6 +32,8 @@ inline constexpr std::string_view kHowToAcceptLoss =
 // Damage is said with what a person can do about it.
 [[nodiscard]] Status WithAdvice(Status status);
 
+class RowsToLeave;
+
 class Ledger final : public Store {
  public:
   // Reads the figures. An empty engine becomes a store with the id `new_store_id` (10 characters).
@@ -130,7 +132,8 @@ class Ledger final : public Store {
   void LowerLow(WallMs at);
   Status PutParked(const Timer& timer, TargetNumber number);
   // Adds rows of `due` or `parked` to the page, up to its bounds.
-  Status FillPage(Cf cf, KvIterator* rows, size_t rows_max, size_t bytes_max, LoadedPage* page);
+  Status FillPage(Cf cf, KvIterator* rows, size_t rows_max, size_t bytes_max, RowsToLeave* leave,
+                  LoadedPage* page);
   // A dead timer becomes as it is stored when it is brought back at `now`.
   Status Revive(Timer* timer, WallMs now);
   Status ReviveRow(const Books::Replay& replay, Key key, std::string_view record, WallMs now,

@@ -3,6 +3,7 @@
 #include "base/planted.h"
 #include "storage/ledger.h"
 #include "storage/record.h"
+#include "storage/rows_to_leave.h"
 
 namespace belfry {
 namespace {
@@ -22,7 +23,7 @@ std::optional<Key> KeyIn(Cf cf, std::string_view bytes) {
 
 Status Ledger::Do(LoadOp& op, Completion* done) {
   LoadedPage& page = done->page;
-  page.lane = op.lane;
+  page.reader = op.reader;
   page.generation = op.generation;
   page.last_examined = op.after;
   const Key first = FirstAfter(op.after, books_.low());
@@ -33,21 +34,30 @@ Status Ledger::Do(LoadOp& op, Completion* done) {
   }
   const auto view = kv_->View();
   const auto rows = view->Scan(Cf::kDue, TimeKey(first), TimeKey(end));
-  return FillPage(Cf::kDue, rows.get(), op.rows_max, op.bytes_max, &page);
+  RowsToLeave leave(op.leave, &page.left);
+  return FillPage(Cf::kDue, rows.get(), op.rows_max, op.bytes_max, &leave, &page);
 }
 
 Status Ledger::FillPage(Cf cf, KvIterator* rows, size_t rows_max, size_t bytes_max,
-                        LoadedPage* page) {
+                        RowsToLeave* leave, LoadedPage* page) {
   const std::string family(CfName(cf));
   size_t examined = 0;
   size_t bytes = 0;
   for (; rows->Valid(); rows->Next()) {
     const size_t row_bytes = rows->key().size() + rows->value().size();
     if (examined > 0 && (examined >= rows_max || bytes + row_bytes > bytes_max)) return {};
+    if (leave->full()) return {};
     const std::optional<Key> key = KeyIn(cf, rows->key());
     if (!key)
       return Corruption(family + " holds a key of " + std::to_string(rows->key().size()) +
                         " bytes");
+    const Result<bool> left = leave->Leaves(*key, rows->key(), rows->value());
+    if (!left.ok())
+      return Corruption(family + " " + KeyText(*key) + ": " + left.status().message());
+    if (*left) {
+      page->last_examined = *key;
+      continue;
+    }
     Result<TimerPtr> timer = DecodeTimer(rows->key(), rows->value());
     if (!timer.ok())
       return Corruption(family + " " + KeyText(*key) + ": " + timer.status().message());

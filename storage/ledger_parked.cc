@@ -5,6 +5,7 @@
 
 #include "storage/ledger.h"
 #include "storage/record.h"
+#include "storage/rows_to_leave.h"
 
 namespace belfry {
 
@@ -63,7 +64,8 @@ Status Ledger::Do(LoadParkedOp& op, Completion* done) {
   const auto view = kv_->View();
   const auto rows = view->Scan(Cf::kParked, ParkedKey(op.target, std::max(next, target->low)),
                                ParkedKey(op.target, kKeyTimesEnd));
-  Status s = FillPage(Cf::kParked, rows.get(), op.rows_max, op.bytes_max, &page);
+  RowsToLeave leave(nullptr, &page.left);
+  Status s = FillPage(Cf::kParked, rows.get(), op.rows_max, op.bytes_max, &leave, &page);
   if (!s.ok()) return s;
   // What is left below floors nobody asks for.
   if (page.ended && page.timers.empty() && next <= target->low) {

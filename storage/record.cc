@@ -220,4 +220,19 @@ Result<TenantId> RecordTenant(std::string_view key, std::string_view record) {
   return tenant;
 }
 
+Result<std::string_view> RecordUrl(std::string_view key, std::string_view record) {
+  const Result<std::string_view> payload = Payload(key, record);
+  if (!payload.ok()) return payload.status();
+  ByteReader in(*payload);
+  in.U32();                                 // tenant
+  in.Varint();                              // id
+  for (int i = 0; i < 4; ++i) in.U8();      // state, reason, method, flags
+  in.U64();                                 // due
+  for (int i = 0; i < 2; ++i) in.Zigzag();  // next_attempt, created_at
+  for (int i = 0; i < 3; ++i) in.Varint();  // finished, attempts, timeout
+  const std::string_view url = in.String();
+  if (!in.ok()) return Corruption("record does not parse");
+  return url;
+}
+
 }  // namespace belfry

@@ -38,5 +38,7 @@ constexpr uint8_t kRecordVersion = 2;
 
 // The owner alone, checked like a full decode but without building the timer.
 [[nodiscard]] Result<TenantId> RecordTenant(std::string_view key, std::string_view record);
+// The same of its URL; a view into `record`.
+[[nodiscard]] Result<std::string_view> RecordUrl(std::string_view key, std::string_view record);
 
 }  // namespace belfry

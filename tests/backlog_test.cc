@@ -18,7 +18,7 @@ TimerPtr At(TimerId id, int64_t at_ms) {
 LoadedPage PageOf(const LoadOp& load, std::vector<Key> keys, bool ended) {
   LoadedPage page;
   page.generation = load.generation;
-  page.lane = load.lane;
+  page.reader = load.reader;
   page.last_examined = keys.empty() ? load.after : keys.back();
   page.ended = ended;
   for (const Key& key : keys) page.timers.push_back(At(key.id, key.at.ms));
@@ -35,7 +35,7 @@ class BacklogTest : public testing::Test {
 TEST_F(BacklogTest, ReadsFromTheWatermarkUpToTheSplit) {
   const auto load = Next();
   ASSERT_TRUE(load);
-  EXPECT_EQ(load->lane, Lane::kBacklog);
+  EXPECT_EQ(load->reader, Reader::kBacklog);
   EXPECT_EQ(JustAbove(load->after), (Key{kLow, 0}));
   EXPECT_EQ(load->end, (Key{kNow, 0}));
   EXPECT_EQ(load->rows_max, 10u);

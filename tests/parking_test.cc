@@ -104,19 +104,6 @@ TEST_F(ParkingTest, ALotEndsOnlyWhenNoParkIsUnderWay) {
   EXPECT_TRUE(Next(0));
 }
 
-TEST_F(ParkingTest, KnowsWhoComesAfterWhatWasNotReadBack) {
-  EXPECT_FALSE(parking_.ComesAfterUnread(kHost, {{2000}, 9}));
-  Park({{1000}, 1});
-  Park({{3000}, 3});
-  EXPECT_TRUE(parking_.ComesAfterUnread(kHost, {{2000}, 9}));
-  EXPECT_FALSE(parking_.ComesAfterUnread("http://b.example", {{2000}, 9}));
-  (void)Answer(*Next(), {{{1000}, 1}}, false);
-  EXPECT_FALSE(parking_.ComesAfterUnread(kHost, {{1000}, 0}));
-  EXPECT_TRUE(parking_.ComesAfterUnread(kHost, {{2000}, 9}));
-  (void)Answer(*Next(), {{{3000}, 3}}, true);
-  EXPECT_FALSE(parking_.ComesAfterUnread(kHost, {{4000}, 9}));
-}
-
 TEST_F(ParkingTest, GoesBackForWhoIsParkedBehindTheCursor) {
   Park({{2000}, 2});
   (void)Answer(*Next(), {{{2000}, 2}}, false);

@@ -131,6 +131,7 @@ TEST(Record, EveryTruncationIsAnError) {
   for (size_t size = 0; size < record.size(); ++size) {
     const std::string_view cut = std::string_view(record).substr(0, size);
     EXPECT_EQ(DecodeTimer(kKey, cut).status().code(), StatusCode::kCorruption) << size;
+    EXPECT_FALSE(RecordUrl(kKey, cut).ok());
     EXPECT_FALSE(RecordTenant(kKey, cut).ok()) << size;
   }
   EXPECT_FALSE(DecodeTimer(kKey, record + '\0').ok());
@@ -142,6 +143,7 @@ TEST(Record, EveryFlippedBitIsAnError) {
     std::string damaged = record;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     EXPECT_EQ(DecodeTimer(kKey, damaged).status().code(), StatusCode::kCorruption) << bit;
+    EXPECT_FALSE(RecordUrl(kKey, damaged).ok());
     EXPECT_FALSE(RecordTenant(kKey, damaged).ok()) << bit;
   }
 }
@@ -185,8 +187,9 @@ TEST(Record, ATimerThatIsNotValidIsNotEncoded) {
   EXPECT_EQ(EncodeTimer(kKey, t, &out).code(), StatusCode::kInvalid);
 }
 
-TEST(Record, TheTenantCanBeReadAlone) {
+TEST(Record, TheTenantAndTheUrlCanBeReadAlone) {
   EXPECT_EQ(*RecordTenant(kKey, MustEncode(kKey, FullTimer())), 77u);
+  EXPECT_EQ(*RecordUrl(kKey, MustEncode(kKey, FullTimer())), FullTimer().url);
 }
 
 // Bytes that a store on disk holds: they must stay readable, and this version writes the newest

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "base/limits.h"
 #include "tests/support/store_engines.h"
@@ -62,6 +65,50 @@ TEST_P(StoreContract, ALoadSeesTheOpsBeforeItAndNoneAfter) {
   EXPECT_EQ(IdsOf(done[1].page), Ids{1});
   EXPECT_TRUE(done[1].page.ended);
   EXPECT_EQ(rig_.LiveIds(), (Ids{2, 1}));
+}
+
+TEST_P(StoreContract, APagePassesOverRowsOfTheTargetsItIsToLeave) {
+  for (TimerId id = 1; id <= 9; ++id) {
+    Timer timer = PendingTimer(id, static_cast<int64_t>(1000 * id));
+    const char* const hosts[] = {"http://a/x", "http://b:1/x", "http://b/x?y"};
+    timer.url = hosts[id % 3];
+    rig_.Apply(Put(timer));
+  }
+  LoadOp load{1, {}, 100, 1 << 20};
+  load.leave = std::make_shared<const std::vector<std::string>>(
+      std::vector<std::string>{"http://b", "http://c"});
+  LoadedPage page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_EQ(IdsOf(page), (Ids{1, 3, 4, 6, 7, 9}));
+  EXPECT_TRUE(page.ended);
+  ASSERT_EQ(page.left.size(), 1u);
+  EXPECT_EQ(page.left[0].target, "http://b");
+  EXPECT_EQ(page.left[0].first, (Key{{2000}, 2}));
+  EXPECT_EQ(page.left[0].last, (Key{{8000}, 8}));
+  // Those that are left take no room of the page.
+  load.rows_max = 1;
+  load.after = {{1000}, 1};
+  page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_EQ(IdsOf(page), Ids{3});
+  EXPECT_EQ(page.last_examined, (Key{{3000}, 3}));
+  EXPECT_EQ(page.left[0].last, (Key{{2000}, 2}));
+}
+
+TEST_P(StoreContract, APageEndsWhenItHasPassedOverVeryMany) {
+  std::vector<Op> group;
+  for (TimerId id = 1; id <= kLeftRowsMax + 10; ++id)
+    group.push_back({0, Put(PendingTimer(id, 1000))});
+  rig_.ApplyGroup(std::move(group));
+  LoadOp load{1, {}, 100, 1 << 20};
+  load.leave = std::make_shared<const std::vector<std::string>>(
+      std::vector<std::string>{std::string(TargetOf(PendingTimer(1, 1000)))});
+  LoadedPage page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_TRUE(page.timers.empty());
+  EXPECT_FALSE(page.ended);
+  EXPECT_EQ(page.last_examined, (Key{{1000}, kLeftRowsMax}));
+  load.after = page.last_examined;
+  page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_TRUE(page.ended);
+  EXPECT_EQ(page.left[0].first, (Key{{1000}, kLeftRowsMax + 1}));
 }
 
 TEST_P(StoreContract, PagesFollowKeyOrderAndTiesFollowTheId) {

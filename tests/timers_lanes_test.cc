@@ -44,14 +44,15 @@ class TimersLanes : public testing::Test {
       for (const Delivery& delivery : ready.deliveries) {
         const std::string host(TargetOf(*delivery.timer));
         ++started_[host];
-        order_[host].push_back(delivery.timer->id);
+        order_of_[host].push_back(delivery.timer->id);
         started_at_[delivery.timer->id] = now_;
+        order_.push_back(delivery.timer->id);
         any = true;
         if (!hangs_.contains(host)) answer_.push_back(delivery.timer->id);
       }
       if (!ready.ops.empty()) Apply(std::move(ready.ops));
       for (const TimerId id : std::exchange(answer_, {})) {
-        Outcome outcome = Answered(200, id);
+        Outcome outcome = Answered(status_, id);
         outcome.started = now_;
         timers_->DeliveryDone(outcome, now_);
         any = true;
@@ -60,6 +61,7 @@ class TimersLanes : public testing::Test {
     }
   }
   void Apply(std::vector<Op> ops) {
+    for (const Op& op : ops) parked_ += std::holds_alternative<ParkOp>(op.what) ? 1 : 0;
     std::vector<Completion> done;
     const Status status = store_->Apply(std::move(ops), &done);
     ASSERT_TRUE(status.ok()) << status.message();
@@ -84,7 +86,10 @@ class TimersLanes : public testing::Test {
   std::unique_ptr<Timers> timers_;
   std::map<std::string, int> started_;
   std::map<TimerId, WallMs> started_at_;
-  std::map<std::string, std::vector<TimerId>> order_;
+  std::map<std::string, std::vector<TimerId>> order_of_;
+  std::vector<TimerId> order_;  // in which they started
+  int parked_ = 0;              // ParkOps so far
+  int32_t status_ = 200;        // that all receivers answer
   std::map<std::string, bool> hangs_;
   std::vector<TimerId> answer_;
   ReplyToken token_ = 0;
@@ -139,7 +144,7 @@ TEST_F(TimersLanes, CancelBehindAParkThatIsRefused) {
 TEST_F(TimersLanes, AResumedTargetKeepsTheOrderWhereverItsTimersAre) {
   for (int turns = 1; turns < 60; ++turns) {
     started_.clear();
-    order_.clear();
+    order_of_.clear();
     Open();
     Pause("http://a", true);
     for (int i = 0; i < 6000; ++i) Set("a", 1000 + (turns % 2 == 0 ? 0 : i / 6));
@@ -151,7 +156,7 @@ TEST_F(TimersLanes, AResumedTargetKeepsTheOrderWhereverItsTimersAre) {
     ASSERT_EQ(Started("a"), 6000) << turns;
     // The first that wait are on time, the others late: the two lanes take turns.
     TimerId most = 0;
-    for (const TimerId id : order_["http://a"]) {
+    for (const TimerId id : order_of_["http://a"]) {
       most = std::max(most, id);
       ASSERT_LT(most - id, 2 * kStagedRoomMin) << turns;
     }
@@ -275,6 +280,168 @@ TEST_F(TimersLanes, LateAttemptsLeaveRoomForOnTimeOnes) {
   Settle();
   Pass(5000, 10);
   EXPECT_EQ(Started("good"), 1);
+}
+
+// A start meets very many of a paused target between those of another, which do not wait until they
+// are parked.
+TEST_F(TimersLanes, WhatAPausedTargetHasDueIsPassedOver) {
+  constexpr int kPaused = 100'000;
+  Open();
+  for (int i = 0; i < kPaused; ++i) {
+    Set("a", 1000 + i / 100);
+    if (i % 1000 == 0) Set("b", 1000 + i / 100);
+    if (i % 4000 == 0) Settle();
+  }
+  Settle();
+  Pause("http://a", true);
+  now_ = now_ + 3000;  // down meanwhile
+  Open({}, 0);
+  // Parking takes a turn for each 1024 of them.
+  for (int turn = 0; turn < 50; ++turn) Settle(1);
+  EXPECT_EQ(Started("b"), 100);
+  EXPECT_LT(parked_, kPaused / 2);
+  Pass(20'000);
+  EXPECT_GT(parked_, kPaused - 1000);
+  EXPECT_EQ(Started("a"), 0);
+}
+
+// Rows that the window passed over are on time again when their target is.
+TEST_F(TimersLanes, ATargetThatIsResumedBeforeItsTimersAreDueHasThemOnTime) {
+  Open();
+  for (int i = 0; i < 500; ++i) Set("a", 5000 + i * 10);
+  Settle();
+  Pause("http://a", true);
+  Open();
+  EXPECT_LT(timers_->window_bytes(), 1000u);
+  now_ = now_ + 1000;
+  Pause("http://a", false);
+  const WallMs due = now_ + 4000;
+  Pass(10'000, 10);
+  ASSERT_EQ(Started("a"), 500);
+  for (TimerId id = 1; id <= 500; ++id) {
+    EXPECT_EQ(started_at_[id], due + static_cast<int64_t>(id - 1) * 10) << id;
+  }
+  EXPECT_EQ(parked_, 0);
+}
+
+// One that is resumed while its lot is being filled.
+TEST_F(TimersLanes, ATargetThatIsResumedHalfParkedHasItsTimersInOrder) {
+  Open();
+  for (int i = 0; i < 6000; ++i) Set("a", 1000 + i);
+  Settle();
+  Pause("http://a", true);
+  now_ = now_ + 10'000;  // down meanwhile
+  Open({}, 0);
+  for (int turn = 0; turn < 4000 && parked_ < 1000; ++turn) Settle(1);
+  ASSERT_LT(parked_, 5000);
+  Pause("http://a", false);
+  Pass(60'000);
+  ASSERT_EQ(order_.size(), 6000u);
+  TimerId greatest = 0;
+  for (size_t i = 0; i < order_.size(); ++i) {
+    greatest = std::max(greatest, order_[i]);
+    EXPECT_LE(greatest, i + 1 + options_.per_target_in_flight) << i;
+  }
+}
+
+// As many paused targets as fill the on-time lane with what each may have staged.
+TEST_F(TimersLanes, BlockedTargetsDoNotFillTheOnTimeLane) {
+  constexpr int kHosts = 320;
+  Open();
+  for (int host = 0; host < kHosts; ++host) {
+    for (int i = 0; i < 63; ++i) Set("h" + std::to_string(host), 1000);
+    Settle();
+  }
+  for (int i = 0; i < 20; ++i) Set("good", 1010 + i * 50);
+  const TimerId first_good = kHosts * 63 + 1;
+  Settle();
+  for (int host = 0; host < kHosts; ++host) Pause("http://h" + std::to_string(host), true);
+  const WallMs due = now_ + 1010;
+  Pass(3000, 10);
+  ASSERT_EQ(Started("good"), 20);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_LE(started_at_[first_good + i] - (due + i * 50), 100) << i;
+  }
+}
+
+// The same with few timers whose bodies are large.
+TEST_F(TimersLanes, LargeTimersOfABlockedTargetDoNotFillTheOnTimeLane) {
+  Open();
+  for (int i = 0; i < 60; ++i) Set("a", 1000, 256 * 1024);
+  Settle();
+  for (int i = 0; i < 20; ++i) Set("good", 1010 + i * 50);
+  Settle();
+  Pause("http://a", true);
+  const WallMs due = now_ + 1010;
+  Pass(3000, 10);
+  ASSERT_EQ(Started("good"), 20);
+  for (int i = 0; i < 20; ++i) EXPECT_LE(started_at_[61 + i] - (due + i * 50), 100) << i;
+}
+
+// What is staged and held does not keep a range replay from going on.
+TEST_F(TimersLanes, AReplayGoesOnBesideTargetsThatArePaused) {
+  constexpr int kHosts = 200;
+  Open();
+  status_ = 410;
+  for (int i = 0; i < 100; ++i) Set("dead", 10);
+  Settle();
+  Pass(100);
+  ASSERT_EQ(Started("dead"), 100);
+  status_ = 200;
+  for (int host = 0; host < kHosts; ++host) {
+    for (int i = 0; i < 60; ++i) Set("h" + std::to_string(host), 1000);
+    Settle();
+  }
+  for (int host = 0; host < kHosts; ++host) Pause("http://h" + std::to_string(host), true);
+  Pass(1100);
+  DeadRange range;
+  range.tenant = kLocalTenant;
+  timers_->ReplayRange(++token_, range, false, now_);
+  Ready ready = timers_->TakeReady();
+  for (const Query& query : ready.queries) timers_->QueryDone(store_->Run(query));
+  Pass(2000);
+  EXPECT_EQ(Started("dead"), 200);
+}
+
+// Late timers of healthy hosts that are slow: they are not parked because the lane is full.
+TEST_F(TimersLanes, ABacklogThatMovesSlowlyIsNotParked) {
+  constexpr int kHosts = 3000;
+  Open();
+  for (int host = 0; host < kHosts; ++host) {
+    const std::string name = "h" + std::to_string(host);
+    Set(name, 1000);
+    hangs_["http://" + name] = true;
+    if (host % 1000 == 0) Settle();
+  }
+  Settle();
+  now_ = now_ + 2000;  // down meanwhile
+  Open();
+  Pass(20'000);
+  EXPECT_GT(order_.size(), 30u);
+  EXPECT_EQ(parked_, 0);
+}
+
+// Deleting all timers ends the lot of a target that may not start, unless one was set since.
+TEST_F(TimersLanes, ALotOfWhichAllTimersWereDeletedIsGone) {
+  Open();
+  for (const char* host : {"a", "b"}) {
+    Pause(std::string("http://") + host, true);
+    for (int i = 0; i < 1500; ++i) Set(host, 1000);
+    Settle();
+  }
+  Pass(3000);
+  const auto is_parked = [this](size_t i) {
+    return timers_->Targets("", 10, now_).targets[i].parked;
+  };
+  ASSERT_TRUE(is_parked(0) && is_parked(1));
+  timers_->CancelAll(++token_, kLocalTenant, now_);
+  for (int i = 0; i < 100; ++i) Set("b", 10);
+  Pass(3000);
+  EXPECT_FALSE(is_parked(0));
+  EXPECT_TRUE(is_parked(1));
+  Pause("http://b", false);
+  Pass(3000);
+  EXPECT_EQ(Started("b"), 100);
 }
 
 }  // namespace

@@ -185,6 +185,7 @@ void World::SetClock(WallMs now) {
   clock_sane_ |= ClockBelievable();
   if (!back) return;
   rules_.ClockWentBack(now);
+  on_time_started_ = std::min(on_time_started_, now);
   timers_->Tick(now);
 }
 
@@ -343,6 +344,7 @@ T World::Read(const Query& query) {
 
 void World::Open() {
   timers_.reset();
+  on_time_started_ = {};
   store_.reset();
   auto kv = std::make_unique<MemoryKv>(disk_);
   kv_ = kv.get();

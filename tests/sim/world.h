@@ -62,6 +62,7 @@ class World {
     WallMs started;
     bool looks_up = false;  // waits for the addresses of its target's name
     bool slow = false;      // the target had not answered promptly before
+    bool late = false;      // it is of the backlog
   };
   // What was last durable of a timer that is alive.
   struct Stored {
@@ -117,6 +118,8 @@ class World {
   void EndAttempt(TimerId id, Flying flight, Outcome outcome);
   void NoteStored(const Timer& timer);
   void CheckSlow();
+  void CheckLane(bool late);
+  void CheckNothingStaysPassedOver();
   [[nodiscard]] size_t Slow() const;
   [[nodiscard]] size_t SlowMax() const;
   void CheckCharge(const Op& op);
@@ -184,6 +187,7 @@ class World {
   std::set<TimerId> unsent_;           // the last attempt looked a name up and got no further
   std::map<TimerId, Stored> stored_;
   std::set<std::string> prompt_;           // targets whose last answer came at once
+  WallMs on_time_started_;                 // the last that was not of the backlog
   std::set<std::string> held_;             // targets whose pause was answered; "": all
   std::map<ReplyToken, Request> waiting_;  // clients without an answer
   std::vector<Query> queries_;

@@ -24,9 +24,11 @@ void World::StartDeliveries(const std::vector<Delivery>& deliveries) {
     const std::string target(TargetOf(*delivery.timer));
     if (Held(target)) oracle_.Fail("I4: " + target + " is paused, and an attempt started");
     if (auto wrong = rules_.Started(target, id, now_)) oracle_.Fail(*wrong);
-    flying_[id] = {target, now_, false, !prompt_.contains(target)};
+    const bool late = TimersInspector(*timers_).IsLate(id);
+    flying_[id] = {target, now_, false, !prompt_.contains(target), late};
     unsent_.erase(id);
     CheckSlow();
+    CheckLane(late);
   }
   // Only now: the sender is given them when all are started.
   for (const Delivery& delivery : deliveries) {
@@ -93,6 +95,21 @@ void World::CheckSlow() {
   oracle_.Fail("I2: " + std::to_string(Slow()) + " attempts at targets that may hang");
 }
 
+// While on-time timers start the backlog leaves them half of the slots.
+void World::CheckLane(bool late) {
+  if (!late) {
+    on_time_started_ = now_;
+    return;
+  }
+  const auto sends = [](const auto& flight) {
+    return flight.second.late && !flight.second.looks_up;
+  };
+  const auto sending = std::count_if(flying_.begin(), flying_.end(), sends);
+  const size_t most = std::max<size_t>(1, options_.max_in_flight / kBacklogShare);
+  if (now_ - on_time_started_ >= kOnTimeIdleMs || static_cast<size_t>(sending) <= most) return;
+  oracle_.Fail("I2: " + std::to_string(sending) + " late attempts leave no slot to those on time");
+}
+
 void World::EndAttempt(TimerId id, Flying flight, Outcome outcome) {
   Note("outcome " + std::to_string(id) + " status " + std::to_string(outcome.status) + " of " +
        flight.target);
@@ -150,6 +167,23 @@ void World::CheckParkedAreReadBack() {
   }
 }
 
+// What is due is passed over for a moment only, what is not due only while its target is paused; or
+// until it is due, when it was late before the clock stepped back.
+void World::CheckNothingStaysPassedOver() {
+  const TimersInspector inspector(*timers_);
+  const bool looks_soon = wake_at_ && *wake_at_ <= now_ + kLateMs;
+  const std::set<TimerId> parked = Parked();
+  for (const auto& [id, key] : oracle_.live()) {
+    if (id <= oracle_.floor_asked() || parked.contains(id)) continue;
+    if (!inspector.WasPassedOver(id, key)) continue;
+    const std::string name = "timer " + std::to_string(id);
+    if (key.at <= now_ && !looks_soon) oracle_.Fail("I2: " + name + " is due and stays on disk");
+    if (key.at > now_ && key >= inspector.split() && !timers_->IsPaused(stored_.at(id).target)) {
+      oracle_.Fail("I2: " + name + " was passed over, and its target is not paused");
+    }
+  }
+}
+
 void World::CheckTargets() {
   if (const auto wrong = rules_.Shown(timers_->Targets("", 100, now_), now_)) {
     oracle_.Fail(*wrong);
@@ -169,6 +203,7 @@ void World::CheckNobodyIsHeldBack() {
   // The other half may be kept for on-time timers, or for targets that are prompt.
   if (Sending() >= SlowMax() || inspector.KindIsFull()) return;
   CheckParkedAreReadBack();
+  CheckNothingStaysPassedOver();
   for (const Timer* timer : inspector.Staged()) {
     const std::string name = "timer " + std::to_string(timer->id);
     const std::string target(TargetOf(*timer));

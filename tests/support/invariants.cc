@@ -24,7 +24,8 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
     if (InHeap(id) && KeyOf(*timers_.window_.heap().Find(id)) != key) {
       return name + " is armed under another key than the stored one";
     }
-    const bool on_disk = timers_.backlog_.WillMeet(key) || parked.contains(id);
+    const bool on_disk =
+        timers_.backlog_.WillMeet(key) || timers_.left_.Covers(key) || parked.contains(id);
     if (key <= horizon() && places == 0 && !on_disk) {
       return name + " at " + FormatRfc3339(key.at) + " is below the horizon and not in memory";
     }
@@ -79,6 +80,15 @@ bool TimersInspector::KindIsFull() const {
 bool TimersInspector::HeapHasDue(WallMs now) const {
   const TimerHeap& heap = timers_.window_.heap();
   return !heap.empty() && heap.top().at <= now;
+}
+
+bool TimersInspector::WasPassedOver(TimerId id, const Key& key) const {
+  return timers_.left_.Covers(key) && !timers_.backlog_.WillMeet(key) && key <= horizon() &&
+         timers_.unfinished_.CountFor(id) == 0 && Places(id) == 0;
+}
+
+bool TimersInspector::IsLate(TimerId id) const {
+  return timers_.flights_.at(id).slot.lane == Lane::kBacklog;
 }
 
 bool TimersInspector::InHeap(TimerId id) const {

@@ -26,6 +26,7 @@ class TimersInspector {
                                                         const std::set<TimerId>& parked) const;
 
   [[nodiscard]] Key horizon() const { return timers_.window_.horizon(); }
+  [[nodiscard]] Key split() const { return timers_.backlog_.split(); }
   [[nodiscard]] size_t heap_size() const { return timers_.window_.heap().size(); }
   [[nodiscard]] size_t staged() const { return timers_.admission_.staged(); }
   // Borrowed until the next call that changes anything.
@@ -38,7 +39,13 @@ class TimersInspector {
   [[nodiscard]] bool KindIsFull() const;
   // In the heap, which is to stage what is due.
   [[nodiscard]] bool HeapHasDue(WallMs now) const;
-  [[nodiscard]] bool WillMeet(const Key& key) const { return timers_.backlog_.WillMeet(key); }
+  [[nodiscard]] bool WillMeet(const Key& key) const {
+    return timers_.backlog_.WillMeet(key) || timers_.left_.Covers(key);
+  }
+  // On disk, in no place in memory, and neither the window nor the backlog will read it.
+  [[nodiscard]] bool WasPassedOver(TimerId id, const Key& key) const;
+  // Of one in flight: it is of the backlog.
+  [[nodiscard]] bool IsLate(TimerId id) const;
   [[nodiscard]] bool InHeap(TimerId id) const;
   [[nodiscard]] bool InFlight(TimerId id) const;
 

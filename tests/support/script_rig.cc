@@ -309,7 +309,8 @@ std::string ScriptRig::Describe(const Op& op) const {
            (pause->target.empty() ? "all" : pause->target);
   }
   if (const auto* load = std::get_if<LoadOp>(&op.what)) {
-    return load->lane == Lane::kBacklog ? "op load backlog" : "op load";
+    constexpr const char* kNames[] = {"op load", "op load backlog", "op load left rows"};
+    return kNames[static_cast<size_t>(load->reader)];
   }
   return "";  // upkeep, which comes with the clock and would clutter every script
 }
