@@ -45,6 +45,17 @@ class ParkingCase(Case):
         self.assertEqual((len(came), set(came)), (len(ids), set(ids)))
         return came
 
+    def assert_in_order(self, came, ids):
+        """After a restart: in the order they were due. But those that were in memory before it
+        have to be read again, and are passed by others when the target is resumed meanwhile."""
+        self.assertEqual((len(came), set(came)), (len(ids), set(ids)))
+        rank = {timer: number for number, timer in enumerate(ids)}
+        most, passed = -1, 0
+        for timer in came:
+            passed += rank[timer] < most
+            most = max(most, rank[timer])
+        self.assertLessEqual(passed, STAGED_MAX)
+
     def assert_not_parked(self, d, url):
         poll(lambda: not (d.target(url) or {"parked": False})["parked"], "nothing is parked")
 
@@ -76,7 +87,7 @@ class Paused(ParkingCase):
         d.resume(r.url())
         r.wait(COUNT, 120)
         came = [got.id for got in r.snapshot()]
-        self.assertEqual(came, sorted(ids, key=lambda timer: (due[timer], timer)))
+        self.assert_in_order(came, sorted(ids, key=lambda timer: (due[timer], timer)))
         self.assert_not_parked(d, r.url())
         poll(lambda: d.count("?state=delivered") == COUNT + delivered, "all are delivered", 60)
         d.restart()
@@ -136,7 +147,7 @@ class Paused(ParkingCase):
         self.parked(d, receivers[1].url())
         d.resume(receivers[1].url())
         receivers[1].wait(len(ids[receivers[1]]), 60)
-        self.assertEqual([got.id for got in receivers[1].snapshot()], ids[receivers[1]])
+        self.assert_in_order([got.id for got in receivers[1].snapshot()], ids[receivers[1]])
 
 
 class Blocked(ParkingCase):
