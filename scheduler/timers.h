@@ -225,7 +225,7 @@ class Timers {
   void Unstage(WallMs now);
   void StageDue(WallMs now);
   void DropBlocked(WallMs now);
-  [[nodiscard]] bool StaysLeft(std::string_view target) const;
+  [[nodiscard]] bool StaysLeft(std::string_view target, Lane lane) const;
   [[nodiscard]] bool WaitsForLot(std::string_view target) const;
   void LeaveOnDisk(const Timer& timer);
   void NoteLeft(const std::vector<RowsLeft>& left);

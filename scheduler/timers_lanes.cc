@@ -53,18 +53,21 @@ Timers::Due Timers::WhatNow(const Timer& timer, Lane lane) const {
   const bool in_order =
       lane == Lane::kBacklog || (target != nullptr && timer.next_attempt <= target->resumed_at);
   if (in_order && (left_.Has(name) || WaitsForLot(name))) return Due::kStayLeft;
-  if (StaysLeft(name)) return Due::kStayLeft;
+  if (StaysLeft(name, lane)) return Due::kStayLeft;
   if (target == nullptr || lane == Lane::kBacklog) return Due::kStage;
   const size_t left = kStagedMax - std::min(kStagedMax, admission_.staged(Lane::kOnTime));
   const size_t room = std::max(options_.staged_room_min, left / kStagedRoomShare);
   return target->staged - target->staged_late >= room ? Due::kWaitInBacklog : Due::kStage;
 }
 
-bool Timers::StaysLeft(std::string_view name) const {
+// A backlog that hangs does not take those with it that are on time.
+bool Timers::StaysLeft(std::string_view name, Lane lane) const {
   const Target* target = admission_.Peek(name);
   if (target == nullptr || Planted(Bug::kStagedUncounted)) return false;
-  if (target->waits_on_disk && target->Room(now_) == 0) return true;
-  if (target->staged == 0 || !Blocked(*target, now_)) return false;
+  const bool blocked = Blocked(*target, now_);
+  const bool put_away = target->waits_on_disk && target->Room(now_) == 0;
+  if (put_away && (blocked || lane == Lane::kBacklog)) return true;
+  if (target->staged == 0 || !blocked) return false;
   const size_t bytes = target->staged_bytes[0] + target->staged_bytes[1];
   return target->staged >= options_.staged_room_min ||
          bytes >= StagedBytesMax() / kTargetBytesShare;
@@ -206,7 +209,7 @@ void Timers::TakeLeft(LoadedPage page) {
     const size_t bytes = MemoryBytes(*timer);
     if (timer->next_attempt > now_) {
       window_.heap().Insert(std::move(timer));  // the clock was set back
-    } else if (WaitsForLot(target) || StaysLeft(target)) {
+    } else if (WaitsForLot(target) || StaysLeft(target, Lane::kBacklog)) {
       Park(std::move(timer));
     } else {
       Stage(std::move(timer), bytes, Lane::kBacklog);
