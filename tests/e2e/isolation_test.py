@@ -23,7 +23,8 @@ def sockets_to(port):
 
 
 class Watch:
-    """The most sockets to a port that were there at any look."""
+    """The most sockets to a port that were there at two looks in a row: the kernel's list is not of
+    one moment, so one look may see a socket and also the one that took its place."""
 
     def __init__(self, port):
         self.port, self.most, self.looks = port, 0, 0
@@ -33,8 +34,11 @@ class Watch:
         self._thread.start()
 
     def _run(self):
+        last = 0
         while not self._stopping.wait(0.01):
-            self.most = max(self.most, sockets_to(self.port) - self.before)
+            now = sockets_to(self.port) - self.before
+            self.most = max(self.most, min(last, now))
+            last = now
             self.looks += 1
 
     def stop(self):
