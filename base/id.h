@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string_view>
 
 #include "base/time.h"
 
@@ -14,7 +15,8 @@ using ReplyToken = uint64_t;  // a client waiting for an answer; 0 is nobody
 
 using TargetNumber = uint32_t;  // what timers of one target are parked under; 0 is none
 
-constexpr TenantId kLocalTenant = 1;  // the user `local` of auth.mode none
+constexpr TenantId kLocalTenant = 1;  // the user `local`, who everybody is with auth.mode none
+constexpr std::string_view kLocalUser = "local";
 
 // Where a timer stands in deadline order: (time of the next attempt, id). A total order.
 struct Key {

@@ -41,6 +41,16 @@ constexpr size_t kFieldErrorsMax = 16;         // named in one answer
 constexpr size_t kEchoedBytesMax = 100;        // of a name that a client sent, in an answer
 constexpr size_t kListBytesMax = 1024 * 1024;  // of one page; a longer one ends early
 
+// Users and their tokens.
+constexpr size_t kUserNameCharsMax = 128;
+constexpr size_t kUserNameBytesMax = 4 * kUserNameCharsMax;
+constexpr size_t kTenantsMax = 100'000;  // users that ever had a token
+constexpr size_t kTokensMax = 100'000;
+constexpr size_t kTokensFileBytesMax = 64 * 1024 * 1024;
+constexpr uint32_t kWrongTokensMax = 100;  // of one address in kWrongTokensSeconds; beyond: 429
+constexpr int64_t kWrongTokensSeconds = 10;
+constexpr size_t kWrongTokenAddressesMax = 10'000;  // counted at once
+
 // One timer.
 constexpr size_t kUrlBytesMax = 8 * 1024;
 constexpr size_t kHeadersMax = 64;
@@ -135,7 +145,8 @@ constexpr size_t kGroupBytesMax = 4 * 1024 * 1024;  // of records in one group, 
 constexpr int64_t kDurableIntervalMs = kSecondMs;
 constexpr int64_t kCommitStallMs = 2 * kSecondMs;  // waiting longer than that is not ready
 constexpr uint64_t kAcceptLossIdJump = uint64_t{1} << 20;
-constexpr size_t kTargetNameBytesMax = 512;   // scheme, a host of 253 bytes, port
+constexpr uint32_t kAcceptLossTenantJump = uint32_t{1} << 17;  // more than kTenantsMax
+constexpr size_t kTargetNameBytesMax = 512;                    // scheme, a host of 253 bytes, port
 constexpr size_t kParkedTargetsMax = 10'000;  // that timers are parked under at once
 constexpr size_t kPausedTargetsMax = 1000;    // by name; all at once is one switch
 
@@ -159,6 +170,7 @@ constexpr int64_t kDnsTtlMsMax = 60 * kSecondMs;
 constexpr int64_t kDnsNegativeTtlMs = 5 * kSecondMs;
 
 static_assert(kUrlBytesMax < kRequestBodyBytesMax);
+static_assert(kAcceptLossTenantJump > kTenantsMax);
 static_assert(kRetryDelayMsMax <= UINT32_MAX);  // an open wait is kept in 32 bits
 static_assert(kLoadBytesMax >= 2 * kRequestBodyBytesMax);
 

@@ -152,10 +152,15 @@ struct ReplayStepOp {
   WallMs now;
 };
 
+// Give a user a tenant id: the one that the name was given before, or else one that nobody had.
+struct TenantOp {
+  std::string user;
+};
+
 struct Op {
   ReplyToken token = 0;  // released by this op's completion and nothing else
   std::variant<PutOp, SettleOp, RetryOp, EraseByIdOp, FloorOp, LoadOp, MarkOp, RetainOp, ParkOp,
-               LoadParkedOp, PauseOp, ReplayByIdOp, ReplayRangeOp, ReplayStepOp>
+               LoadParkedOp, PauseOp, ReplayByIdOp, ReplayRangeOp, ReplayStepOp, TenantOp>
       what;
 };
 
@@ -173,7 +178,8 @@ enum class OpResult {
   kGone,       // no such timer for this tenant, or at or below its floor; nothing changed.
                // LoadParked: nothing is parked under this number
   kRefused,    // Park, Pause: the name is longer than kTargetNameBytesMax, or one more than
-               // kParkedTargetsMax or kPausedTargetsMax; nothing changed
+               // kParkedTargetsMax or kPausedTargetsMax; nothing changed. Tenant: the same with
+               // kUserNameBytesMax and kTenantsMax
 };
 
 // Rows of one target that a page passed over: the first and the last of them.
@@ -197,8 +203,8 @@ struct LoadedPage {
 struct Completion {
   size_t kind = 0;
   ReplyToken token = 0;
-  TenantId tenant = 0;
-  TimerId id = 0;  // of the op's timer; 0 for all ops without one
+  TenantId tenant = 0;  // of the op's timer; Tenant, done: of the user
+  TimerId id = 0;       // of the op's timer; 0 for all ops without one
   OpResult result = OpResult::kDone;
   TimerId first_id = 0;     // kReplayed
   TimerId floor = 0;        // Floor: its last_id

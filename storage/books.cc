@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
+
 namespace belfry {
 namespace {
 
@@ -108,6 +110,12 @@ bool Books::ReadRow(std::string_view key, std::string_view value) {
     case MetaKind::kDeadCursor:
       if (!ReadTenantRow(kind, &name, &in)) return false;
       break;
+    case MetaKind::kTenant:
+      if (!ReadUserRow(&name, &in)) return false;
+      break;
+    case MetaKind::kTenantNumber:
+      last_tenant_ = std::max(last_tenant_, in.U32());
+      break;
     case MetaKind::kParkedTarget:
     case MetaKind::kParkedNumber:
     case MetaKind::kPausedAll:
@@ -136,6 +144,15 @@ bool Books::ReadTenantRow(MetaKind kind, ByteReader* key, ByteReader* value) {
   return true;
 }
 
+bool Books::ReadUserRow(ByteReader* key, ByteReader* value) {
+  const std::string user(key->Bytes(key->rest().size()));
+  const TenantId tenant = value->U32();
+  if (user.empty() || user == kLocalUser || tenant <= kLocalTenant) return false;
+  user_ids_[user] = tenant;
+  last_tenant_ = std::max(last_tenant_, tenant);
+  return users_.emplace(tenant, user).second;
+}
+
 void Books::Create(std::string store_id) {
   CHECK(store_id_.empty() && store_id.size() == kStoreIdBytes);
   store_id_ = std::move(store_id);
@@ -161,6 +178,7 @@ StoreState Books::State() const {
   state.paused_all = targets_.paused_all();
   state.paused_targets = targets_.Paused();
   for (const auto& [number, replay] : replays_) state.replays.push_back(number);
+  state.tenants.assign(users_.begin(), users_.end());
   return state;
 }
 
@@ -279,6 +297,23 @@ void Books::PutReplay(uint64_t number) {
 void Books::EndReplay(uint64_t number) {
   replays_.erase(number);
   changed_.Delete(Cf::kMeta, ReplayKey(number));
+}
+
+TenantId Books::TenantOf(const std::string& user) {
+  if (user == kLocalUser) return kLocalTenant;
+  const auto known = user_ids_.find(user);
+  if (known != user_ids_.end()) return known->second;
+  if (user.empty() || user.size() > kUserNameBytesMax || users_.size() >= kTenantsMax) return 0;
+  const TenantId tenant = ++last_tenant_;
+  users_.emplace(tenant, user);
+  user_ids_.emplace(user, tenant);
+  changed_.Put(Cf::kMeta, TenantNameKey(user), ShortKey().U32(tenant));
+  return tenant;
+}
+
+void Books::SkipTenants() {
+  last_tenant_ += kAcceptLossTenantJump;
+  changed_.Put(Cf::kMeta, MetaKey(MetaKind::kTenantNumber), ShortKey().U32(last_tenant_));
 }
 
 void Books::SetFloor(TenantId tenant, TimerId last_id) {

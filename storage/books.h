@@ -6,7 +6,8 @@
 // Invariants: (1) a count is the number of ids of the tenant above its floor in that state. (2)
 // last id >= every id stored and every floor. (3) no key in `due` has a time below `low`. (4) no
 // row of `done` or `dead` that an id points to is below its cursor. (5) no id of the tenant is
-// below its first id.
+// below its first id. (6) a user has one tenant id for ever, and nobody
+// else ever has it.
 #pragma once
 
 #include <array>
@@ -81,6 +82,10 @@ class Books {
   [[nodiscard]] Status AddReplay(uint64_t number, const DeadRange& range);
   void SetReplayCursor(uint64_t number, Key cursor);
   void EndReplay(uint64_t number);
+  // The id of a user, a new one when the name is new. 0: it is too long, or there is no room.
+  [[nodiscard]] TenantId TenantOf(const std::string& user);
+  // The next kAcceptLossTenantJump ids may have been given out, to users who are no longer known.
+  void SkipTenants();
   // Raises the floor, zeroes the counts, ends the tenant's replays.
   void SetFloor(TenantId tenant, TimerId last_id);
   // kCorruption when a count would fall below zero.
@@ -104,6 +109,7 @@ class Books {
   void PutSchema();
   [[nodiscard]] bool ReadRow(std::string_view key, std::string_view value);
   [[nodiscard]] bool ReadTenantRow(MetaKind kind, ByteReader* key, ByteReader* value);
+  [[nodiscard]] bool ReadUserRow(ByteReader* key, ByteReader* value);
   void PutReplay(uint64_t number);
   void PutU64(MetaKind kind, uint64_t value);
   void PutKey(std::string_view meta_key, Key cursor);
@@ -119,6 +125,9 @@ class Books {
   absl::flat_hash_map<TenantId, Tenant> tenants_;
   TargetBooks targets_;
   std::map<uint64_t, Replay> replays_;
+  std::map<TenantId, std::string> users_;  // without `local`
+  absl::flat_hash_map<std::string, TenantId> user_ids_;
+  TenantId last_tenant_ = kLocalTenant;
   absl::flat_hash_set<std::pair<TenantId, TimerState>> changed_counts_;
   bool last_id_changed_ = false;
   Batch changed_;  // the other figures; counts and the last id change too often to encode each time

@@ -68,6 +68,10 @@ std::string PausedTargetKey(std::string_view name) {
   return std::string(MetaKey(MetaKind::kPausedTarget)).append(name);
 }
 
+std::string TenantNameKey(std::string_view user) {
+  return std::string(MetaKey(MetaKind::kTenant)).append(user);
+}
+
 std::optional<Key> ParseTimeKey(std::string_view bytes) {
   ByteReader in(bytes);
   const uint64_t at = in.U64();

@@ -48,6 +48,8 @@ enum class MetaKind : uint8_t {
   kPausedAll = 15,     // there while all deliveries are held; empty
   kPausedTarget = 16,  // + name: there while those to this target are; empty
   kReplay = 17,        // + number u64: see Books::Replay
+  kTenant = 18,        // + name of a user: tenant u32. Never changed, never removed
+  kTenantNumber = 19,  // u32: tenants up to it may have been given out; absent: see kTenant
 };
 
 [[nodiscard]] std::string_view CfName(Cf cf);  // as above
@@ -94,6 +96,7 @@ inline constexpr std::string_view kOnceKeysEnd{"\2", 1};
 [[nodiscard]] ShortKey ParkedTargetKey(TargetNumber target);
 [[nodiscard]] std::string PausedTargetKey(std::string_view name);
 [[nodiscard]] ShortKey ReplayKey(uint64_t number);
+[[nodiscard]] std::string TenantNameKey(std::string_view user);
 
 // nullopt: these are not the bytes of such a key.
 struct TenantKey {

@@ -158,6 +158,7 @@ std::optional<QueryResult> Ledger::RunFromMemory(const Query& query) const {
 Status Ledger::RaisePast(TimerId last_id, uint64_t commit_no) {
   books_.RaiseLastId(last_id);
   books_.RaiseCommitNo(commit_no);
+  books_.SkipTenants();
   return CommitAsOpened();
 }
 

@@ -47,7 +47,8 @@ class Ledger final : public Store {
   [[nodiscard]] QueryResult Run(const Query& query) const override;
   [[nodiscard]] std::optional<QueryResult> RunFromMemory(const Query& query) const override;
 
-  // Ids and commit numbers at or below these are never used again. Before the first Apply only.
+  // Ids and commit numbers at or below these are never used again, nor are the tenants of users who
+  // may have been lost. Before the first Apply only.
   [[nodiscard]] Status RaisePast(TimerId last_id, uint64_t commit_no);
 
   // The tables of `count` pending timers were moved in beside the ledger. Before the first Apply.
@@ -87,6 +88,7 @@ class Ledger final : public Store {
   Status Do(PauseOp& op, Completion* done);
   Status Do(ReplayByIdOp& op, Completion* done);
   Status Do(ReplayRangeOp& op, Completion* done);
+  Status Do(TenantOp& op, Completion* done);
   // These four run on an empty batch and read what is committed.
   Status Do(LoadOp& op, Completion* done);
   Status Do(LoadParkedOp& op, Completion* done);

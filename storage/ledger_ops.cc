@@ -194,6 +194,12 @@ Status Ledger::Do(MarkOp& op, Completion*) {
   return {};
 }
 
+Status Ledger::Do(TenantOp& op, Completion* done) {
+  done->tenant = books_.TenantOf(op.user);
+  if (done->tenant == 0) done->result = OpResult::kRefused;
+  return {};
+}
+
 Result<std::optional<IdEntry>> Ledger::FindEntry(TenantId tenant, TimerId id) {
   if (!books_.Exists(tenant, id)) return std::optional<IdEntry>();
   const ShortKey key = IdKey(tenant, id);

@@ -39,6 +39,7 @@ struct StoreState {
   bool paused_all = false;
   std::vector<std::string> paused_targets;  // in order
   std::vector<uint64_t> replays = {};       // numbers of ReplayRangeOps that are not done, rising
+  std::vector<std::pair<TenantId, std::string>> tenants = {};  // TenantOps so far, by id
 };
 
 class Store {
