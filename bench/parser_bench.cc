@@ -73,7 +73,7 @@ void ReadTimerJson(benchmark::State& state, std::string_view json) {
   body.append(kBodyPaddingBytes, '\0');
   TimerReader reader(NormaliseUrl, RetryPolicy());
   for (auto _ : state) {
-    auto read = reader.Read({body.data(), json.size()}, kNow);
+    auto read = reader.Read({body.data(), json.size()}, kLocalTenant, kNow);
     if (const auto* error = std::get_if<BodyError>(&read)) {
       return state.SkipWithError(error->detail.c_str());
     }

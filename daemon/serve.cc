@@ -22,6 +22,7 @@
 #include "delivery/address_policy.h"
 #include "delivery/curl_sender.h"
 #include "delivery/url.h"
+#include "http/authentication.h"
 #include "http/http_server.h"
 #include "http/router.h"
 #include "http/service_routes.h"
@@ -180,7 +181,8 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
     return Status();
   };
 
-  Router router({true, config.http.cors_origins});
+  Authentication authentication(Authentication::Mode::kNone, clock);
+  Router router(authentication, {config.http.cors_origins});
   ReplyTable replies(clock);
   TimerRoutes timer_routes(timers, replies, clock, NormaliseUrl, DefaultRetry(config));
   timer_routes.Register(router);

@@ -28,8 +28,8 @@ void Release(std::string& bytes) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(ConnectionOwner& owner, uint64_t id, bool over_tcp)
-    : owner_(owner), id_(id), over_tcp_(over_tcp), parser_(owner.limits().parser, over_tcp) {}
+HttpConnection::HttpConnection(ConnectionOwner& owner, uint64_t id, const Peer& peer)
+    : owner_(owner), id_(id), over_tcp_(peer.over_tcp), parser_(owner.limits().parser, peer) {}
 
 HttpConnection::~HttpConnection() = default;
 

@@ -28,7 +28,7 @@ namespace belfry {
 
 class HttpConnection {
  public:
-  HttpConnection(ConnectionOwner& owner, uint64_t id, bool over_tcp);
+  HttpConnection(ConnectionOwner& owner, uint64_t id, const Peer& peer);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;

@@ -1,7 +1,10 @@
 #include "http/http_listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -9,12 +12,16 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "base/check.h"
 #include "base/limits.h"
 
 namespace belfry {
 namespace {
+
+constexpr int kLockTries = 100;
+constexpr int kLockRetryMs = 10;
 
 // A socket address of either family, and how to name it to a person.
 struct Address {
@@ -81,7 +88,32 @@ Status RemoveStaleSocket(const Address& address, const std::string& path) {
   return unlink(path.c_str()) == 0 ? Status() : Failed(address, "unlink");
 }
 
-Result<int> BoundSocket(const Address& address) {
+// While one process looks whether a socket is stale, removes it and listens itself, no other may:
+// it would take the new socket, which nobody listens on for a moment, for a stale one.
+class DirectoryLock {
+ public:
+  explicit DirectoryLock(const std::string& path) {
+    std::string directory = std::filesystem::path(path).parent_path();
+    if (directory.empty()) directory = ".";
+    fd_ = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // Without it all else is as it would be: the directory may not be ours to read, and whoever
+    // holds its lock for long is not one of us.
+    for (int i = 0; fd_ >= 0 && i < kLockTries && flock(fd_, LOCK_EX | LOCK_NB) != 0; ++i) {
+      poll(nullptr, 0, kLockRetryMs);
+    }
+  }
+  ~DirectoryLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  int fd_;
+};
+
+// `mode` is that of a Unix socket.
+Result<int> BoundSocket(const Address& address, unsigned mode = 0) {
   const int family = address.storage.ss_family;
   const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return Failed(address, "socket");
@@ -89,7 +121,9 @@ Result<int> BoundSocket(const Address& address) {
   if (family != AF_UNIX) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
   const char* failed = nullptr;
-  if (bind(fd, Pointer(address), address.length) != 0) {
+  if (family == AF_UNIX && fchmod(fd, mode) != 0) {
+    failed = "fchmod";
+  } else if (bind(fd, Pointer(address), address.length) != 0) {
     failed = "bind";
   } else if (listen(fd, SOMAXCONN) != 0) {
     failed = "listen";
@@ -98,6 +132,29 @@ Result<int> BoundSocket(const Address& address) {
   Status status = Failed(address, failed);
   close(fd);
   return status;
+}
+
+// At bind the umask takes bits off what the socket had; nothing was ever open that should not be.
+Result<struct stat> SetMode(const Address& address, const std::string& path, unsigned mode) {
+  struct stat info {};
+  if (chmod(path.c_str(), mode) != 0) return Failed(address, "chmod");
+  if (lstat(path.c_str(), &info) != 0) return Failed(address, "stat");
+  return info;
+}
+
+Peer PeerOf(const sockaddr_storage& from) {
+  Peer peer;
+  if (from.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(from).sin6_addr;
+    std::memcpy(peer.address.data(), &v6, sizeof v6);
+  } else if (from.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(from).sin_addr;
+    peer.address[10] = peer.address[11] = 0xff;
+    std::memcpy(&peer.address[12], &v4, sizeof v4);
+  } else {
+    peer.over_tcp = false;
+  }
+  return peer;
 }
 
 uint16_t PortOf(int fd) {
@@ -116,27 +173,36 @@ Result<std::unique_ptr<HttpListener>> HttpListener::Tcp(uv_loop_t* loop, const s
   if (!address.ok()) return address.status();
   const Result<int> fd = BoundSocket(*address);
   if (!fd.ok()) return fd.status();
-  std::unique_ptr<HttpListener> made(new HttpListener(loop, *fd, true, std::move(accept)));
+  std::unique_ptr<HttpListener> made(new HttpListener(loop, *fd, std::move(accept)));
   made->port_ = PortOf(*fd);
   made->Update();
   return made;
 }
 
 Result<std::unique_ptr<HttpListener>> HttpListener::Unix(uv_loop_t* loop, const std::string& path,
-                                                         AcceptFn accept) {
+                                                         unsigned mode, AcceptFn accept) {
   const Result<Address> address = UnixAddress(path);
   if (!address.ok()) return address.status();
+  const DirectoryLock lock(path);
   if (Status stale = RemoveStaleSocket(*address, path); !stale.ok()) return stale;
-  const Result<int> fd = BoundSocket(*address);
+  const Result<int> fd = BoundSocket(*address, mode);
   if (!fd.ok()) return fd.status();
-  std::unique_ptr<HttpListener> made(new HttpListener(loop, *fd, false, std::move(accept)));
+  const Result<struct stat> bound = SetMode(*address, path, mode);
+  if (!bound.ok()) {
+    close(*fd);
+    unlink(path.c_str());
+    return bound.status();
+  }
+  std::unique_ptr<HttpListener> made(new HttpListener(loop, *fd, std::move(accept)));
   made->path_ = path;
+  made->device_ = bound->st_dev;
+  made->inode_ = bound->st_ino;
   made->Update();
   return made;
 }
 
-HttpListener::HttpListener(uv_loop_t* loop, int fd, bool over_tcp, AcceptFn accept)
-    : accept_(std::move(accept)), fd_(fd), over_tcp_(over_tcp) {
+HttpListener::HttpListener(uv_loop_t* loop, int fd, AcceptFn accept)
+    : accept_(std::move(accept)), fd_(fd) {
   CHECK(uv_poll_init(loop, &poll_, fd) == 0);
   CHECK(uv_timer_init(loop, &retry_) == 0);
   poll_.data = retry_.data = this;
@@ -173,9 +239,12 @@ void HttpListener::Update() {
 
 void HttpListener::AcceptSome() {
   for (int i = 0; i < kAcceptsPerTurnMax && !paused_ && !closing_; ++i) {
-    const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    sockaddr_storage from{};
+    socklen_t length = sizeof from;
+    const int fd =
+        accept4(fd_, reinterpret_cast<sockaddr*>(&from), &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-      accept_(fd, over_tcp_);
+      accept_(fd, PeerOf(from));
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return;
@@ -208,7 +277,9 @@ void HttpListener::Close() {
   };
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_), closed);
   uv_close(reinterpret_cast<uv_handle_t*>(&retry_), closed);
-  if (!path_.empty()) unlink(path_.c_str());
+  struct stat info {};
+  if (path_.empty() || lstat(path_.c_str(), &info) != 0) return;
+  if (info.st_dev == device_ && info.st_ino == inode_) unlink(path_.c_str());
 }
 
 }  // namespace belfry

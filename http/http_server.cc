@@ -52,21 +52,21 @@ HttpServer::~HttpServer() { CHECK(closed()); }
 
 Result<uint16_t> HttpServer::ListenTcp(const std::string& host, uint16_t port) {
   auto listener =
-      HttpListener::Tcp(loop_, host, port, [this](int fd, bool over_tcp) { Accept(fd, over_tcp); });
+      HttpListener::Tcp(loop_, host, port, [this](int fd, const Peer& peer) { Accept(fd, peer); });
   if (!listener.ok()) return listener.status();
   listeners_.push_back(std::move(*listener));
   return listeners_.back()->port();
 }
 
-Status HttpServer::ListenUnix(const std::string& path) {
+Status HttpServer::ListenUnix(const std::string& path, unsigned mode) {
   auto listener =
-      HttpListener::Unix(loop_, path, [this](int fd, bool over_tcp) { Accept(fd, over_tcp); });
+      HttpListener::Unix(loop_, path, mode, [this](int fd, const Peer& peer) { Accept(fd, peer); });
   if (!listener.ok()) return listener.status();
   listeners_.push_back(std::move(*listener));
   return {};
 }
 
-void HttpServer::Accept(int fd, bool over_tcp) {
+void HttpServer::Accept(int fd, const Peer& peer) {
   if (closing_) {
     close(fd);
     return;
@@ -79,7 +79,7 @@ void HttpServer::Accept(int fd, bool over_tcp) {
   free_places_.pop_back();
   Place& place = places_[index];
   const uint64_t id = uint64_t{++place.generation} << 32 | index;
-  place.connection.reset(new HttpConnection(*this, id, over_tcp));
+  place.connection.reset(new HttpConnection(*this, id, peer));
   if (++connection_count_ == 1) {
     date_ = HttpDate(clock_.Wall());
     CHECK(uv_timer_start(

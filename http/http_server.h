@@ -43,7 +43,8 @@ class HttpServer final : public Responder, private ConnectionOwner {
 
   // The port that is listened on.
   [[nodiscard]] Result<uint16_t> ListenTcp(const std::string& host, uint16_t port);
-  [[nodiscard]] Status ListenUnix(const std::string& path);
+  // `mode` (permission bits) says who may connect.
+  [[nodiscard]] Status ListenUnix(const std::string& path, unsigned mode = kSocketMode);
 
   void Respond(const ReplyTo& to, Response response) override;
   void HoldFurther(const ReplyTo& to) override;
@@ -86,7 +87,7 @@ class HttpServer final : public Responder, private ConnectionOwner {
   void ResumeSoon(HttpConnection& connection) override;
   void ConnectionClosed(HttpConnection& connection) override;
 
-  void Accept(int fd, bool over_tcp);
+  void Accept(int fd, const Peer& peer);
   void ResumeWaiting();
   void PauseOrResumeListeners();
   [[nodiscard]] HttpConnection* Find(uint64_t id) const;

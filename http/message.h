@@ -5,6 +5,7 @@
 // then the response is dropped. Exactly one Respond is due for each ReplyTo.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,12 @@ enum class Verb : uint8_t { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions,
 constexpr int kVerbs = 8;
 [[nodiscard]] std::string_view VerbName(Verb verb);
 
+// Who is at the other end of a connection. An IPv4 address is kept as ::ffff:a.b.c.d.
+struct Peer {
+  bool over_tcp = true;               // false: a Unix socket
+  std::array<uint8_t, 16> address{};  // without the port; zeros for a Unix socket
+};
+
 struct HeaderField {
   std::string_view name;   // as sent
   std::string_view value;  // without the white space around it
@@ -28,7 +35,7 @@ struct Request {
   Verb verb = Verb::kOther;
   bool http_1_1 = true;
   bool keep_alive = true;  // what the client wants
-  bool over_tcp = true;    // false: a Unix socket
+  Peer peer;
   std::string_view path;   // not decoded; starts with '/', or is "*"
   std::string_view query;  // behind the first '?', not decoded
   std::string_view

@@ -18,6 +18,8 @@ enum class ProblemKind {
   kInvalidBody,       // 400: see `errors`
   kInvalidQuery,      // 400
   kInvalidHeader,     // 400
+  kUnauthorized,      // 401, with WWW-Authenticate
+  kForbidden,         // 403
   kNotFound,          // 404
   kMethodNotAllowed,  // 405, with Allow
   kRequestTimeout,    // 408
@@ -31,6 +33,7 @@ enum class ProblemKind {
   kExpectationFailed,      // 417
   kMisdirectedRequest,     // 421
   kIdempotencyMismatch,    // 422
+  kTooManyWrongTokens,     // 429, with Retry-After
   kHeadersTooLarge,        // 431
   kReadFailed,             // 500
   kOutcomeUnknown,         // 500: it may have been stored

@@ -41,8 +41,8 @@ constexpr size_t kKeptHeadersMax = 2 * kRequestHeadersReserved;
 
 }  // namespace
 
-RequestParser::RequestParser(ParserLimits limits, bool over_tcp) : limits_(limits) {
-  request_.over_tcp = over_tcp;
+RequestParser::RequestParser(ParserLimits limits, const Peer& peer) : limits_(limits) {
+  request_.peer = peer;
   llhttp_init(&llhttp_, HTTP_REQUEST, &Settings());
   llhttp_.data = this;
 }

@@ -41,7 +41,7 @@ class RequestParser {
   };
   enum class Phase { kIdle, kHead, kBody };  // between requests, or inside one
 
-  explicit RequestParser(ParserLimits limits, bool over_tcp = true);
+  explicit RequestParser(ParserLimits limits, const Peer& peer = {});
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
 

@@ -1,6 +1,7 @@
 #include "http/router.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -61,31 +62,57 @@ bool IsEmptyObject(std::string_view body) {
 
 Verb RoutedVerb(Verb verb) { return verb == Verb::kHead ? Verb::kGet : verb; }
 
-std::string AllowOf(const std::vector<Endpoint>& endpoints, bool with_options) {
+// nullopt: the body is as it should be.
+std::optional<Response> BodyProblem(const Request& request, bool takes_body) {
+  if (request.body.empty()) return std::nullopt;
+  const HeaderHit type = FindHeader(request, "content-type");
+  if (type.count != 1 || !IsJson(type.value)) {
+    return Problem(ProblemKind::kUnsupportedMediaType,
+                   "a body needs `Content-Type: application/json`");
+  }
+  if (takes_body || IsEmptyObject(request.body)) return std::nullopt;
+  return Problem(ProblemKind::kInvalidBody, "no body is taken here",
+                 {{"", "must be absent or `{}`"}});
+}
+
+}  // namespace
+
+Verb Router::VerbOf(const std::variant<Endpoint, PublicEndpoint>& endpoint) {
+  return std::visit([](const auto& e) { return e.verb; }, endpoint);
+}
+
+std::string Router::AllowOf(const Route& route) const {
   std::string allow;
   const auto add = [&](std::string_view name) {
     if (!allow.empty()) allow += ", ";
     allow += name;
   };
-  for (const Endpoint& endpoint : endpoints) {
-    add(VerbName(endpoint.verb));
-    if (endpoint.verb == Verb::kGet) add("HEAD");
+  for (const auto& endpoint : route.endpoints) {
+    add(VerbName(VerbOf(endpoint)));
+    if (VerbOf(endpoint) == Verb::kGet) add("HEAD");
   }
-  if (with_options) add("OPTIONS");
+  if (!options_.cors_origins.empty()) add("OPTIONS");
   return allow;
 }
 
-}  // namespace
+Router::Route& Router::RouteOf(std::string_view pattern) {
+  CHECK(std::count(pattern.begin(), pattern.end(), '{') <= 2);
+  const auto route = std::find_if(routes_.begin(), routes_.end(),
+                                  [&](const Route& r) { return r.pattern == pattern; });
+  if (route != routes_.end()) return *route;
+  return routes_.emplace_back(Route{std::string(pattern), {}, {}});
+}
 
 void Router::Add(std::string_view pattern, Endpoint endpoint) {
-  CHECK(std::count(pattern.begin(), pattern.end(), '{') <= 2);
-  auto route = std::find_if(routes_.begin(), routes_.end(),
-                            [&](const Route& r) { return r.pattern == pattern; });
-  if (route == routes_.end()) {
-    route = routes_.insert(routes_.end(), Route{std::string(pattern), {}, {}});
-  }
-  route->endpoints.push_back(std::move(endpoint));
-  route->allow = AllowOf(route->endpoints, !options_.cors_origins.empty());
+  Route& route = RouteOf(pattern);
+  route.endpoints.emplace_back(std::move(endpoint));
+  route.allow = AllowOf(route);
+}
+
+void Router::AddPublic(std::string_view pattern, PublicEndpoint endpoint) {
+  Route& route = RouteOf(pattern);
+  route.endpoints.emplace_back(std::move(endpoint));
+  route.allow = AllowOf(route);
 }
 
 const Router::Route* Router::Match(std::string_view path,
@@ -97,8 +124,9 @@ const Router::Route* Router::Match(std::string_view path,
 }
 
 bool Router::HostAllowed(const Request& request, const Route* route) const {
-  if (!options_.require_local_host || !request.over_tcp) return true;
-  if (route != nullptr && route->endpoints[0].any_host) return true;
+  if (authentication_.needs_token() || !request.peer.over_tcp) return true;
+  const auto* open = route ? std::get_if<PublicEndpoint>(&route->endpoints[0]) : nullptr;
+  if (open != nullptr && open->any_host) return true;
   // A target in absolute form does not excuse the header that goes with it.
   const HeaderHit header = FindHeader(request, "host");
   if (header.count > 0 && ClassifyHost(header.value) != HostKind::kLocal) return false;
@@ -136,11 +164,9 @@ void Router::Handle(const Request& request, const ReplyTo& to) {
     Respond(to, Problem(ProblemKind::kNotFound, "there is nothing at this path"));
     return;
   }
-  for (const Endpoint& endpoint : route->endpoints) {
-    if (endpoint.verb == RoutedVerb(request.verb)) {
-      CallEndpoint(endpoint, request, params, to);
-      return;
-    }
+  for (const auto& endpoint : route->endpoints) {
+    if (VerbOf(endpoint) != RoutedVerb(request.verb)) continue;
+    return std::visit([&](const auto& e) { CallEndpoint(e, request, params, to); }, endpoint);
   }
   if (request.verb == Verb::kOptions && !options_.cors_origins.empty()) {
     AnswerOptions(request, *route, to);
@@ -166,27 +192,30 @@ void Router::AnswerOptions(const Request& request, const Route& route, const Rep
   Respond(to, std::move(response));
 }
 
+// Who may not call learns nothing of what is wrong with the request.
 void Router::CallEndpoint(const Endpoint& endpoint, const Request& request,
+                          const std::array<std::string_view, 2>& params, const ReplyTo& to) const {
+  Response refusal;
+  const auto caller = authentication_.Admit(request, endpoint.needs.scope, &refusal);
+  if (!caller) return Respond(to, std::move(refusal));
+  const Result<QueryParams> query = QueryParams::Parse(request.query, endpoint.query);
+  if (!query.ok()) {
+    return Respond(to, Problem(ProblemKind::kInvalidQuery, query.status().message()));
+  }
+  if (auto problem = BodyProblem(request, endpoint.takes_body)) {
+    return Respond(to, std::move(*problem));
+  }
+  if (endpoint.long_answer) to.responder->HoldFurther(to);
+  endpoint.handler({request, params, *query, to, *caller});
+}
+
+void Router::CallEndpoint(const PublicEndpoint& endpoint, const Request& request,
                           const std::array<std::string_view, 2>& params, const ReplyTo& to) const {
   const Result<QueryParams> query = QueryParams::Parse(request.query, endpoint.query);
   if (!query.ok()) {
-    Respond(to, Problem(ProblemKind::kInvalidQuery, query.status().message()));
-    return;
+    return Respond(to, Problem(ProblemKind::kInvalidQuery, query.status().message()));
   }
-  if (!request.body.empty()) {
-    const HeaderHit type = FindHeader(request, "content-type");
-    if (type.count != 1 || !IsJson(type.value)) {
-      Respond(to, Problem(ProblemKind::kUnsupportedMediaType,
-                          "a body needs `Content-Type: application/json`"));
-      return;
-    }
-    if (!endpoint.takes_body && !IsEmptyObject(request.body)) {
-      Respond(to, Problem(ProblemKind::kInvalidBody, "no body is taken here",
-                          {{"", "must be absent or `{}`"}}));
-      return;
-    }
-  }
-  if (endpoint.long_answer) to.responder->HoldFurther(to);
+  if (auto problem = BodyProblem(request, false)) return Respond(to, std::move(*problem));
   endpoint.handler({request, params, *query, to});
 }
 

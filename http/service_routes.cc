@@ -16,14 +16,15 @@ Response StatusIs(std::string_view status) {
 }  // namespace
 
 void RegisterServiceRoutes(Router& router, WhyNotReadyFn why_not_ready) {
-  router.Add("/health", {.verb = Verb::kGet,
-                         .handler = [](const Call& call) { Respond(call.to, StatusIs("ok")); },
-                         .any_host = true});
-  const auto ready = [why_not_ready = std::move(why_not_ready)](const Call& call) {
+  router.AddPublic("/health",
+                   {.verb = Verb::kGet,
+                    .handler = [](const PublicCall& call) { Respond(call.to, StatusIs("ok")); },
+                    .any_host = true});
+  const auto ready = [why_not_ready = std::move(why_not_ready)](const PublicCall& call) {
     const std::optional<std::string> why = why_not_ready();
     Respond(call.to, why ? Problem(ProblemKind::kNotReady, *why) : StatusIs("ready"));
   };
-  router.Add("/ready", {.verb = Verb::kGet, .handler = ready, .any_host = true});
+  router.AddPublic("/ready", {.verb = Verb::kGet, .handler = ready, .any_host = true});
 }
 
 }  // namespace belfry

@@ -117,13 +117,16 @@ TargetRoutes::~TargetRoutes() = default;
 
 void TargetRoutes::Register(Router& router) {
   router.Add("/targets", {.verb = Verb::kGet,
+                          .needs = Scope::kAdmin,
                           .handler = [this](const Call& call) { List(call); },
                           .query = {"limit", "after"},
                           .long_answer = true});
   router.Add("/targets/pause", {.verb = Verb::kPost,
+                                .needs = Scope::kAdmin,
                                 .handler = [this](const Call& call) { Switch(call, true); },
                                 .takes_body = true});
   router.Add("/targets/resume", {.verb = Verb::kPost,
+                                 .needs = Scope::kAdmin,
                                  .handler = [this](const Call& call) { Switch(call, false); },
                                  .takes_body = true});
 }

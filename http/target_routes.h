@@ -1,6 +1,7 @@
 // target_routes.h - /targets: what Belfry knows of the hosts it sends to, and their switches.
 //
-// Loop thread only. Registered once; outlives the router.
+// Loop thread only. Registered once; outlives the router. Targets are those of all users, so all of
+// it needs the scope `admin`.
 //
 //   GET  /targets          200 {"paused":false,"targets":[...]} by name; limit (1 to 1000, default
 //                          100), after (a name). The next page is in Link.

@@ -422,7 +422,8 @@ TimerReader::TimerReader(NormaliseUrlFn normalise_url, RetryPolicy default_retry
 
 TimerReader::~TimerReader() = default;
 
-std::variant<TimerPtr, BodyError> TimerReader::Read(std::string_view body, WallMs now) {
+std::variant<TimerPtr, BodyError> TimerReader::Read(std::string_view body, TenantId tenant,
+                                                    WallMs now) {
   TimerBuilder builder(normalise_url_, default_retry_, now);
   std::string raw_json;
   if (!body.empty()) {
@@ -433,7 +434,9 @@ std::variant<TimerPtr, BodyError> TimerReader::Read(std::string_view body, WallM
   }
   builder.Finish(std::move(raw_json));
   if (builder.failed()) return builder.TakeErrors();
-  return builder.TakeTimer();
+  TimerPtr timer = builder.TakeTimer();
+  timer->tenant = tenant;
+  return timer;
 }
 
 }  // namespace belfry

@@ -34,9 +34,10 @@ class TimerReader {
   TimerReader(NormaliseUrlFn normalise_url, RetryPolicy default_retry);
   ~TimerReader();
 
-  // kBodyPaddingBytes can be read behind `body`; "" is `{}`. The timer has no id, state kPending;
-  // `due` is at or after `now`.
-  [[nodiscard]] std::variant<TimerPtr, BodyError> Read(std::string_view body, WallMs now);
+  // kBodyPaddingBytes can be read behind `body`; "" is `{}`. The timer is the tenant's, has no id
+  // and state kPending; `due` is at or after `now`.
+  [[nodiscard]] std::variant<TimerPtr, BodyError> Read(std::string_view body, TenantId tenant,
+                                                       WallMs now);
 
  private:
   const NormaliseUrlFn normalise_url_;

@@ -71,10 +71,11 @@ Result<int> ParsePageLimit(const QueryParams& query) {
   return Invalid("`limit` must be from 1 to " + std::to_string(kPageMax));
 }
 
-Result<ListQuery> ParseList(const QueryParams& query) {
+Result<ListQuery> ParseList(const QueryParams& query, TenantId tenant) {
   Result<TimerFilter> filter = ParseFilter(query);
   if (!filter.ok()) return filter.status();
   ListQuery list;
+  list.tenant = tenant;
   list.filter = *filter;
   const Result<int> limit = ParsePageLimit(query);
   if (!limit.ok()) return limit.status();
@@ -87,8 +88,9 @@ Result<ListQuery> ParseList(const QueryParams& query) {
   return list;
 }
 
-Result<ReplayQuery> ParseReplay(const QueryParams& query) {
+Result<ReplayQuery> ParseReplay(const QueryParams& query, TenantId tenant) {
   ReplayQuery replay;
+  replay.range.tenant = tenant;
   if (Status s = ReadTime(query, "due_after", replay.range.due_after); !s.ok()) return s;
   if (Status s = ReadTime(query, "due_before", replay.range.due_before); !s.ok()) return s;
   if (const auto dry_run = query.Get("dry_run")) {

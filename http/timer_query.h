@@ -22,15 +22,15 @@ namespace belfry {
 // limit, 1 to kPageMax; kPageDefault when there is none.
 [[nodiscard]] Result<int> ParsePageLimit(const QueryParams& query);
 
-// limit and after (an id) on top of the filter; the tenant is left to the caller.
-[[nodiscard]] Result<ListQuery> ParseList(const QueryParams& query);
+// limit and after (an id) on top of the filter.
+[[nodiscard]] Result<ListQuery> ParseList(const QueryParams& query, TenantId tenant);
 
-// due_after, due_before, dry_run; tenant and finished_before are left to others.
+// due_after, due_before, dry_run; finished_before is left to others.
 struct ReplayQuery {
   DeadRange range;
   bool dry_run = false;
 };
-[[nodiscard]] Result<ReplayQuery> ParseReplay(const QueryParams& query);
+[[nodiscard]] Result<ReplayQuery> ParseReplay(const QueryParams& query, TenantId tenant);
 
 // The value of Idempotency-Key, quoted or bare; "" when there is none. An error is for the client.
 [[nodiscard]] Result<std::string> IdempotencyKey(const Request& request);

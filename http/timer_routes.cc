@@ -153,23 +153,36 @@ void TimerRoutes::Register(Router& router) {
   const auto to = [this](void (TimerRoutes::*method)(const Call&)) {
     return [this, method](const Call& call) { (this->*method)(call); };
   };
-  router.Add("/timers",
-             {.verb = Verb::kPost, .handler = to(&TimerRoutes::Set), .takes_body = true});
+  router.Add("/timers", {.verb = Verb::kPost,
+                         .needs = Scope::kTimersWrite,
+                         .handler = to(&TimerRoutes::Set),
+                         .takes_body = true});
   router.Add("/timers", {.verb = Verb::kGet,
+                         .needs = Scope::kTimersRead,
                          .handler = to(&TimerRoutes::List),
                          .query = {"limit", "after", "state", "due_after", "due_before"},
                          .long_answer = true});
-  router.Add("/timers", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::CancelAll)});
+  router.Add("/timers", {.verb = Verb::kDelete,
+                         .needs = Scope::kTimersWrite,
+                         .handler = to(&TimerRoutes::CancelAll)});
   router.Add("/timers/count", {.verb = Verb::kGet,
+                               .needs = Scope::kTimersRead,
                                .handler = to(&TimerRoutes::Count),
                                .query = {"state", "due_after", "due_before"}});
   router.Add("/timers/retry", {.verb = Verb::kPost,
+                               .needs = Scope::kTimersWrite,
                                .handler = to(&TimerRoutes::ReplayRange),
                                .query = {"due_after", "due_before", "dry_run"}});
-  router.Add("/timers/{id}/retry", {.verb = Verb::kPost, .handler = to(&TimerRoutes::Replay)});
-  router.Add("/timers/{id}",
-             {.verb = Verb::kGet, .handler = to(&TimerRoutes::Find), .query = {"view"}});
-  router.Add("/timers/{id}", {.verb = Verb::kDelete, .handler = to(&TimerRoutes::Cancel)});
+  router.Add(
+      "/timers/{id}/retry",
+      {.verb = Verb::kPost, .needs = Scope::kTimersWrite, .handler = to(&TimerRoutes::Replay)});
+  router.Add("/timers/{id}", {.verb = Verb::kGet,
+                              .needs = Scope::kTimersRead,
+                              .handler = to(&TimerRoutes::Find),
+                              .query = {"view"}});
+  router.Add(
+      "/timers/{id}",
+      {.verb = Verb::kDelete, .needs = Scope::kTimersWrite, .handler = to(&TimerRoutes::Cancel)});
 }
 
 // --- requests ------------------------------------------------------------------------------------
@@ -181,7 +194,7 @@ void TimerRoutes::Set(const Call& call) {
     return;
   }
   const WallMs now = clock_.Wall();
-  auto read = reader_.Read(call.request.body, now);
+  auto read = reader_.Read(call.request.body, call.caller.tenant(), now);
   if (const auto* error = std::get_if<BodyError>(&read)) {
     Respond(call.to, Problem(error->kind, error->detail, error->errors));
     return;
@@ -193,12 +206,11 @@ void TimerRoutes::Set(const Call& call) {
 }
 
 void TimerRoutes::List(const Call& call) {
-  Result<ListQuery> list = ParseList(call.query);
+  Result<ListQuery> list = ParseList(call.query, call.caller.tenant());
   if (!list.ok()) {
     Respond(call.to, Problem(ProblemKind::kInvalidQuery, list.status().message()));
     return;
   }
-  list->tenant = kLocalTenant;
   const ReplyToken token = replies_.Add(call.to, Render);
   std::string& next_query = replies_.At(token).next_query;
   for (const std::string_view name : {"limit", "state", "due_after", "due_before"}) {
@@ -216,11 +228,11 @@ void TimerRoutes::Count(const Call& call) {
   }
   // It may look at every timer; without this, one connection could ask for many such at once.
   if (filter->NeedsScan()) call.to.responder->HoldFurther(call.to);
-  timers_.Count(replies_.Add(call.to, Render), {kLocalTenant, *filter});
+  timers_.Count(replies_.Add(call.to, Render), {call.caller.tenant(), *filter});
 }
 
 void TimerRoutes::CancelAll(const Call& call) {
-  timers_.CancelAll(replies_.Add(call.to, Render), kLocalTenant, clock_.Wall());
+  timers_.CancelAll(replies_.Add(call.to, Render), call.caller.tenant(), clock_.Wall());
 }
 
 void TimerRoutes::Find(const Call& call) {
@@ -236,7 +248,7 @@ void TimerRoutes::Find(const Call& call) {
   }
   const ReplyToken token = replies_.Add(call.to, Render);
   replies_.At(token).full_view = view.has_value();
-  timers_.Find(token, {kLocalTenant, *id, view.has_value()});
+  timers_.Find(token, {call.caller.tenant(), *id, view.has_value()});
 }
 
 void TimerRoutes::Cancel(const Call& call) {
@@ -245,7 +257,7 @@ void TimerRoutes::Cancel(const Call& call) {
     Respond(call.to, NoSuchTimer());
     return;
   }
-  timers_.Cancel(replies_.Add(call.to, Render), kLocalTenant, *id, clock_.Wall());
+  timers_.Cancel(replies_.Add(call.to, Render), call.caller.tenant(), *id, clock_.Wall());
 }
 
 void TimerRoutes::Replay(const Call& call) {
@@ -254,16 +266,15 @@ void TimerRoutes::Replay(const Call& call) {
     Respond(call.to, NoSuchTimer());
     return;
   }
-  timers_.Replay(replies_.Add(call.to, Render), kLocalTenant, *id, clock_.Wall());
+  timers_.Replay(replies_.Add(call.to, Render), call.caller.tenant(), *id, clock_.Wall());
 }
 
 void TimerRoutes::ReplayRange(const Call& call) {
-  Result<ReplayQuery> replay = ParseReplay(call.query);
+  Result<ReplayQuery> replay = ParseReplay(call.query, call.caller.tenant());
   if (!replay.ok()) {
     Respond(call.to, Problem(ProblemKind::kInvalidQuery, replay.status().message()));
     return;
   }
-  replay->range.tenant = kLocalTenant;
   // It is counted first, which may take a look at every dead timer; see Count.
   call.to.responder->HoldFurther(call.to);
   timers_.ReplayRange(replies_.Add(call.to, Render), replay->range, replay->dry_run, clock_.Wall());

@@ -489,8 +489,10 @@ TEST(HttpApi, OnlyLocalHostsWithoutTokens) {
   old.Send("GET /timers HTTP/1.0\r\n\r\n");
   EXPECT_EQ(StatusLine(old.UntilEnd()), "HTTP/1.1 421 Misdirected Request");
 
-  HttpApiRig open({.require_local_host = false, .cors_origins = {}});
-  EXPECT_EQ(StatusLine(open.Ask("GET /timers HTTP/1.1\r\nHost: any.example\r\n\r\n")),
+  HttpApiRig open({}, Authentication::Mode::kToken);
+  open.Admit("secret", kLocalTenant);
+  EXPECT_EQ(StatusLine(open.Ask("GET /timers HTTP/1.1\r\nHost: any.example\r\n"
+                                "Authorization: Bearer secret\r\n\r\n")),
             "HTTP/1.1 200 OK");
 }
 
@@ -506,7 +508,7 @@ TEST(HttpApi, HealthAndReady) {
 }
 
 TEST(HttpApi, CorsOnlyForConfiguredOrigins) {
-  HttpApiRig rig({.require_local_host = true, .cors_origins = {"https://app.example"}});
+  HttpApiRig rig({.cors_origins = {"https://app.example"}});
   const std::string preflight = rig.Ask(
       "OPTIONS /timers HTTP/1.1\r\nHost: localhost\r\nOrigin: https://app.example\r\n"
       "Access-Control-Request-Method: POST\r\n\r\n");
@@ -525,7 +527,7 @@ TEST(HttpApi, CorsOnlyForConfiguredOrigins) {
 }
 
 TEST(HttpApi, EarlyErrorsCanBeReadByThePagesOfConfiguredOrigins) {
-  HttpApiRig rig({.require_local_host = true, .cors_origins = {"https://app.example"}});
+  HttpApiRig rig({.cors_origins = {"https://app.example"}});
   const std::string origin = "Origin: https://app.example\r\n";
   const std::string too_large = rig.Ask("POST /timers HTTP/1.1\r\nHost: localhost\r\n" + origin +
                                         "Content-Length: 300000\r\n\r\n");

@@ -3,7 +3,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "tests/support/http_rig.h"
 
@@ -84,6 +87,60 @@ TEST(HttpServer, AStaleUnixSocketIsReplacedButNoOtherFile) {
   EXPECT_TRUE(rig.server->ListenUnix(path).ok());
   EXPECT_EQ(rig.server->ListenUnix("/dev/null").code(), StatusCode::kInvalid);
   EXPECT_EQ(rig.server->ListenUnix(std::string(200, 'x')).code(), StatusCode::kInvalid);
+}
+
+TEST(HttpServer, AUnixSocketHasItsModeWhateverTheUmask) {
+  const std::string path = testing::TempDir() + "http_server_test.mode";
+  std::filesystem::remove(path);
+  EchoHandler handler;
+  HttpRig rig(handler);
+  const mode_t before = umask(0177);
+  EXPECT_TRUE(rig.server->ListenUnix(path, 0666).ok());
+  umask(before);
+  struct stat info {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0666u);
+}
+
+TEST(HttpServer, WhatTookThePlaceOfItsSocketIsLeftAlone) {
+  const std::string path = testing::TempDir() + "http_server_test.taken";
+  std::filesystem::remove(path);
+  EchoHandler handler;
+  {
+    HttpRig rig(handler);
+    ASSERT_TRUE(rig.server->ListenUnix(path).ok());
+    std::filesystem::remove(path);
+    std::ofstream(path) << "mine";
+  }
+  EXPECT_TRUE(std::filesystem::exists(path));
+  std::filesystem::remove(path);
+}
+
+// Four at one stale socket, ten times: one of them listens, and whoever asks reaches it.
+TEST(HttpServer, OfManyWhoFindAStaleSocketOneGetsIt) {
+  const std::string path = testing::TempDir() + "http_server_test.race";
+  for (int round = 0; round < 10; ++round) {
+    std::filesystem::remove(path);
+    const int stale = socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    ASSERT_EQ(bind(stale, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    close(stale);
+    std::atomic<int> listening = 0;
+    std::vector<std::thread> threads;
+    std::vector<std::unique_ptr<EchoHandler>> handlers(4);
+    std::vector<std::unique_ptr<HttpRig>> rigs(4);
+    for (size_t i = 0; i < rigs.size(); ++i) {
+      handlers[i] = std::make_unique<EchoHandler>();
+      rigs[i] = std::make_unique<HttpRig>(*handlers[i]);
+      threads.emplace_back([&, i] {
+        if (rigs[i]->server->ListenUnix(path).ok()) ++listening;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(listening, 1);
+  }
 }
 
 TEST(HttpServer, APortInUseIsAnErrorThatNamesIt) {

@@ -30,7 +30,7 @@ LIBRARIES = {
     "libuv": (r"uv\.h|uv/", {"delivery", "http", "daemon"}),
     "libcurl": (r"curl/", {"delivery"}),
     "c-ares": (r"ares", {"delivery"}),
-    "openssl": (r"openssl/", {"delivery"}),
+    "openssl": (r"openssl/", {"delivery", "http/token_hash.cc"}),
     "llhttp": (r"llhttp", {"http"}),
     "simdjson": (r"simdjson", {"http"}),
     "yaml-cpp": (r"yaml-cpp/", {"daemon/config.cc"}),

@@ -47,7 +47,7 @@ class TimerJson : public testing::Test {
     // Only the padding lies behind the body, so that reading further is found by a sanitizer.
     const auto memory = std::make_unique<char[]>(body.size() + kBodyPaddingBytes);
     std::memcpy(memory.get(), body.data(), body.size());
-    return reader_.Read({memory.get(), body.size()}, kNow);
+    return reader_.Read({memory.get(), body.size()}, 7, kNow);
   }
   TimerPtr Good(std::string_view body) {
     auto read = Read(body);
@@ -88,7 +88,7 @@ TEST_F(TimerJson, TheExampleOfTheContract) {
   EXPECT_EQ(timer->url, "https://someserver.com");
   EXPECT_EQ(timer->method, Method::kPost);
   EXPECT_EQ(timer->state, TimerState::kPending);
-  EXPECT_EQ(timer->tenant, kLocalTenant);
+  EXPECT_EQ(timer->tenant, 7u);
   EXPECT_TRUE(timer->append_id);
   EXPECT_TRUE(timer->headers.empty());
   EXPECT_TRUE(timer->body.empty());

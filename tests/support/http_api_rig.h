@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/timers_start.h"
+#include "http/authentication.h"
 #include "http/router.h"
 #include "http/service_routes.h"
 #include "http/target_routes.h"
@@ -24,7 +25,9 @@ namespace belfry {
 
 class HttpApiRig {
  public:
-  explicit HttpApiRig(RouterOptions options = {}) : router_(std::move(options)) {
+  explicit HttpApiRig(RouterOptions options = {},
+                      Authentication::Mode mode = Authentication::Mode::kNone)
+      : authentication(mode, clock_), router_(authentication, std::move(options)) {
     auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk), "abcdefghij");
     EXPECT_TRUE(opened.ok());
     store_ = std::move(*opened);
@@ -32,6 +35,7 @@ class HttpApiRig {
         TimersOptions{.retry = {.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0}},
         StartFrom(store_->opened()), StillClock().wall);
     http = std::make_unique<HttpRig>(router_);
+    clock_.rig = http.get();
     const auto normalise_url = [](std::string_view url) -> Result<std::string> {
       if (url.starts_with("http://")) return std::string(url);
       return Invalid("must start with http://");
@@ -79,6 +83,17 @@ class HttpApiRig {
     if (client->ended) client = std::make_unique<HttpClient>(*http);
     return client->Ask(request);
   }
+  [[nodiscard]] Router& router() { return router_; }
+  // Lets in who has `token`.
+  void Admit(const std::string& token, TenantId tenant, Scopes scopes = Scopes::All()) {
+    grants.push_back({TokenHasher().Hash(token), tenant, "u" + std::to_string(tenant), scopes, {}});
+    SetGrants();
+  }
+  void SetGrants() {
+    TokenTable table;
+    for (const Grant& grant : grants) EXPECT_TRUE(table.Add(grant));
+    authentication.SetTokens(std::move(table));
+  }
   // A timer in `seconds` seconds; its id.
   std::string Set(int seconds) {
     return BodyOf(Ask(PostJson(
@@ -107,9 +122,22 @@ class HttpApiRig {
   std::unique_ptr<Timers> timers;
   std::unique_ptr<ReplyTable> replies;
   std::optional<std::string> why_not_ready;
+  std::vector<Grant> grants;
   std::vector<Delivery> started;
   bool hold_ops = false;  // a commit that takes its time
   std::vector<Op> held;
+
+ private:
+  // That of the rig, which is made later.
+  struct RigClock final : Clock {
+    [[nodiscard]] WallMs Wall() const override { return rig->clock.wall; }
+    [[nodiscard]] MonoMs Mono() const override { return rig->clock.mono; }
+    const HttpRig* rig = nullptr;
+  };
+  RigClock clock_;
+
+ public:
+  Authentication authentication;
 
  private:
   Router router_;

@@ -1,0 +1,72 @@
+#include "http/authentication.h"
+
+#include <string>
+#include <utility>
+
+#include "http/ascii.h"
+#include "http/problem.h"
+
+namespace belfry {
+namespace {
+
+Response Unauthorized(std::string_view detail) {
+  Response response = Problem(ProblemKind::kUnauthorized, detail);
+  response.headers = "WWW-Authenticate: Bearer\r\n";
+  return response;
+}
+
+Response TooManyWrongTokens(int64_t wait_seconds) {
+  Response response =
+      Problem(ProblemKind::kTooManyWrongTokens,
+              "too many wrong tokens came from this address; none is looked at now");
+  response.headers = "Retry-After: " + std::to_string(wait_seconds) + "\r\n";
+  return response;
+}
+
+// What stands behind `Bearer`; nullopt: there is no such header.
+std::optional<std::string_view> BearerOf(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer";
+  if (!EqualsIgnoringCase(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+  authorization.remove_prefix(kScheme.size());
+  if (!authorization.empty() && authorization[0] != ' ') return std::nullopt;
+  return TrimBlanks(authorization);
+}
+
+}  // namespace
+
+std::optional<Caller> Authentication::Admit(const Request& request, Scope scope,
+                                            Response* refusal) {
+  if (mode_ == Mode::kNone) return Caller(kLocalTenant, kLocalUser, nullptr, scope);
+  const HeaderHit header = FindHeader(request, "authorization");
+  const auto token = header.count == 0 ? std::nullopt : BearerOf(header.value);
+  if (!token) {
+    *refusal = Unauthorized("a token is needed: `Authorization: Bearer <token>`");
+    return std::nullopt;
+  }
+  const MonoMs now = clock_.Mono();
+  if (const int64_t wait_seconds = failures_.WaitSeconds(request.peer, now); wait_seconds > 0) {
+    *refusal = TooManyWrongTokens(wait_seconds);
+    return std::nullopt;
+  }
+  const Grant* const grant = tokens_.Find(hasher_.Hash(*token));
+  if (grant == nullptr || header.count != 1 || grant->IsOver(clock_.Wall())) {
+    failures_.Failed(request.peer, now);
+    *refusal = Unauthorized("this token is not known, or no longer");
+    return std::nullopt;
+  }
+  if (!grant->scopes.Has(scope)) {
+    *refusal = Problem(ProblemKind::kForbidden,
+                       "this token lacks the scope `" + std::string(ScopeName(scope)) + "`");
+    return std::nullopt;
+  }
+  return Caller(grant->tenant, grant->user, grant, scope);
+}
+
+bool Authentication::StillGood(const Ticket& ticket) const {
+  if (mode_ == Mode::kNone) return true;
+  if (!ticket.token) return false;
+  const Grant* const grant = tokens_.Find(*ticket.token);
+  return grant != nullptr && !grant->IsOver(clock_.Wall()) && grant->scopes.Has(ticket.scope);
+}
+
+}  // namespace belfry

@@ -1,0 +1,54 @@
+// authentication.h - from a request to its Caller, or to the answer that refuses it.
+//
+// Loop thread only. The one place that makes a Caller.
+//
+//   auth.mode none   everybody is the user `local`, with every scope
+//   auth.mode token  `Authorization: Bearer <token>`, and nothing else: no query, no cookie.
+//                    401, WWW-Authenticate: Bearer: no token, or not (or no longer) a good one
+//                    403: it has not the scope that the route asks for
+//                    429, Retry-After: more than kWrongTokensMax wrong tokens in
+//                    kWrongTokensSeconds from this address. Then no token from it is looked at,
+//                    or it could go on trying. No token at all is not a wrong one.
+//
+// Wrong, unknown and expired tokens get the same answer at the same cost, and no answer and no log
+// repeats any part of a token.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "base/clock.h"
+#include "http/caller.h"
+#include "http/failure_limit.h"
+#include "http/message.h"
+#include "http/token_hash.h"
+#include "http/token_table.h"
+
+namespace belfry {
+
+class Authentication {
+ public:
+  enum class Mode { kNone, kToken };
+  // `clock` outlives this.
+  Authentication(Mode mode, const Clock& clock) : mode_(mode), clock_(clock) {}
+  Authentication(const Authentication&) = delete;
+  Authentication& operator=(const Authentication&) = delete;
+
+  // From now on these let in, and no other. Who keeps a Ticket asks StillGood then.
+  void SetTokens(TokenTable tokens) { tokens_ = std::move(tokens); }
+
+  [[nodiscard]] bool needs_token() const { return mode_ == Mode::kToken; }
+  // nullopt: *refusal is the answer.
+  [[nodiscard]] std::optional<Caller> Admit(const Request& request, Scope scope, Response* refusal);
+  // Its token is known, not expired, and has the scope.
+  [[nodiscard]] bool StillGood(const Ticket& ticket) const;
+
+ private:
+  const Mode mode_;
+  const Clock& clock_;
+  TokenHasher hasher_;
+  TokenTable tokens_;
+  FailureLimit failures_;
+};
+
+}  // namespace belfry

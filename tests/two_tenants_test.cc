@@ -1,0 +1,269 @@
+// Two users do 100,000 random things with each other's ids: neither ever sees, changes or counts
+// anything of the other. Through authentication, router, routes, the scheduler and the ledger; no
+// sockets, so that it is fast. The seed is fixed and printed with every failure.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/http_api_rig.h"
+
+namespace belfry {
+namespace {
+
+constexpr uint64_t kSeed = 20261121;
+constexpr int kOperations = 100'000;
+constexpr TimerId kNeverGiven = 1'000'000'000;
+constexpr size_t kKeys = 40;
+constexpr std::array<std::string_view, 6> kStates{"pending", "retrying",  "delivered",
+                                                  "dead",    "cancelled", "firing"};
+
+// Takes the one answer that is waited for.
+class OneAnswer final : public Responder {
+ public:
+  void Respond(const ReplyTo&, Response response) override {
+    EXPECT_FALSE(answer);
+    answer = std::move(response);
+  }
+  void HoldFurther(const ReplyTo&) override {}
+  std::optional<Response> answer;
+};
+
+struct User {
+  std::string authorization;
+  std::string mark;                           // in every URL of theirs
+  std::set<TimerId> timers;                   // theirs, and not deleted by DELETE /timers
+  std::map<std::string, TimerId> keys;        // idempotency keys: what they made
+  std::map<std::string, std::string> bodies;  // and with which body
+};
+
+class TwoTenants : public testing::Test {
+ protected:
+  TwoTenants() : rig_({}, Authentication::Mode::kToken) {
+    for (size_t i = 0; i < users_.size(); ++i) {
+      const std::string token = "token-" + std::to_string(i);
+      Scopes scopes = Scopes::All();
+      scopes.Remove(Scope::kAdmin);
+      rig_.Admit(token, static_cast<TenantId>(2 + i), scopes);
+      users_[i].authorization = "Bearer " + token;
+      users_[i].mark = "http://r/of-user-" + std::to_string(i);
+    }
+  }
+
+  uint64_t Random(uint64_t below) { return random_() % below; }
+
+  Response Ask(const User& user, Verb verb, const std::string& path, const std::string& query = "",
+               const std::string& body = "", const std::string& key = "") {
+    Request request;
+    request.verb = verb;
+    request.path = path;
+    request.query = query;
+    request.headers = {{"Host", "h"}, {"Authorization", user.authorization}};
+    std::string padded = body;
+    padded.reserve(body.size() + kBodyPaddingBytes);
+    request.body = padded;
+    if (!body.empty()) request.headers.push_back({"Content-Type", "application/json"});
+    if (!key.empty()) request.headers.push_back({"Idempotency-Key", key});
+    OneAnswer one;
+    rig_.router().Handle(request, {&one, 0, 0});
+    for (int turn = 0; turn < 10 && !one.answer; ++turn) rig_.Pump();
+    EXPECT_TRUE(one.answer) << path;
+    if (!one.answer) return {};
+    const User& other = users_[&user == &users_[0] ? 1 : 0];
+    EXPECT_EQ(one.answer->body.find(other.mark), std::string::npos) << path << '?' << query;
+    EXPECT_EQ(one.answer->headers.find(other.mark), std::string::npos);
+    return std::move(*one.answer);
+  }
+
+  // Most often one that exists, whoever has it.
+  TimerId AnyId() {
+    if (last_ == 0 || Random(50) == 0) return kNeverGiven;
+    const uint64_t back = Random(4) == 0 ? Random(last_) : Random(std::min<TimerId>(last_, 200));
+    return last_ - back;
+  }
+
+  // What a request for one timer must have been answered.
+  void CheckOne(const User& user, TimerId id, const Response& got, const std::string& what) {
+    if (user.timers.contains(id)) {
+      EXPECT_NE(got.status, 404) << what << " one's own " << id;
+      return;
+    }
+    ++foreign_;
+    EXPECT_EQ(got.status, 404) << what << ' ' << id;
+    EXPECT_EQ(got.body, nothing_.body) << what << ' ' << id;
+    EXPECT_EQ(got.headers, nothing_.headers);
+  }
+
+  static std::vector<TimerId> IdsIn(const std::string& list) {
+    std::vector<TimerId> ids;
+    for (size_t at = list.find("{\"id\":"); at != list.npos; at = list.find("{\"id\":", at + 1)) {
+      ids.push_back(std::stoull(list.substr(at + 6, 20)));
+    }
+    return ids;
+  }
+
+  std::vector<std::string> Counts(const User& user) {
+    std::vector<std::string> counts{Ask(user, Verb::kGet, "/timers/count").body};
+    for (const std::string_view state : kStates) {
+      counts.push_back(Ask(user, Verb::kGet, "/timers/count", "state=" + std::string(state)).body);
+    }
+    EXPECT_EQ(counts[0], "{\"count\":" + std::to_string(user.timers.size()) + "}");
+    return counts;
+  }
+
+  void Set(User& user) {
+    std::string body = "{\"url\":\"" + user.mark + "\",\"seconds\":" + std::to_string(Random(9)) +
+                       ",\"retry\":{\"max_attempts\":" + std::to_string(1 + Random(2)) + "}}";
+    std::string key;
+    if (Random(3) == 0) key = "key-" + std::to_string(Random(kKeys));
+    const auto made = user.keys.find(key);
+    if (made != user.keys.end() && Random(2) == 0) body = user.bodies[key];
+    const Response got = Ask(user, Verb::kPost, "/timers", "", body, key);
+    if (made != user.keys.end()) {
+      const bool same = body == user.bodies[key];
+      EXPECT_EQ(got.status, same ? 201 : 422);
+      if (!same) return;
+      EXPECT_EQ(got.body, "{\"id\":" + std::to_string(made->second) + "}");
+      return;
+    }
+    ASSERT_EQ(got.status, 201) << got.body;
+    const TimerId id = IdsIn(got.body).at(0);
+    ASSERT_GT(id, last_) << "an id was given twice, or a key of the other user answered";
+    last_ = id;
+    user.timers.insert(id);
+    if (key.empty()) return;
+    user.keys[key] = id;
+    user.bodies[key] = body;
+  }
+
+  void List(const User& user) {
+    const uint64_t limit = 1 + Random(30);
+    const TimerId after = Random(2) == 0 ? 0 : AnyId();
+    std::string query = "limit=" + std::to_string(limit) + "&after=" + std::to_string(after);
+    const bool filtered = Random(2) == 0;
+    if (filtered) query += "&state=" + std::string(kStates[Random(kStates.size())]);
+    const Response got = Ask(user, Verb::kGet, "/timers", query);
+    ASSERT_EQ(got.status, 200) << got.body;
+    const std::vector<TimerId> ids = IdsIn(got.body);
+    for (const TimerId id : ids) EXPECT_TRUE(user.timers.contains(id)) << id;
+    if (filtered) return;
+    std::vector<TimerId> wanted;
+    for (auto it = user.timers.upper_bound(after); it != user.timers.end(); ++it) {
+      if (wanted.size() < limit) wanted.push_back(*it);
+    }
+    EXPECT_EQ(ids, wanted) << query;
+  }
+
+  void DeleteAll(User& user) {
+    const Response got = Ask(user, Verb::kDelete, "/timers");
+    EXPECT_EQ(got.body, "{}");
+    user.timers.clear();
+  }
+
+  void Change(User& user) {
+    const TimerId id = AnyId();
+    const std::string path = "/timers/" + std::to_string(id);
+    switch (Random(40)) {
+      case 0:
+        return Random(10) == 0 ? DeleteAll(user) : Set(user);
+      case 1:
+        EXPECT_EQ(
+            Ask(user, Verb::kPost, "/timers/retry", Random(2) ? "dry_run=true" : "").status / 100,
+            2);
+        return;
+      case 2:
+        EXPECT_EQ(Ask(user, Verb::kPost, "/targets/pause", "", R"({"all":true})").status, 403);
+        return;
+      default:
+        break;
+    }
+    if (Random(2) == 0) return Set(user);
+    if (Random(2) == 0) {
+      CheckOne(user, id, Ask(user, Verb::kDelete, path), "DELETE");
+    } else {
+      CheckOne(user, id, Ask(user, Verb::kPost, path + "/retry"), "retry");
+    }
+  }
+
+  void Read(const User& user) {
+    const TimerId id = AnyId();
+    const std::string path = "/timers/" + std::to_string(id);
+    switch (Random(5)) {
+      case 0:
+        return List(user);
+      case 1:
+        return CheckOne(user, id, Ask(user, Verb::kHead, path), "HEAD");
+      case 2:
+        return CheckOne(user, id, Ask(user, Verb::kGet, path), "GET");
+      case 3:
+        EXPECT_EQ(Ask(user, Verb::kGet, "/targets").status, 403);
+        return;
+      default:
+        return CheckOne(user, id, Ask(user, Verb::kGet, path, "view=full"), "GET full");
+    }
+  }
+
+  // Time stands still but here, so what a user has changes only here and by what they do.
+  void LetTimePass() {
+    constexpr int kStatuses[] = {200, 500, 410};
+    rig_.PassAndAnswer(static_cast<int64_t>(Random(1500)), kStatuses[Random(3)]);
+  }
+
+  // What is due starts in turns; until then it starts when anybody asks for anything.
+  void StartAllThatIsDue() {
+    size_t started = 0;
+    for (int quiet = 0; quiet < 3; ++quiet) {
+      rig_.Pump();
+      if (started != rig_.started.size()) quiet = 0;
+      started = rig_.started.size();
+    }
+  }
+
+  void Step() {
+    User& user = users_[Random(2)];
+    const User& other = users_[&user == &users_[0] ? 1 : 0];
+    if (Random(150) == 0) return LetTimePass();
+    if (Random(2) == 0) return Read(user);
+    if (Random(8) != 0) return Change(user);
+    StartAllThatIsDue();
+    const auto before = Counts(other);
+    Change(user);
+    EXPECT_EQ(Counts(other), before) << "what one user did, the other noticed";
+  }
+
+  HttpApiRig rig_;
+  std::mt19937_64 random_{kSeed};
+  std::array<User, 2> users_;
+  Response nothing_;
+  TimerId last_ = 0;
+  uint64_t foreign_ = 0;
+};
+
+TEST_F(TwoTenants, NeitherSeesAnythingOfTheOther) {
+  SCOPED_TRACE("seed " + std::to_string(kSeed));
+  nothing_ = Ask(users_[0], Verb::kGet, "/timers/" + std::to_string(kNeverGiven));
+  ASSERT_EQ(nothing_.status, 404);
+  std::set<std::string> seen;
+  for (int i = 0; i < kOperations && !HasFailure(); ++i) {
+    Step();
+    if (i % 1000 != 0) continue;
+    for (const User& user : users_) {
+      const auto counts = Counts(user);
+      for (size_t s = 0; s < kStates.size(); ++s) {
+        if (counts[s + 1] != R"({"count":0})") seen.emplace(kStates[s]);
+      }
+    }
+  }
+  EXPECT_GT(foreign_, 20'000u) << "ids of the other were asked for";
+  EXPECT_GT(users_[0].keys.size() + users_[1].keys.size(), kKeys);
+  EXPECT_EQ(seen.size(), kStates.size()) << "timers in every state were there";
+}
+
+}  // namespace
+}  // namespace belfry
