@@ -3,8 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/time.h"
+
 namespace belfry {
 namespace {
+
+constexpr int64_t kExpiresMsMax = 36500 * kDayMs;
 
 CommandLine Print(std::string text, int exit_code) {
   CommandLine out;
@@ -27,13 +33,44 @@ struct Options {
   bool accept_clock = false;
   bool accept_data_loss = false;
   std::string check_file;
+  std::string tokens_file;
+  std::string user;
+  std::vector<std::string> scopes;
+  std::string expires;
+  std::string token_id;
 };
 
 struct Commands {
   CLI::App* serve;
   CLI::App* check;
   CLI::App* version;
+  CLI::App* token;
+  CLI::App* token_create;
+  CLI::App* token_list;
+  CLI::App* token_revoke;
 };
+
+void DeclareToken(CLI::App& app, Options& options, Commands& commands) {
+  commands.token = app.add_subcommand("token", "Make, list and revoke the tokens of users.");
+  commands.token->require_subcommand(1);
+  const auto add = [&](const char* name, const char* what) {
+    CLI::App* command = commands.token->add_subcommand(name, what);
+    command->add_option("--tokens-file", options.tokens_file, "The file of auth.tokens_file.")
+        ->required();
+    return command;
+  };
+  commands.token_create =
+      add("create", "Make a token, add it to the file (made when absent), and print it once.");
+  commands.token_create->add_option("--user", options.user, "Whose it is.")->required();
+  commands.token_create->add_option("--scope", options.scopes,
+                                    "timers:read, timers:write, stopwatches, streams or admin; may "
+                                    "be repeated. Without it: all but admin.");
+  commands.token_create->add_option("--expires", options.expires, "After so long, like 90d.");
+  commands.token_list = add("list", "Print what the file holds, which is no token.");
+  commands.token_revoke = add("revoke", "Remove one token by its id, or all of a user.");
+  commands.token_revoke->add_option("ID", options.token_id, "The id, as `list` has it.");
+  commands.token_revoke->add_option("--user", options.user, "Whose tokens are all removed.");
+}
 
 Commands Declare(CLI::App& app, Options& options) {
   app.require_subcommand(1);
@@ -54,6 +91,7 @@ Commands Declare(CLI::App& app, Options& options) {
       "check-config", "Check a configuration file and print every key with its value.");
   commands.check->add_option("FILE", options.check_file, "The file.")->required();
   commands.version = app.add_subcommand("version", "Print the version.");
+  DeclareToken(app, options, commands);
   return commands;
 }
 
@@ -74,6 +112,49 @@ CommandLine Serve(const CLI::App& serve, const Options& options) {
   }
   out.serve.accept_clock = options.accept_clock;
   out.serve.accept_data_loss = options.accept_data_loss;
+  return out;
+}
+
+CommandLine TokenCreate(const Options& options, TokenCommand command) {
+  command.kind = TokenCommand::Kind::kCreate;
+  if (const std::string wrong = WrongUserName(command.user); !wrong.empty()) {
+    return Usage("--user: " + wrong);
+  }
+  if (options.scopes.empty()) command.scopes = DefaultScopes();
+  for (const std::string& name : options.scopes) {
+    const auto scope = ScopeNamed(name);
+    if (!scope) {
+      return Usage("--scope " + name +
+                   ": must be timers:read, timers:write, stopwatches, streams or admin");
+    }
+    command.scopes.Add(*scope);
+  }
+  if (!options.expires.empty()) {
+    command.expires_ms = ParseDuration(options.expires);
+    if (!command.expires_ms || *command.expires_ms <= 0 || *command.expires_ms > kExpiresMsMax) {
+      return Usage("--expires " + options.expires +
+                   ": must be a duration like 90d, at most 36500d");
+    }
+  }
+  CommandLine out;
+  out.action = CommandLine::Action::kToken;
+  out.token = std::move(command);
+  return out;
+}
+
+CommandLine Token(const Commands& commands, const Options& options) {
+  CommandLine out;
+  out.action = CommandLine::Action::kToken;
+  out.token.file = options.tokens_file;
+  out.token.user = options.user;
+  if (options.tokens_file.empty()) return Usage("--tokens-file: must name a file");
+  if (commands.token_create->parsed()) return TokenCreate(options, std::move(out.token));
+  if (commands.token_list->parsed()) return out;
+  out.token.kind = TokenCommand::Kind::kRevoke;
+  out.token.id = options.token_id;
+  if (options.token_id.empty() == options.user.empty()) {
+    return Usage("token revoke: needs either an ID or --user NAME");
+  }
   return out;
 }
 
@@ -114,6 +195,7 @@ CommandLine ParseCommandLine(const std::vector<std::string>& args) {
   }
   if (commands.version->parsed()) return Print(VersionText(), kExitOk);
   if (commands.serve->parsed()) return Serve(*commands.serve, options);
+  if (commands.token->parsed()) return Token(commands, options);
   CommandLine out;
   out.action = CommandLine::Action::kCheckConfig;
   out.config_file = options.check_file;
@@ -139,6 +221,12 @@ CommandLine CheckConfigFile(const std::string& path) {
   if (status.ok()) return Print(FormatConfig(config.value()), kExitOk);
   if (config.ok()) status = Refused(path + ": " + status.message());
   return Print(status.message() + "\n", ExitCodeFor(status));
+}
+
+CommandLine DoToken(const TokenCommand& command) {
+  const auto text = RunTokenCommand(command, SystemClock());
+  if (text.ok()) return Print(*text, kExitOk);
+  return Print("belfry: " + text.status().message() + "\n", ExitCodeFor(text.status()));
 }
 
 }  // namespace belfry

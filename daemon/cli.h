@@ -1,5 +1,5 @@
 // cli.h - the command line as a value: what was asked for, or what to print and with which exit
-// code. Reads no file and prints nothing itself, ConfigFor and CheckConfigFile excepted. CLI11
+// code. Reads no file and prints nothing itself, but for the functions at the end. CLI11
 // stops in cli.cc. Any thread.
 #pragma once
 
@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "daemon/config.h"
+#include "daemon/token_command.h"
 
 namespace belfry {
 
@@ -34,11 +35,13 @@ struct CommandLine {
   enum class Action {
     kServe,        // see `serve`
     kCheckConfig,  // see `config_file`
+    kToken,        // see `token`
     kPrint,        // see `text`: stdout when exit_code is 0, else stderr
   };
   Action action = Action::kPrint;
   ServeFlags serve;
   std::string config_file;
+  TokenCommand token;
   std::string text;
   int exit_code = kExitOk;
 };
@@ -51,5 +54,8 @@ struct CommandLine {
 
 // `belfry check-config FILE`: the effective configuration, or what is wrong with it.
 [[nodiscard]] CommandLine CheckConfigFile(const std::string& path);
+
+// `belfry token ...`: does it.
+[[nodiscard]] CommandLine DoToken(const TokenCommand& command);
 
 }  // namespace belfry

@@ -352,6 +352,18 @@ Status CheckTls(const Config::Delivery::Tls& tls) {
   return {};
 }
 
+Status CheckAuth(const Config::Auth& auth) {
+  if ((auth.mode == "token") == !auth.tokens_file.empty()) return {};
+  if (auth.mode == "token") {
+    return Refused(
+        "auth.tokens_file: is missing, and auth.mode is token; `belfry token create "
+        "--user NAME --tokens-file FILE` makes one");
+  }
+  return Refused(
+      "auth.tokens_file: is set, but auth.mode is none and nobody would need a token; "
+      "set auth.mode: token");
+}
+
 Status FileError(const std::string& path) {
   return Refused(path + ": cannot be read: " + std::strerror(errno));
 }
@@ -403,9 +415,11 @@ Status CheckConfig(const Config& config) {
   if (config.auth.mode == "none" && !config.listen.IsLocal()) {
     return Refused("listen: " + FormatListenAddress(config.listen) +
                    " can be reached from other machines, and auth.mode is none: anybody could set "
-                   "and cancel timers. Listen on 127.0.0.1:PORT, [::1]:PORT or unix:PATH and put a "
-                   "proxy that checks its callers in front");
+                   "and cancel timers. Make tokens (belfry token create --user NAME --tokens-file "
+                   "FILE) and set auth: {mode: token, tokens_file: FILE}, or listen on "
+                   "127.0.0.1:PORT, [::1]:PORT or unix:PATH");
   }
+  if (Status s = CheckAuth(config.auth); !s.ok()) return s;
   const Config::Delivery::Breaker& breaker = config.delivery.breaker;
   if (breaker.probe_min_ms > breaker.probe_max_ms) {
     return Refused("delivery.breaker.probe_max: " + FormatDuration(breaker.probe_max_ms) +

@@ -25,9 +25,10 @@ struct Config {
 
   struct Auth {
     // Who may call. `none`: everybody who reaches the listener, which must be loopback or a Unix
-    // socket, is the user `local`. `token` is not built yet and refused.
+    // socket, is the user `local`. `token`: whoever has a token of tokens_file.
     std::string mode = "none";
-    // File of hashed tokens. Only null until tokens are built.
+    // File of hashed tokens (tokens_file.h), named like delivery.signing.secrets; SIGHUP reads it
+    // again. With mode token, and only then.
     std::string tokens_file;
   } auth;
 
@@ -40,6 +41,8 @@ struct Config {
     int64_t body_timeout_ms = kBodyTimeoutMs;
     int64_t write_timeout_ms = kWriteStallTimeoutMs;  // client reads nothing; 100ms..10m
     int64_t idle_timeout_ms = kIdleTimeoutMs;         // between requests; 100ms..1h
+    uint64_t socket_mode =
+        0660;  // permission bits of a Unix socket, octal: who may connect; 0..0777
     // Web pages that may call the API: scheme://host[:port], exactly as browsers send it; at most
     // 64. Empty: none.
     std::vector<std::string> cors_origins;

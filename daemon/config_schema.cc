@@ -62,8 +62,7 @@ Status SetPath(const std::string& text, std::string& path) {
 }
 
 Status SetMode(const std::string& text, std::string& mode) {
-  if (text == "token") return Invalid("token is not built yet; the only mode so far is none");
-  if (text != "none") return Invalid("unknown mode; the only mode so far is none");
+  if (text != "none" && text != "token") return Invalid("must be none or token");
   mode = text;
   return {};
 }
@@ -72,6 +71,20 @@ Status SetListen(const std::string& text, ListenAddress& listen) {
   auto parsed = ParseListenAddress(text);
   if (parsed.ok()) listen = parsed.value();
   return parsed.status();
+}
+
+std::string OctalText(uint64_t mode) {
+  std::string text = "0";
+  for (int shift = 6; shift >= 0; shift -= 3) text += static_cast<char>('0' + (mode >> shift & 7));
+  return text;
+}
+
+Status SetSocketMode(const std::string& text, uint64_t& mode) {
+  const bool octal =
+      text.size() == 4 && text[0] == '0' && text.find_first_not_of("01234567") == std::string::npos;
+  if (!octal) return Invalid("must be permission bits like 0660");
+  mode = std::stoul(text, nullptr, 8);
+  return {};
 }
 
 // As browsers send it in `Origin`: lower case, no path, no user.
@@ -155,9 +168,8 @@ void VisitAuth(ConfigVisitor& visitor, Config::Auth& auth) {
   visitor.BeginSection("auth");
   visitor.Text("mode", auth.mode,
                [&](const std::string& text) { return SetMode(text, auth.mode); });
-  visitor.TextOrNull("tokens_file", auth.tokens_file, [](const std::string&) {
-    return Invalid("tokens are not built yet; leave it out or null");
-  });
+  visitor.TextOrNull("tokens_file", auth.tokens_file,
+                     [&](const std::string& text) { return SetFile(text, auth.tokens_file); });
   visitor.EndSection();
 }
 
@@ -171,6 +183,8 @@ void VisitHttp(ConfigVisitor& visitor, Config::Http& http) {
   visitor.Duration("write_timeout", http.write_timeout_ms, kClientTimeoutMsMin,
                    kClientTimeoutMsMax);
   visitor.Duration("idle_timeout", http.idle_timeout_ms, kClientTimeoutMsMin, kHourMs);
+  visitor.Text("socket_mode", OctalText(http.socket_mode),
+               [&](const std::string& text) { return SetSocketMode(text, http.socket_mode); });
   visitor.Texts("cors_origins", http.cors_origins, kOriginsMax, CheckOrigin);
   visitor.EndSection();
 }

@@ -31,6 +31,9 @@ Status CheckFile(const CredentialFile& file, const struct stat& status) {
   if (file.secrecy == Secrecy::kSecret && (status.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
     return WrongCredential(file, "may be read or changed by others; chmod g-w,o= it");
   }
+  if (file.secrecy == Secrecy::kTrusted && (status.st_mode & (S_IWOTH | S_IWGRP)) != 0) {
+    return WrongCredential(file, "may be changed by others; chmod go-w it");
+  }
   if ((status.st_mode & S_IWOTH) != 0) {
     return WrongCredential(file, "may be changed by everybody; chmod o-w it");
   }
@@ -42,7 +45,8 @@ Result<std::string> ReadOpen(const CredentialFile& file, int fd) {
   if (fstat(fd, &status) != 0) return Unreadable(file, errno);
   if (Status s = CheckFile(file, status); !s.ok()) return s;
   // Never grown while it is read, so that nothing of it stays behind in memory.
-  std::string text(file.bytes_max + 1, '\0');
+  const auto bytes_there = static_cast<size_t>(status.st_size);
+  std::string text(std::min(file.bytes_max, bytes_there) + 1, '\0');
   size_t size = 0;
   while (size < text.size()) {
     const ssize_t count = read(fd, text.data() + size, text.size() - size);
@@ -51,19 +55,20 @@ Result<std::string> ReadOpen(const CredentialFile& file, int fd) {
     if (count == 0) break;
     size += static_cast<size_t>(count);
   }
-  if (size <= file.bytes_max && size > 0) {
+  if (size < text.size() && (size > 0 || file.may_be_empty)) {
     text.resize(size);
     return text;
   }
   Wipe(&text);
-  return WrongCredential(file, size == 0 ? "is empty" : "is too long");
+  if (size == 0) return WrongCredential(file, "is empty");
+  return WrongCredential(file, size > file.bytes_max ? "is too long" : "changed meanwhile");
 }
 
 }  // namespace
 
 bool MayBeSecret(std::string_view text) {
   return text.find("whsec_") != text.npos || text.find("whsk_") != text.npos ||
-         text.find("PRIVATE KEY") != text.npos ||
+         text.find("blf_") != text.npos || text.find("PRIVATE KEY") != text.npos ||
          (text.size() >= kSecretTextMin && std::all_of(text.begin(), text.end(), IsBase64));
 }
 

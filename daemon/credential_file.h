@@ -14,8 +14,9 @@
 namespace belfry {
 
 enum class Secrecy {
-  kPublic,  // not writable by everybody
-  kSecret,  // besides, not readable by everybody, and not writable by its group
+  kPublic,   // not writable by everybody
+  kTrusted,  // nor by its group: whoever writes it decides who may do what
+  kSecret,   // besides, not readable by everybody, and not writable by its group
 };
 
 // Where a file is named in the configuration, and the most it may hold.
@@ -24,6 +25,7 @@ struct CredentialFile {
   std::string name;
   Secrecy secrecy = Secrecy::kSecret;
   size_t bytes_max = 0;
+  bool may_be_empty = false;
 };
 
 // kInvalid when `name` cannot be one, or looks like a secret itself, which the configuration must

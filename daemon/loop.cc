@@ -88,6 +88,7 @@ void Loop::Slice() {
 
 bool Loop::HandOver(Ready ready) {
   bool slot_given_back = false;
+  for (Op& op : parts_.tenants.TakeOps()) ready.ops.push_back(std::move(op));
   if (!ready.ops.empty()) parts_.commits.Submit(&ready.ops);
   for (const Delivery& delivery : ready.deliveries) {
     if (parts_.sender.Start(delivery) != Sender::Begun::kLookingUp) continue;
@@ -122,11 +123,23 @@ void Loop::SleepUntil(std::optional<WallMs> wake_at, WallMs now) {
 void Loop::TakeCompletions() {
   std::vector<Completion> done;
   const Status status = parts_.commits.Take(&done);
+  TakeTenants(&done);
   for (const Completion& completion : done) LogCompletion(completion);
   parts_.timers.Complete(std::move(done), parts_.clock.Wall());
   if (!status.ok()) Failed(status);
   HandOver(parts_.timers.TakeReady());
   parts_.server.FlushWrites();
+}
+
+// Those of the tenants are not the scheduler's.
+void Loop::TakeTenants(std::vector<Completion>* done) {
+  if (parts_.tenants.settled()) return;
+  std::erase_if(*done, [&](const Completion& completion) {
+    const bool is_theirs = completion.kind == kOpKind<TenantOp>;
+    if (is_theirs) parts_.tenants.Complete(completion);
+    return is_theirs;
+  });
+  parts_.users.TenantsCompleted();
 }
 
 void Loop::DeliveryDone(Outcome outcome) {

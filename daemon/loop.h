@@ -25,9 +25,11 @@
 #include "base/log.h"
 #include "daemon/notify.h"
 #include "daemon/read_pool.h"
+#include "daemon/users.h"
 #include "delivery/sender.h"
 #include "http/http_server.h"
 #include "http/reply_table.h"
+#include "scheduler/tenants.h"
 #include "scheduler/timers.h"
 #include "storage/commit_thread.h"
 
@@ -47,6 +49,8 @@ class Loop {
     Sender& sender;
     HttpServer& server;
     ReplyTable& replies;
+    Tenants& tenants;
+    Users& users;
     std::function<Status()> reload;  // at SIGHUP; when it fails, what held before holds on
   };
 
@@ -83,6 +87,7 @@ class Loop {
   void Read(Query query);
   void SleepUntil(std::optional<WallMs> wake_at, WallMs now);
   void TakeCompletions();
+  void TakeTenants(std::vector<Completion>* done);
   void Beat();
   void Signal(int number);
   void Reload();

@@ -19,6 +19,8 @@
 #include "daemon/read_pool.h"
 #include "daemon/rlimit.h"
 #include "daemon/timers_start.h"
+#include "daemon/tokens_file.h"
+#include "daemon/users.h"
 #include "delivery/address_policy.h"
 #include "delivery/curl_sender.h"
 #include "delivery/url.h"
@@ -28,6 +30,7 @@
 #include "http/service_routes.h"
 #include "http/target_routes.h"
 #include "http/timer_routes.h"
+#include "scheduler/tenants.h"
 #include "storage/commit_thread.h"
 #include "storage/data_dir.h"
 
@@ -108,9 +111,11 @@ ServerOptions HttpOptions(const Config& config, size_t connections) {
   return options;
 }
 
-Status Listen(HttpServer& server, const ListenAddress& address, LogSink& log) {
+Status Listen(HttpServer& server, const Config& config, LogSink& log) {
+  const ListenAddress& address = config.listen;
   if (address.kind == ListenAddress::Kind::kUnix) {
-    if (Status s = server.ListenUnix(address.path); !s.ok()) return s;
+    const auto mode = static_cast<unsigned>(config.http.socket_mode);
+    if (Status s = server.ListenUnix(address.path, mode); !s.ok()) return s;
     log.Info("listening", {{"address", FormatListenAddress(address)}, {"pid", getpid()}});
     return {};
   }
@@ -144,12 +149,49 @@ struct UvLoop {
   }
 };
 
+// What an operator may change while we run.
+struct Reloadable {
+  DeliveryFiles delivery;
+  std::vector<TokenEntry> tokens;
+};
+
+// All or nothing.
+Result<Reloadable> LoadFiles(const Config& config) {
+  const std::string credentials = CredentialsDirectory();
+  Reloadable files;
+  auto delivery = LoadDeliveryFiles(config.delivery, credentials);
+  if (!delivery.ok()) return delivery.status();
+  files.delivery = std::move(*delivery);
+  if (config.auth.mode != "token") return files;
+  auto tokens = LoadTokens(config.auth.tokens_file, credentials);
+  if (!tokens.ok()) return tokens.status();
+  files.tokens = std::move(*tokens);
+  return files;
+}
+
+// Before the commit thread has the store: nobody with a token is turned away at the start.
+Status RegisterUsers(Ledger& store, Tenants& tenants, Users& users) {
+  std::vector<Completion> done;
+  if (Status s = store.Apply(tenants.TakeOps(), &done); !s.ok()) return s;
+  for (const Completion& completion : done) tenants.Complete(completion);
+  users.TenantsCompleted();
+  return {};
+}
+
 int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& files,
-               DeliveryFiles delivery_files, DataDir& data, Notifier& notifier, LogSink& log) {
+               Reloadable reloadable, DataDir& data, Notifier& notifier, LogSink& log) {
   const SystemClock clock;
   const StoreState& state = data.store().opened();
   auto policy = AddressPolicy::Parse(config.delivery.targets.allow, config.delivery.targets.deny);
   if (!policy.ok()) return Refuse(policy.status());
+
+  const bool needs_token = config.auth.mode == "token";
+  using Mode = Authentication::Mode;
+  Authentication authentication(needs_token ? Mode::kToken : Mode::kNone, clock);
+  Tenants tenants(state.tenants);
+  Users users(tenants, authentication, log);
+  if (needs_token) users.Set(std::move(reloadable.tokens));
+  if (Status s = RegisterUsers(data.store(), tenants, users); !s.ok()) return Refuse(s);
 
   UvLoop uv;
   std::atomic<Loop*> loop = nullptr;
@@ -166,22 +208,22 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   sending.timeout_ms = config.delivery.timeout_ms;
   sending.max_in_flight = files.deliveries;
   sending.idle_connections_max = files.idle_targets;
-  sending.tls = std::move(delivery_files.tls);
+  sending.tls = std::move(reloadable.delivery.tls);
   auto sender = CurlSender::Open(
       &uv.loop, clock, std::move(sending),
       [&loop](Outcome outcome) { loop.load()->DeliveryDone(std::move(outcome)); },
       [&loop](TimerId id) { return loop.load()->AddressFound(id); });
   if (!sender.ok()) return Refuse(sender.status());
-  (*sender)->SetSigner(std::move(delivery_files.signer));
-  const auto reload = [&config, &sender] {
-    auto read = LoadDeliveryFiles(config.delivery, CredentialsDirectory());
+  (*sender)->SetSigner(std::move(reloadable.delivery.signer));
+  const auto reload = [&] {
+    auto read = LoadFiles(config);
     if (!read.ok()) return read.status();
-    (*sender)->SetSigner(std::move(read->signer));
-    (*sender)->SetTls(std::move(read->tls));
+    (*sender)->SetSigner(std::move(read->delivery.signer));
+    (*sender)->SetTls(std::move(read->delivery.tls));
+    if (needs_token) users.Set(std::move(read->tokens));
     return Status();
   };
 
-  Authentication authentication(Authentication::Mode::kNone, clock);
   Router router(authentication, {config.http.cors_origins});
   ReplyTable replies(clock);
   TimerRoutes timer_routes(timers, replies, clock, NormaliseUrl, DefaultRetry(config));
@@ -191,11 +233,11 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
   Loop the_loop({&uv.loop, clock, log, notifier, timers, data.store(), commits, reads, **sender,
-                 server, replies, reload},
+                 server, replies, tenants, users, reload},
                 config.shutdown_timeout_ms);
   loop = &the_loop;
   const ClockWatch clock_watch(&uv.loop, [&the_loop] { the_loop.ClockStepped(); });
-  if (Status s = Listen(server, config.listen, log); !s.ok()) {
+  if (Status s = Listen(server, config, log); !s.ok()) {
     the_loop.Abandon();
     return Refuse(s);
   }
@@ -215,8 +257,8 @@ int Serve(const ServeFlags& flags) {
   const auto files =
       ShareFiles(*limit, config->http.max_connections, config->delivery.max_in_flight);
   if (!files.ok()) return Refuse(files.status());
-  auto delivery_files = LoadDeliveryFiles(config->delivery, CredentialsDirectory());
-  if (!delivery_files.ok()) return Refuse(delivery_files.status());
+  auto reloadable = LoadFiles(*config);
+  if (!reloadable.ok()) return Refuse(reloadable.status());
 
   LogWriter log(STDERR_FILENO, config->log.level);
   log.Info("starting", {{"version", BELFRY_VERSION},
@@ -231,7 +273,7 @@ int Serve(const ServeFlags& flags) {
   }
   auto data = DataDir::Open(StoreOptions(*config, flags, *files, log));
   if (!data.ok()) return Refuse(data.status());
-  return ServeStore(*config, flags, *files, std::move(*delivery_files), **data, notifier, log);
+  return ServeStore(*config, flags, *files, std::move(*reloadable), **data, notifier, log);
 }
 
 }  // namespace belfry

@@ -92,7 +92,19 @@ TEST(Cli, VersionAndHelpGoToStdout) {
 TEST(Cli, MistakesAreUsageErrors) {
   ExpectUsage({}, "subcommand");
   ExpectUsage({"bogus"}, "bogus");
-  ExpectUsage({"token", "create", "--user", "a"}, "token");
+  ExpectUsage({"token"}, "subcommand");
+  ExpectUsage({"token", "create", "--user", "a"}, "--tokens-file");
+  ExpectUsage({"token", "create", "--tokens-file", "f"}, "--user");
+  ExpectUsage({"token", "create", "--tokens-file", "f", "--user", ""}, "--user");
+  ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a b"}, "blanks");
+  ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a\n"}, "control");
+  ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a", "--scope", "all"}, "all");
+  ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a", "--expires", "0s"}, "0s");
+  ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a", "--expires", "90"}, "90");
+  ExpectUsage({"token", "list"}, "--tokens-file");
+  ExpectUsage({"token", "list", "--tokens-file", ""}, "--tokens-file");
+  ExpectUsage({"token", "revoke", "--tokens-file", "f"}, "either");
+  ExpectUsage({"token", "revoke", "--tokens-file", "f", "x", "--user", "a"}, "either");
   ExpectUsage({"serv"}, "serv");
   ExpectUsage({"serve", "extra"}, "extra");
   ExpectUsage({"serve", "--bogus"}, "--bogus");
@@ -108,6 +120,38 @@ TEST(Cli, MistakesAreUsageErrors) {
   ExpectUsage({"check-config", "a", "b"}, "b");
   ExpectUsage({"version", "x"}, "x");
   ExpectUsage({"serve", "version"}, "version");
+}
+
+TEST(Cli, ATokenIsMadeAsAsked) {
+  const CommandLine line =
+      ParseCommandLine({"token", "create", "--user", "alice", "--scope", "timers:read", "--scope",
+                        "admin", "--expires", "90d", "--tokens-file", "/t"});
+  ASSERT_EQ(line.action, Action::kToken) << line.text;
+  EXPECT_EQ(line.token.kind, TokenCommand::Kind::kCreate);
+  EXPECT_EQ(line.token.user, "alice");
+  EXPECT_EQ(line.token.file, "/t");
+  EXPECT_EQ(line.token.expires_ms, 90 * kDayMs);
+  EXPECT_TRUE(line.token.scopes.Has(Scope::kTimersRead));
+  EXPECT_TRUE(line.token.scopes.Has(Scope::kAdmin));
+  EXPECT_FALSE(line.token.scopes.Has(Scope::kTimersWrite));
+}
+
+TEST(Cli, WithoutScopesATokenMayDoAllButAdmin) {
+  const CommandLine line =
+      ParseCommandLine({"token", "create", "--user=alice", "--tokens-file=/t"});
+  ASSERT_EQ(line.action, Action::kToken) << line.text;
+  EXPECT_EQ(line.token.scopes, DefaultScopes());
+  EXPECT_TRUE(line.token.scopes.Has(Scope::kStreams));
+  EXPECT_FALSE(line.token.scopes.Has(Scope::kAdmin));
+  EXPECT_EQ(line.token.expires_ms, std::nullopt);
+}
+
+TEST(Cli, ATokensFileThatIsNotThereIsAnError) {
+  TokenCommand command;
+  command.file = "/nowhere/tokens";
+  EXPECT_NE(DoToken(command).exit_code, 0);
+  command.kind = TokenCommand::Kind::kCreate;
+  EXPECT_EQ(DoToken(command).exit_code, 1);
 }
 
 TEST_F(CliFile, CheckConfigPrintsWhatHolds) {

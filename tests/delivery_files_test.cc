@@ -119,6 +119,18 @@ TEST_F(DeliveryFilesTest, APublicFileIsRefusedOnlyWhenEverybodyCanChangeIt) {
             "k: " + file.name + " may be changed by everybody; chmod o-w it");
 }
 
+TEST_F(DeliveryFilesTest, ATrustedFileMayBeReadByAllAndChangedByItsOwnerAlone) {
+  CredentialFile file{"k", Write("trusted", "", 0644), Secrecy::kTrusted, 1, true};
+  const auto text = ReadCredentialFile(file, "");
+  ASSERT_TRUE(text.ok()) << text.status().message();
+  EXPECT_EQ(*text, "") << "it may be empty";
+  for (const mode_t mode : {0664, 0646, 0602, 0620}) {
+    file.name = Write("trusted", "x", mode);
+    EXPECT_EQ(ReadCredentialFile(file, "").status().message(),
+              "k: " + file.name + " may be changed by others; chmod go-w it");
+  }
+}
+
 using Tls = Config::Delivery::Tls;
 
 TEST_F(DeliveryFilesTest, TlsFilesAreReadByPathAndAsCredentials) {
