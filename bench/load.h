@@ -26,6 +26,7 @@ namespace belfry {
 
 struct LoadPlan {
   Endpoint endpoint;
+  std::string token;  // "": none is sent
   int connections = 64;
   int pipeline = 1;       // requests under way on one connection
   int64_t warmup_ms = 0;  // not measured

@@ -30,6 +30,7 @@ void AddLoadOptions(CLI::App* app, LoadPlan* plan, bool* json) {
   plan->duration_ms = 30 * kSecondMs;
   plan->warmup_ms = 10 * kSecondMs;
   AddDaemon(app, &plan->endpoint);
+  app->add_option("--token", plan->token, "Sent as `Authorization: Bearer`");
   app->add_option("--connections", plan->connections, "Keep-alive connections")
       ->capture_default_str()
       ->check(CLI::Range(1, kConnectionsMax));
@@ -71,7 +72,8 @@ void AddSet(CLI::App& app, std::function<int()>* chosen) {
   set->callback([options, chosen] {
     *chosen = [options] {
       Result<SetRequests> requests =
-          SetRequests::Make(options->plan.endpoint.host_port, options->delay_ms, options->target);
+          SetRequests::Make(options->plan.endpoint.host_port, options->delay_ms, options->target,
+                            options->plan.token);
       if (!requests.ok()) return Fail(requests.status());
       return RunLoad(options->plan, options->json, *requests);
     };
@@ -100,7 +102,7 @@ void AddGet(CLI::App& app, std::function<int()>* chosen) {
     }
     *chosen = [options] {
       GetRequests requests(options->plan.endpoint.host_port, options->first, options->last,
-                           options->full, options->in_order);
+                           options->full, options->in_order, options->plan.token);
       return RunLoad(options->plan, options->json, requests);
     };
   });

@@ -11,12 +11,16 @@
 
 namespace belfry {
 
+// The header line of a daemon with auth.mode token; "" without a token.
+[[nodiscard]] std::string AuthorizationLine(const std::string& token);
+
 // The same `POST /timers` again and again.
 class SetRequests final : public RequestSource {
  public:
   // kInvalid when `target` cannot stand in a JSON string as it is.
   [[nodiscard]] static Result<SetRequests> Make(const std::string& host_port, int64_t delay_ms,
-                                                const std::string& target);
+                                                const std::string& target,
+                                                const std::string& token = "");
   [[nodiscard]] std::string_view Next() override { return request_; }
 
  private:
@@ -28,8 +32,8 @@ class SetRequests final : public RequestSource {
 // order, of each of them in turn and again from the first.
 class GetRequests final : public RequestSource {
  public:
-  GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full,
-              bool in_order);
+  GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full, bool in_order,
+              const std::string& token);
   [[nodiscard]] std::string_view Next() override;
 
  private:

@@ -2,7 +2,12 @@
 --   post         durable sets, the same again and again
 --   get N SEED   reads of random ids of 1..N
 --   hook         webhooks: POSTs without a body
+-- $BELFRY_TOKEN, if it is set, goes along as a bearer token.
 init = function(args)
+  local token = os.getenv("BELFRY_TOKEN")
+  if token then
+    wrk.headers["Authorization"] = "Bearer " .. token
+  end
   if args[1] == "post" then
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/json"
