@@ -33,7 +33,7 @@ class SetRequests final : public RequestSource {
 class GetRequests final : public RequestSource {
  public:
   GetRequests(const std::string& host_port, uint64_t first, uint64_t last, bool full, bool in_order,
-              const std::string& token);
+              const std::string& token = "");
   [[nodiscard]] std::string_view Next() override;
 
  private:

@@ -16,20 +16,36 @@ namespace belfry {
 namespace {
 
 constexpr std::string_view kTokenPrefix = "blf_";  // by which it is known wherever it turns up
-constexpr size_t kSecretBits = 256;
-constexpr size_t kIdBits = 50;
+constexpr size_t kSecretBytes = 32;
+constexpr size_t kIdCharacters = 10;
+constexpr std::string_view kBase64Url =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-// As base32.
-Result<std::string> RandomText(size_t bits) {
-  constexpr std::string_view kBase32 = "abcdefghijklmnopqrstuvwxyz234567";
-  std::array<unsigned char, kSecretBits / 5 + 1> random{};
-  const size_t characters = (bits + 4) / 5;
-  if (getrandom(random.data(), characters, 0) != static_cast<ssize_t>(characters)) {
-    return IoError("cannot read random bytes");
+template <size_t N>
+Result<std::array<unsigned char, N>> RandomBytes() {
+  std::array<unsigned char, N> random{};
+  if (getrandom(random.data(), N, 0) == static_cast<ssize_t>(N)) return random;
+  return IoError("cannot read random bytes");
+}
+
+// With its prefix short enough to be hashed as one block.
+std::string TokenOf(const std::array<unsigned char, kSecretBytes>& secret) {
+  std::string token(kTokenPrefix);
+  unsigned bits = 0;
+  int count = 0;
+  for (const unsigned char byte : secret) {
+    bits = (bits << 8 | byte) & 0xffff;
+    for (count += 8; count >= 6; count -= 6) token += kBase64Url[bits >> (count - 6) & 63];
   }
-  std::string text;
-  for (size_t i = 0; i < characters; ++i) text += kBase32[random[i] % kBase32.size()];
-  return text;
+  if (count > 0) token += kBase64Url[bits << (6 - count) & 63];
+  return token;
+}
+
+std::string IdOf(const std::array<unsigned char, kIdCharacters>& random) {
+  constexpr std::string_view kBase32 = "abcdefghijklmnopqrstuvwxyz234567";
+  std::string id;
+  for (const unsigned char byte : random) id += kBase32[byte % kBase32.size()];
+  return id;
 }
 
 std::string Line(const TokenEntry& entry) {
@@ -39,12 +55,12 @@ std::string Line(const TokenEntry& entry) {
 }
 
 Result<std::string> Create(const TokenCommand& command, const Clock& clock) {
-  auto secret = RandomText(kSecretBits);
-  auto id = RandomText(kIdBits);
+  const auto secret = RandomBytes<kSecretBytes>();
+  const auto id = RandomBytes<kIdCharacters>();
   if (!secret.ok() || !id.ok()) return secret.ok() ? id.status() : secret.status();
-  const std::string token = std::string(kTokenPrefix) + *secret;
+  const std::string token = TokenOf(*secret);
   TokenEntry entry;
-  entry.id = std::move(*id);
+  entry.id = IdOf(*id);
   entry.user = command.user;
   entry.scopes = command.scopes;
   entry.created = clock.Wall();

@@ -34,6 +34,21 @@ std::optional<std::string_view> BearerOf(std::string_view authorization) {
 
 }  // namespace
 
+void Authentication::SetTokens(TokenTable tokens) {
+  cache_.Clear();
+  tokens_ = std::move(tokens);
+  for (const auto& call : changed_) call();
+}
+
+const Grant* Authentication::Find(std::string_view token) {
+  const Grant* grant = cache_.Find(token);
+  if (grant == nullptr) {
+    grant = tokens_.Find(hasher_.Hash(token));
+    if (grant != nullptr) cache_.Keep(token, grant);
+  }
+  return grant != nullptr && !grant->IsOver(clock_.Wall()) ? grant : nullptr;
+}
+
 std::optional<Caller> Authentication::Admit(const Request& request, Scope scope,
                                             Response* refusal) {
   if (mode_ == Mode::kNone) return Caller(kLocalTenant, kLocalUser, nullptr, scope);
@@ -48,8 +63,8 @@ std::optional<Caller> Authentication::Admit(const Request& request, Scope scope,
     *refusal = TooManyWrongTokens(wait_seconds);
     return std::nullopt;
   }
-  const Grant* const grant = tokens_.Find(hasher_.Hash(*token));
-  if (grant == nullptr || header.count != 1 || grant->IsOver(clock_.Wall())) {
+  const Grant* const grant = Find(*token);
+  if (grant == nullptr || header.count != 1) {
     failures_.Failed(request.peer, now);
     *refusal = Unauthorized("this token is not known, or no longer");
     return std::nullopt;

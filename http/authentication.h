@@ -10,17 +10,21 @@
 //                    kWrongTokensSeconds from this address. Then no token from it is looked at,
 //                    or it could go on trying. No token at all is not a wrong one.
 //
-// Wrong, unknown and expired tokens get the same answer at the same cost, and no answer and no log
-// repeats any part of a token.
+// Wrong, unknown and expired tokens get the same answer, wrong and unknown ones at the same cost,
+// and no answer and no log repeats any part of a token.
 #pragma once
 
 #include <functional>
 #include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "http/caller.h"
 #include "http/failure_limit.h"
 #include "http/message.h"
+#include "http/token_cache.h"
 #include "http/token_hash.h"
 #include "http/token_table.h"
 
@@ -34,8 +38,10 @@ class Authentication {
   Authentication(const Authentication&) = delete;
   Authentication& operator=(const Authentication&) = delete;
 
-  // From now on these let in, and no other. Who keeps a Ticket asks StillGood then.
-  void SetTokens(TokenTable tokens) { tokens_ = std::move(tokens); }
+  // From now on these let in, and no other.
+  void SetTokens(TokenTable tokens);
+  // `call` after each SetTokens: who keeps a Ticket asks StillGood then.
+  void WhenTokensChange(std::function<void()> call) { changed_.push_back(std::move(call)); }
 
   [[nodiscard]] bool needs_token() const { return mode_ == Mode::kToken; }
   // nullopt: *refusal is the answer.
@@ -44,10 +50,15 @@ class Authentication {
   [[nodiscard]] bool StillGood(const Ticket& ticket) const;
 
  private:
+  // Null: it lets nobody in.
+  [[nodiscard]] const Grant* Find(std::string_view token);
+
   const Mode mode_;
   const Clock& clock_;
   TokenHasher hasher_;
   TokenTable tokens_;
+  TokenCache cache_;  // points into tokens_
+  std::vector<std::function<void()>> changed_;
   FailureLimit failures_;
 };
 

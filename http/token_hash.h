@@ -28,7 +28,8 @@ class TokenHasher {
   evp_md_ctx_st* const context_;
 };
 
-// Takes the same time wherever they differ.
+// Take the same time wherever they differ.
 [[nodiscard]] bool SameHash(const TokenHash& a, const TokenHash& b);
+[[nodiscard]] bool SameBytes(std::string_view a, std::string_view b);  // of the same size
 
 }  // namespace belfry

@@ -137,6 +137,65 @@ TEST_F(AuthenticationTest, ATicketIsGoodForAsLongAsItsToken) {
   EXPECT_FALSE(authentication_.StillGood(ticket)) << "revoked";
 }
 
+TEST_F(AuthenticationTest, WhoKeepsATicketIsToldOfEveryChange) {
+  int told = 0;
+  authentication_.WhenTokensChange([&] { ++told; });
+  Admit("secret");
+  EXPECT_EQ(told, 1);
+  const Ticket ticket = AskWith("Bearer secret")->ticket();
+  bool good = true;
+  authentication_.WhenTokensChange([&] { good = authentication_.StillGood(ticket); });
+  authentication_.SetTokens({});
+  EXPECT_EQ(told, 2);
+  EXPECT_FALSE(good) << "asked when the new ones hold";
+}
+
+TEST_F(AuthenticationTest, ManyTokensTakeTurnsAndEachIsItsOwnUser) {
+  TokenTable table;
+  const auto token = [](int i) { return "token " + std::string(i % 90, 'x') + std::to_string(i); };
+  for (int i = 0; i < 5000; ++i) {
+    ASSERT_TRUE(table.Add({TokenHasher().Hash(token(i)),
+                           static_cast<TenantId>(i + 2),
+                           std::to_string(i),
+                           Scopes::All(),
+                           {}}));
+  }
+  authentication_.SetTokens(std::move(table));
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 5000; ++i) {
+      for (int twice = 0; twice < 2; ++twice) {
+        const auto caller = AskWith("Bearer " + token(i));
+        ASSERT_TRUE(caller) << i;
+        ASSERT_EQ(caller->tenant(), static_cast<TenantId>(i + 2));
+        ASSERT_EQ(caller->user(), std::to_string(i));
+      }
+    }
+  }
+}
+
+TEST(TokenCache, AHitNeedsEveryByteAndNoneIsLeftAfterClear) {
+  TokenCache cache;
+  const Grant grant;
+  const std::string token = "blf_abcdefghijklmnopqrstuvwxyz";
+  cache.Keep(token, &grant);
+  EXPECT_EQ(cache.Find(token), &grant);
+  for (size_t i = 0; i < token.size(); ++i) {
+    std::string other = token;
+    other[i] ^= 1;
+    EXPECT_EQ(cache.Find(other), nullptr) << i;
+    EXPECT_EQ(cache.Find(token.substr(0, i)), nullptr) << i;
+  }
+  EXPECT_EQ(cache.Find(token + "a"), nullptr);
+  EXPECT_EQ(cache.Find(""), nullptr);
+  cache.Clear();
+  EXPECT_EQ(cache.Find(token), nullptr);
+  const std::string longest(63, 'x');
+  cache.Keep(longest, &grant);
+  cache.Keep(longest + "x", &grant);
+  EXPECT_EQ(cache.Find(longest), &grant);
+  EXPECT_EQ(cache.Find(longest + "x"), nullptr) << "too long to be kept";
+}
+
 TEST_F(AuthenticationTest, ATokenIsAddedOnce) {
   Grant grant{TokenHasher().Hash("secret"), 7, "alice", Scopes::All(), {}};
   EXPECT_TRUE(table_.Add(grant));

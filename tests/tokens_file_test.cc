@@ -153,7 +153,7 @@ TEST(Tokens, WhatStandsInAWrongLineIsNotRepeated) {
 TEST_F(TokensFile, ATokenIsShownOnceAndItsHashKept) {
   const std::string token = Create("alice");
   EXPECT_EQ(token.rfind("blf_", 0), 0u);
-  EXPECT_EQ(token.size(), 4u + 52u) << "256 bits as base32";
+  EXPECT_EQ(token.size(), 4u + 43u) << "256 bits as base64url";
   EXPECT_EQ(Mode(), 0600u);
   EXPECT_EQ(Text().find(token.substr(4)), std::string::npos);
   const auto entries = Entries();
