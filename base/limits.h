@@ -32,7 +32,8 @@ constexpr int64_t kAcceptRetryMs = 100;     // after running out of descriptors
 constexpr int64_t kConnectionTickMs = 250;  // how exact the time-outs below are
 constexpr int64_t kHeadTimeoutMs = 5 * kSecondMs;
 constexpr int64_t kBodyTimeoutMs = 10 * kSecondMs;
-constexpr int64_t kBodyBytesPerSecondMin = 500;  // of a body that takes longer than that
+constexpr int64_t kBodyBytesPerSecondMin = 500;      // of a body that takes longer than that
+constexpr size_t kStreamUnsentBytesMax = 64 * 1024;  // of a streamed answer; then its source waits
 constexpr int64_t kWriteStallTimeoutMs = 10 * kSecondMs;
 constexpr int64_t kIdleTimeoutMs = 60 * kSecondMs;
 constexpr int64_t kCrowdedIdleTimeoutMs = kSecondMs;  // when there is no room for another client
@@ -138,6 +139,13 @@ constexpr int64_t kReplayIntervalMs = 50;
 constexpr size_t kReplayRowsMax = 256;       // brought back by one step
 constexpr size_t kReplayExaminedMax = 1024;  // rows looked at by one
 constexpr size_t kReplayBytesMax = 512 * 1024;
+
+// Stopwatches.
+constexpr size_t kStopwatchPageRows = 500;         // read from the store at once
+constexpr size_t kStopwatchOpsQueuedMax = 16'384;  // on their way to disk; beyond: 503
+constexpr size_t kFeedEventsMax = 8192;            // kept for those who resume
+constexpr size_t kFeedNamesMax = 64;               // of one subscriber
+constexpr int64_t kFeedCommentMs = 15 * kSecondMs;
 
 // The store.
 constexpr size_t kGroupOpsMax = 4096;               // applied together, then handed back

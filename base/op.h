@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/id.h"
+#include "base/index_in.h"
+#include "base/stopwatch.h"
 #include "base/time.h"
 #include "base/timer.h"
 
@@ -157,16 +159,28 @@ struct TenantOp {
   std::string user;
 };
 
+// Start the stopwatch, or start it again: decided on the commit thread.
+struct StopwatchPutOp {
+  Stopwatch stopwatch;
+};
+
+// The tenant's stopwatch of this name ceases to exist.
+struct StopwatchDeleteOp {
+  TenantId tenant = 0;
+  std::string name;
+};
+
 struct Op {
   ReplyToken token = 0;  // released by this op's completion and nothing else
   std::variant<PutOp, SettleOp, RetryOp, EraseByIdOp, FloorOp, LoadOp, MarkOp, RetainOp, ParkOp,
-               LoadParkedOp, PauseOp, ReplayByIdOp, ReplayRangeOp, ReplayStepOp, TenantOp>
+               LoadParkedOp, PauseOp, ReplayByIdOp, ReplayRangeOp, ReplayStepOp, TenantOp,
+               StopwatchPutOp, StopwatchDeleteOp>
       what;
 };
 
 enum class OpResult {
-  kDone,       // Put stored, Settle settled, Retry and Park moved, ReplayById brought back, all
-               // others done
+  kDone,       // Put stored, Settle settled, Retry and Park moved, ReplayById brought back,
+               // StopwatchPut made a new one, all others done
   kReplayed,   // Put: this idempotency key stored `first_id` before; nothing stored now
   kMismatch,   // Put: the idempotency key was used with another body; nothing stored
   kUnknown,    // Put that only looks up: the key was not used; nothing stored
@@ -175,8 +189,9 @@ enum class OpResult {
   kDead,       // EraseById: too late, dead
   kAlive,      // ReplayById: it is not dead, see `state`
   kDamaged,    // ReplayById: its record cannot be read
-  kGone,       // no such timer for this tenant, or at or below its floor; nothing changed.
-               // LoadParked: nothing is parked under this number
+  kReset,      // StopwatchPut: there was one
+  kGone,       // no such timer or stopwatch for this tenant, or at or below its floor; nothing
+               // changed. LoadParked: nothing is parked under this number
   kRefused,    // Park, Pause: the name is longer than kTargetNameBytesMax, or one more than
                // kParkedTargetsMax or kPausedTargetsMax; nothing changed. Tenant: the same with
                // kUserNameBytesMax and kTenantsMax
@@ -226,18 +241,10 @@ struct Completion {
   std::string target_name;    // Park, Pause: as given
   bool target_ended = false;  // LoadParked: the number is never used again
   bool paused = false;        // Pause: as given
+
+  Stopwatch stopwatch;  // StopwatchPut: as given. StopwatchDelete: when there was one, as it was
 };
 
-template <typename T, typename Variant>
-struct IndexIn;
-template <typename T, typename... Rest>
-struct IndexIn<T, std::variant<T, Rest...>> {
-  static constexpr size_t value = 0;
-};
-template <typename T, typename First, typename... Rest>
-struct IndexIn<T, std::variant<First, Rest...>> {
-  static constexpr size_t value = 1 + IndexIn<T, std::variant<Rest...>>::value;
-};
 template <typename T>
 constexpr size_t kOpKind = IndexIn<T, decltype(Op::what)>::value;
 

@@ -63,6 +63,13 @@ enum class Bug {
   kLateOutcomeCountsBelowFloor,  // settling below the floor still changes counters
   kCallbackInItsOwnBatch,        // the cause is settled, commit, the callback is put
   kReplayLeavesDeadRow,          // the row in `dead` stays when its timer is brought back
+  // stopwatches
+  kStopwatchLeftByName,     // a delete leaves the row by (name, user)
+  kStopwatchNameUnended,    // a listing of `tea` has `teapot` too
+  kStopwatchNegative,       // what an earlier run started later than now has a negative time
+  kStopwatchAnsweredEarly,  // the answer leaves when the op is queued
+  kFeedGapHidden,           // a subscriber that events were lost for goes on as if there were none
+  kFeedKeepsNameNotOwned,   // events of a name go on after its subscriber owns none any more
 };
 
 #ifdef BELFRY_PLANTED_BUGS

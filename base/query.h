@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/id.h"
+#include "base/index_in.h"
+#include "base/stopwatch.h"
 #include "base/time.h"
 #include "base/timer.h"
 
@@ -42,7 +44,7 @@ struct CountQuery {
 
 struct Query {
   ReplyToken token = 0;
-  std::variant<FindQuery, ListQuery, CountQuery> what;
+  std::variant<FindQuery, ListQuery, CountQuery, StopwatchQuery> what;
   // Sorted ids with an attempt under way when the query was asked: the overlay for states. Null:
   // none.
   std::shared_ptr<const std::vector<TimerId>> firing;
@@ -50,6 +52,10 @@ struct Query {
   // read.
   const std::atomic<bool>* stop = nullptr;
 };
+
+// `index()` of the query's variant comes back as `kind`, so that an answer names its query.
+template <typename T>
+constexpr size_t kQueryKind = IndexIn<T, decltype(Query::what)>::value;
 
 // One timer as a read sees it. `timer` is null for the short view.
 struct TimerView {
@@ -66,16 +72,17 @@ struct TimerPage {
 
 struct QueryResult {
   QueryResult() = default;
-  explicit QueryResult(const Query& query) : token(query.token) {
+  explicit QueryResult(const Query& query) : token(query.token), kind(query.what.index()) {
     const auto* find = std::get_if<FindQuery>(&query.what);
     if (find != nullptr) asked = *find;
   }
 
   ReplyToken token = 0;
+  size_t kind = 0;
   std::optional<FindQuery> asked;
   Status status;  // not ok: the read failed, nothing else is set
   // nullopt of the first: no such timer. uint64_t: a count.
-  std::variant<std::optional<TimerView>, TimerPage, uint64_t> what;
+  std::variant<std::optional<TimerView>, TimerPage, uint64_t, StopwatchPage> what;
 };
 
 }  // namespace belfry

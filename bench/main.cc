@@ -20,6 +20,7 @@
 #include "bench/report.h"
 #include "bench/requests.h"
 #include "bench/sink.h"
+#include "bench/stopwatch_commands.h"
 
 namespace belfry {
 namespace {
@@ -87,6 +88,7 @@ void AddGet(CLI::App& app, std::function<int()>* chosen) {
     uint64_t last = 1000;
     bool full = false;
     bool in_order = false;
+    std::string path;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
@@ -96,13 +98,19 @@ void AddGet(CLI::App& app, std::function<int()>* chosen) {
   get->add_option("--last", options->last, "Greatest id asked for")->capture_default_str();
   get->add_flag("--full", options->full, "Ask for ?view=full");
   get->add_flag("--in-order", options->in_order, "Each id in turn, not at random");
+  get->add_option("--path", options->path, "This path instead of timers");
   get->callback([options, chosen] {
     if (options->first > options->last) {
       throw CLI::ValidationError("--last", "is smaller than --first");
     }
     *chosen = [options] {
-      GetRequests requests(options->plan.endpoint.host_port, options->first, options->last,
-                           options->full, options->in_order, options->plan.token);
+      const std::string& host_port = options->plan.endpoint.host_port;
+      if (!options->path.empty()) {
+        PathRequests requests(host_port, options->path);
+        return RunLoad(options->plan, options->json, requests);
+      }
+      GetRequests requests(host_port, options->first, options->last, options->full,
+                           options->in_order, options->plan.token);
       return RunLoad(options->plan, options->json, requests);
     };
   });
@@ -293,6 +301,8 @@ int Main(int argc, char** argv) {
   AddFill(app, &chosen);
   AddDrain(app, &chosen);
   AddCeiling(app, &chosen);
+  AddFillStopwatches(app, &chosen);
+  AddListen(app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -47,4 +47,15 @@ class GetRequests final : public RequestSource {
   std::string request_;
 };
 
+// `GET` of the same path again and again.
+class PathRequests final : public RequestSource {
+ public:
+  PathRequests(const std::string& host_port, const std::string& path)
+      : request_("GET " + path + " HTTP/1.1\r\nHost: " + host_port + "\r\n\r\n") {}
+  [[nodiscard]] std::string_view Next() override { return request_; }
+
+ private:
+  const std::string request_;
+};
+
 }  // namespace belfry

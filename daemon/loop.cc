@@ -65,12 +65,13 @@ int Loop::Run() {
 
 void Loop::Turn() {
   const WallMs now = parts_.clock.Wall();
-  parts_.timers.SetNoSpace(parts_.commits.below_min_free());
-  parts_.timers.Tick(now);
-  Ready ready = parts_.timers.TakeReady();
+  parts_.engine.SetNoSpace(parts_.commits.below_min_free());
+  parts_.engine.Tick(now, parts_.clock.Mono());
+  Ready ready = parts_.engine.TakeReady();
   slice_requests_ = 0;
   std::optional<WallMs> wake_at = ready.wake_at;
   if (HandOver(std::move(ready))) wake_at = now;
+  SendEvents();
   WatchCommits();
   parts_.server.FlushWrites();
   AnnounceReady();
@@ -83,7 +84,7 @@ void Loop::Slice() {
   slice_requests_ += kRequestsPerSlice;
   if (slice_requests_ * kSliceShare < parts_.server.connections()) return;
   slice_requests_ = 0;
-  if (parts_.commits.idle()) HandOver(parts_.timers.TakeReady());
+  if (parts_.commits.idle()) HandOver(parts_.engine.TakeReady());
 }
 
 bool Loop::HandOver(Ready ready) {
@@ -92,21 +93,28 @@ bool Loop::HandOver(Ready ready) {
   if (!ready.ops.empty()) parts_.commits.Submit(&ready.ops);
   for (const Delivery& delivery : ready.deliveries) {
     if (parts_.sender.Start(delivery) != Sender::Begun::kLookingUp) continue;
-    parts_.timers.LookupBegan(delivery.timer->id, parts_.clock.Wall());
+    parts_.engine.timers().LookupBegan(delivery.timer->id, parts_.clock.Wall());
     slot_given_back = true;
   }
   for (Query& query : ready.queries) Read(std::move(query));
   for (const Reply& reply : ready.replies) parts_.replies.Answer(reply);
   if (!ready.queries.empty()) {
-    for (const Reply& reply : parts_.timers.TakeReplies()) parts_.replies.Answer(reply);
+    for (const Reply& reply : parts_.engine.TakeReplies()) parts_.replies.Answer(reply);
   }
   return slot_given_back;
+}
+
+// What goes on with an answer, as a long list does with its next page, must not wait for the next
+// turn: nothing would wake the loop for it.
+void Loop::SendEvents() {
+  parts_.events.Tick();
+  while (parts_.engine.pending()) HandOver(parts_.engine.TakeReady());
 }
 
 // To the pool only what may have to wait for a disk.
 void Loop::Read(Query query) {
   if (auto result = parts_.store.RunFromMemory(query)) {
-    parts_.timers.QueryDone(std::move(*result));
+    parts_.engine.QueryDone(std::move(*result), parts_.clock.Mono());
   } else {
     parts_.reads.Run(std::move(query));
   }
@@ -125,9 +133,10 @@ void Loop::TakeCompletions() {
   const Status status = parts_.commits.Take(&done);
   TakeTenants(&done);
   for (const Completion& completion : done) LogCompletion(completion);
-  parts_.timers.Complete(std::move(done), parts_.clock.Wall());
+  parts_.engine.Complete(std::move(done), parts_.clock.Wall(), parts_.clock.Mono());
   if (!status.ok()) Failed(status);
-  HandOver(parts_.timers.TakeReady());
+  HandOver(parts_.engine.TakeReady());
+  SendEvents();
   parts_.server.FlushWrites();
 }
 
@@ -150,10 +159,12 @@ void Loop::DeliveryDone(Outcome outcome) {
                                  {"duration_ms", outcome.duration_ms}});
   }
   if (outcome.kind == OutcomeKind::kLocalFault) LogFault(outcome.fault_scope);
-  parts_.timers.DeliveryDone(std::move(outcome), parts_.clock.Wall());
+  parts_.engine.timers().DeliveryDone(std::move(outcome), parts_.clock.Wall());
 }
 
-bool Loop::AddressFound(TimerId id) { return parts_.timers.MayConnect(id, parts_.clock.Wall()); }
+bool Loop::AddressFound(TimerId id) {
+  return parts_.engine.timers().MayConnect(id, parts_.clock.Wall());
+}
 
 // No ports, files or memory: somebody has to know, as no attempt is charged and nothing else shows.
 void Loop::LogFault(FaultScope scope) {
@@ -167,7 +178,7 @@ void Loop::LogFault(FaultScope scope) {
 
 // Commits stand still when ops wait and none completes.
 void Loop::WatchCommits() {
-  const bool waiting = parts_.timers.unfinished_ops() > 0;
+  const bool waiting = parts_.engine.unfinished_ops() > 0;
   const uint64_t commits = parts_.commits.commits();
   if (!waiting || !commits_awaited_ || commits != commits_seen_) {
     commits_moved_ = parts_.clock.Mono();
@@ -206,8 +217,8 @@ void Loop::LogEnd(const Timer& ended) {
 std::optional<std::string> Loop::WhyNotReady() const {
   if (phase_ == Phase::kFailed) return "the store failed; restarting";
   if (phase_ != Phase::kServing) return "stopping";
-  if (!parts_.timers.first_page_loaded()) return "the first timers are not loaded yet";
-  if (!parts_.timers.clock_sane()) {
+  if (!parts_.engine.timers().first_page_loaded()) return "the first timers are not loaded yet";
+  if (!parts_.engine.timers().clock_sane()) {
     return "the clock is more than a day before, or 400 days after, the time last seen: nothing "
            "fires; set the clock, or start with --accept-clock";
   }
@@ -219,7 +230,8 @@ std::optional<std::string> Loop::WhyNotReady() const {
 }
 
 void Loop::AnnounceReady() {
-  if (announced_ || phase_ != Phase::kServing || !parts_.timers.first_page_loaded()) return;
+  if (announced_ || phase_ != Phase::kServing || !parts_.engine.timers().first_page_loaded())
+    return;
   announced_ = true;
   parts_.log.Info("ready");
   const std::optional<std::string> why = WhyNotReady();
@@ -233,10 +245,10 @@ void Loop::Beat() { FeedWatchdog(); }
 void Loop::FeedWatchdog() {
   const auto interval_ms = parts_.notify.watchdog_interval_ms();
   if (!interval_ms || parts_.clock.Mono() < next_feed_) return;
-  const uint64_t scans = parts_.timers.due_scans();
+  const uint64_t scans = parts_.engine.timers().due_scans();
   const uint64_t commit_turns = parts_.commits.turns();
-  const bool may_fire =
-      parts_.timers.first_page_loaded() && parts_.timers.clock_sane() && phase_ == Phase::kServing;
+  const bool may_fire = parts_.engine.timers().first_page_loaded() &&
+                        parts_.engine.timers().clock_sane() && phase_ == Phase::kServing;
   if ((may_fire && scans == fed_due_scans_) || commit_turns == fed_commit_turns_) return;
   fed_due_scans_ = scans;
   fed_commit_turns_ = commit_turns;
@@ -263,13 +275,14 @@ void Loop::Signal(int number) {
     parts_.log.Warn("stop_at_once", {{"signal", number}});
     _exit(kExitFailed);
   }
-  parts_.log.Info("stopping", {{"signal", number}, {"in_flight", parts_.timers.in_flight()}});
+  parts_.log.Info("stopping",
+                  {{"signal", number}, {"in_flight", parts_.engine.timers().in_flight()}});
   Told(parts_.notify.SayStopping());
   Told(parts_.notify.ExtendTimeout(shutdown_timeout_ms_ + kFlushTimeoutMs + kCloseTimeoutMs));
   phase_ = Phase::kDraining;
   stop_deadline_ = parts_.clock.Mono() + shutdown_timeout_ms_;
   parts_.server.StopAccepting();
-  parts_.timers.StopStarting();
+  parts_.engine.StopStarting();
 }
 
 void Loop::AdvanceStop() {
@@ -284,11 +297,12 @@ void Loop::AdvanceStop() {
     phase_ = Phase::kSettling;
     stop_deadline_ = parts_.clock.Mono() + kFlushTimeoutMs;
     parts_.sender.InterruptAll();
+    parts_.events.EndAll();
     parts_.server.StopReading();
     // A count may scan everything; the time to stop does not depend on how much is stored.
     parts_.reads.Stop();
   }
-  const bool settled = parts_.sender.in_flight() == 0 && parts_.timers.unfinished_ops() == 0 &&
+  const bool settled = parts_.sender.in_flight() == 0 && parts_.engine.unfinished_ops() == 0 &&
                        parts_.reads.outstanding() == 0;
   if (settled && (late || parts_.server.Flushed())) {
     Close();
@@ -322,7 +336,7 @@ void Loop::Failed(const Status& why) {
   // A damaged store is refused, as at the start: a restart would meet it again.
   exit_code_ = ExitCodeFor(why);
   stop_deadline_ = parts_.clock.Mono() + kFailedFlushTimeoutMs;
-  parts_.timers.StoreFailed();
+  parts_.engine.StoreFailed();
   uv_timer_start(
       &beat_, [](uv_timer_t* h) { static_cast<Loop*>(h->data)->AdvanceStop(); }, 10, 10);
 }

@@ -27,10 +27,11 @@
 #include "daemon/read_pool.h"
 #include "daemon/users.h"
 #include "delivery/sender.h"
+#include "http/event_streams.h"
 #include "http/http_server.h"
 #include "http/reply_table.h"
+#include "scheduler/engine.h"
 #include "scheduler/tenants.h"
-#include "scheduler/timers.h"
 #include "storage/commit_thread.h"
 
 namespace belfry {
@@ -42,13 +43,14 @@ class Loop {
     const Clock& clock;
     LogSink& log;
     Notifier& notify;
-    Timers& timers;
+    Engine& engine;
     const Store& store;
     CommitThread& commits;
     ReadPool& reads;
     Sender& sender;
     HttpServer& server;
     ReplyTable& replies;
+    EventStreams& events;
     Tenants& tenants;
     Users& users;
     std::function<Status()> reload;  // at SIGHUP; when it fails, what held before holds on
@@ -84,6 +86,7 @@ class Loop {
   void Slice();
   // True: some of what started gave its slot back, and another may start.
   bool HandOver(Ready ready);
+  void SendEvents();
   void Read(Query query);
   void SleepUntil(std::optional<WallMs> wake_at, WallMs now);
   void TakeCompletions();

@@ -12,13 +12,13 @@
 #include "daemon/clock_watch.h"
 #include "daemon/credential_file.h"
 #include "daemon/delivery_files.h"
+#include "daemon/engine_start.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/memory_plan.h"
 #include "daemon/notify.h"
 #include "daemon/read_pool.h"
 #include "daemon/rlimit.h"
-#include "daemon/timers_start.h"
 #include "daemon/tokens_file.h"
 #include "daemon/users.h"
 #include "delivery/address_policy.h"
@@ -28,6 +28,7 @@
 #include "http/http_server.h"
 #include "http/router.h"
 #include "http/service_routes.h"
+#include "http/stopwatch_routes.h"
 #include "http/target_routes.h"
 #include "http/timer_routes.h"
 #include "scheduler/tenants.h"
@@ -95,6 +96,18 @@ CommitThreadOptions CommitOptions(const Config& config, DataDir& data, const Not
   options.close_cleanly = [&data] { return data.CloseCleanly(); };
   options.free_bytes = [&data] { return data.FreeBytes(); };
   options.min_free_bytes = config.storage.min_free;
+  return options;
+}
+
+// But for whom it may send to, and how it speaks TLS.
+SenderOptions SendingOptions(const Config& config, const FileShares& files,
+                             const std::string& store_id) {
+  SenderOptions options;
+  options.version = BELFRY_VERSION;
+  options.store_id = store_id;
+  options.timeout_ms = config.delivery.timeout_ms;
+  options.max_in_flight = files.deliveries;
+  options.idle_connections_max = files.idle_targets;
   return options;
 }
 
@@ -195,19 +208,15 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
 
   UvLoop uv;
   std::atomic<Loop*> loop = nullptr;
-  Timers timers(SchedulerOptions(config, flags, files.deliveries, clock.Mono().ms),
-                StartFrom(state), clock.Wall());
+  Engine engine({SchedulerOptions(config, flags, files.deliveries, clock.Mono().ms)},
+                StartFrom(state), clock.Wall(), clock.Mono());
   CommitThread commits(&data.store(), &clock, CommitOptions(config, data, notifier, loop));
-  ReadPool reads(&uv.loop, data.store(),
-                 [&timers](QueryResult result) { timers.QueryDone(std::move(result)); });
+  ReadPool reads(&uv.loop, data.store(), [&engine, &clock](QueryResult result) {
+    engine.QueryDone(std::move(result), clock.Mono());
+  });
 
-  SenderOptions sending;
-  sending.version = BELFRY_VERSION;
-  sending.store_id = state.store_id;
+  SenderOptions sending = SendingOptions(config, files, state.store_id);
   sending.policy = std::move(*policy);
-  sending.timeout_ms = config.delivery.timeout_ms;
-  sending.max_in_flight = files.deliveries;
-  sending.idle_connections_max = files.idle_targets;
   sending.tls = std::move(reloadable.delivery.tls);
   auto sender = CurlSender::Open(
       &uv.loop, clock, std::move(sending),
@@ -226,14 +235,20 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
 
   Router router(authentication, {config.http.cors_origins});
   ReplyTable replies(clock);
-  TimerRoutes timer_routes(timers, replies, clock, NormaliseUrl, DefaultRetry(config));
+  TimerRoutes timer_routes(engine.timers(), replies, clock, NormaliseUrl, DefaultRetry(config));
   timer_routes.Register(router);
-  TargetRoutes target_routes(timers, replies, clock, NormaliseUrl);
+  TargetRoutes target_routes(engine.timers(), replies, clock, NormaliseUrl);
   target_routes.Register(router);
+  const auto user_name = [&tenants](TenantId tenant) { return tenants.NameOf(tenant); };
+  StopwatchLists stopwatch_lists(engine.stopwatches(), replies, user_name);
+  EventStreams events(engine.stopwatches(), replies, clock, authentication, user_name);
+  authentication.WhenTokensChange([&events] { events.EndRevoked(); });
+  StopwatchRoutes stopwatch_routes(engine.stopwatches(), replies, clock, stopwatch_lists, events);
+  stopwatch_routes.Register(router);
   RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
-  Loop the_loop({&uv.loop, clock, log, notifier, timers, data.store(), commits, reads, **sender,
-                 server, replies, tenants, users, reload},
+  Loop the_loop({&uv.loop, clock, log, notifier, engine, data.store(), commits, reads, **sender,
+                 server, replies, events, tenants, users, reload},
                 config.shutdown_timeout_ms);
   loop = &the_loop;
   const ClockWatch clock_watch(&uv.loop, [&the_loop] { the_loop.ClockStepped(); });

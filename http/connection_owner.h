@@ -46,6 +46,8 @@ class ConnectionOwner {
   // Call Flush (respectively Resume) soon, not from within this call.
   virtual void FlushSoon(HttpConnection& connection) = 0;
   virtual void ResumeSoon(HttpConnection& connection) = 0;
+  // Calls GiveRoom soon, not from within this call.
+  virtual void RoomSoon(HttpConnection& connection) = 0;
   // Destroys the connection.
   virtual void ConnectionClosed(HttpConnection& connection) = 0;
 };

@@ -89,7 +89,7 @@ void HttpConnection::OnEnd(bool in_order) {
   peer_ended_ = true;
   taking_ = false;
   SetReading(false);
-  if (!in_order || draining_) {
+  if (!in_order || draining_ || StreamsEndlessly()) {
     Close();
   } else {
     Settle();
@@ -99,9 +99,11 @@ void HttpConnection::OnEnd(bool in_order) {
 bool HttpConnection::MustPause() const {
   // Nothing is taken behind a slot that holds, so it can only be the last.
   if (!slots_.empty() && slots_.back().holds_further) return true;
-  const size_t queued = writing_ ? stream_queue_bytes() : 0;
-  const size_t unsent = waiting_bytes_ + out_.size() + queued;
-  return slots_.size() >= kPipelinedRequestsMax || unsent > kUnsentBytesMax;
+  return slots_.size() >= kPipelinedRequestsMax || waiting_bytes_ + UnsentBytes() > kUnsentBytesMax;
+}
+
+size_t HttpConnection::UnsentBytes() const {
+  return out_.size() + (writing_ ? stream_queue_bytes() : 0);
 }
 
 void HttpConnection::Take(std::string_view input) {
@@ -207,28 +209,45 @@ void HttpConnection::Keep(Slot& slot, Response response) {
 }
 
 void HttpConnection::RenderReady() {
-  while (!slots_.empty() && slots_.front().response) {
-    Slot& slot = slots_.front();
-    if (slot.request_id.empty()) slot.request_id = owner_.NewRequestId();
-    const bool stopping_last = owner_.stopping() && slots_.size() == 1;
-    const bool close = slot.close || slot.response->close || stopping_last;
-    AppendResponse(out_, *slot.response,
-                   {.request_id = slot.request_id,
-                    .date = owner_.Date(),
-                    .headers = slot.headers,
-                    .http_1_1 = slot.http_1_1,
-                    .close = close,
-                    .head_only = slot.head_only});
-    waiting_bytes_ -= BytesOf(*slot.response);
-    slots_.pop_front();
-    ++first_sequence_;
-    if (!close) continue;
-    last_rendered_ = true;
-    taking_ = false;
-    slots_.clear();
-    waiting_bytes_ = 0;
-    Release(parked_);
+  while (!slots_.empty() && slots_.front().response && !slots_.front().head_rendered) {
+    RenderFront();
+    if (slots_.front().stream.source == nullptr) {
+      PopFront();
+    } else {
+      slots_.front().head_rendered = true;
+      room_owed_ = true;
+      OfferRoom();
+    }
   }
+}
+
+void HttpConnection::RenderFront() {
+  Slot& slot = slots_.front();
+  if (slot.request_id.empty()) slot.request_id = owner_.NewRequestId();
+  const bool stopping_last = owner_.stopping() && slots_.size() == 1;
+  slot.close |= slot.response->close || stopping_last || (slot.streamed && !slot.http_1_1);
+  AppendResponse(out_, *slot.response,
+                 {.request_id = slot.request_id,
+                  .date = owner_.Date(),
+                  .headers = slot.headers,
+                  .http_1_1 = slot.http_1_1,
+                  .close = slot.close,
+                  .head_only = slot.head_only,
+                  .streamed = slot.streamed});
+  waiting_bytes_ -= BytesOf(*slot.response);
+}
+
+void HttpConnection::PopFront() {
+  const bool close = slots_.front().close;
+  slots_.pop_front();
+  ++first_sequence_;
+  if (!close) return;
+  last_rendered_ = true;
+  taking_ = false;
+  TellStreamsGone();
+  slots_.clear();
+  waiting_bytes_ = 0;
+  Release(parked_);
 }
 
 // In its turn: behind the answers to all requests before it.
@@ -301,9 +320,10 @@ void HttpConnection::Settle() {
       BeginDrain();
     } else {
       if (taking_ && !parked_.empty() && !MustPause()) owner_.ResumeSoon(*this);
-      SetReading(taking_ && parked_.empty() && !MustPause());
+      SetReading(parked_.empty() && ((taking_ && !MustPause()) || StreamsEndlessly()));
     }
   }
+  if (room_owed_) OfferRoom();
   if (!closing_) ArmDeadline();
 }
 
@@ -329,6 +349,7 @@ void HttpConnection::Close() {
   if (closing_) return;
   closing_ = true;
   reading_ = false;
+  TellStreamsGone();
   slots_.clear();
   waiting_bytes_ = 0;
   Release(out_);

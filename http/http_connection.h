@@ -6,7 +6,8 @@
 // Invariants: (1) Every request taken has a slot until its answer is rendered; slots are answered
 // in order. (2) Behind an answer that closes nothing is sent. (3) At most kPipelinedRequestsMax
 // slots, and nothing is read while they are full or more than kUnsentBytesMax wait to be sent. (4)
-// At most one uv_write is under way.
+// At most one uv_write is under way. (5) A streamed answer is written in the front slot only, and
+// its source has room while less than kStreamUnsentBytesMax wait.
 //
 // Life: open -> (last answer sent) -> half-closed, drained -> closed; or closed at once when the
 // client is gone or lets a time-out pass.
@@ -38,6 +39,12 @@ class HttpConnection {
 
   void Respond(uint64_t sequence, Response response);
   void HoldFurther(uint64_t sequence);
+  // A streamed answer, as the Responder says; http_connection_stream.cc.
+  [[nodiscard]] bool Begin(uint64_t sequence, Response head, StreamOptions options);
+  [[nodiscard]] bool WriteStream(uint64_t sequence, std::string_view bytes);
+  void EndStream(uint64_t sequence);
+  void CutOff(uint64_t sequence);
+  void GiveRoom();          // tells the source of the front slot
   void Flush();             // writes what is rendered
   void Resume();            // goes on with requests that were set aside
   void Tick(bool crowded);  // looks at the time-outs; crowded: the idle make room for others
@@ -52,6 +59,7 @@ class HttpConnection {
 
   bool flush_asked = false;  // the owner's marks, so that it asks once
   bool resume_asked = false;
+  bool room_asked = false;
 
  private:
   struct Slot {
@@ -62,6 +70,9 @@ class HttpConnection {
     std::string request_id;  // "": ours is made when it is needed
     std::string headers;     // what every answer to this request carries
     std::optional<Response> response;
+    bool streamed = false;
+    StreamOptions stream;        // a source: it writes what follows the head
+    bool head_rendered = false;  // and it does
   };
   enum class Wait : uint8_t { kNothing, kIdle, kHead, kBody, kDrain };
 
@@ -80,6 +91,14 @@ class HttpConnection {
   void SetAside(std::string_view input);
   void AccountHeld();
   void RenderReady();
+  void RenderFront();
+  void PopFront();
+  // The slot that streams now; null: none does.
+  [[nodiscard]] Slot* Streaming();
+  [[nodiscard]] size_t UnsentBytes() const;
+  void OfferRoom();
+  void TellStreamsGone();
+  [[nodiscard]] bool StreamsEndlessly() const;
   [[nodiscard]] bool Unsent() const { return !out_.empty() || writing_; }
   [[nodiscard]] bool MustPause() const;
   void SetReading(bool on);
@@ -115,6 +134,7 @@ class HttpConnection {
   bool taking_ = true;  // further requests are wanted
   bool busy_ = false;   // inside Take: what is rendered goes out at its end
   bool last_rendered_ = false;
+  bool room_owed_ = false;   // the source of the front slot waits for room
   bool peer_ended_ = false;  // the client has sent its last byte
   bool draining_ = false;
   bool closing_ = false;

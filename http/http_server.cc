@@ -160,6 +160,26 @@ void HttpServer::HoldFurther(const ReplyTo& to) {
   if (connection != nullptr) connection->HoldFurther(to.sequence);
 }
 
+bool HttpServer::Begin(const ReplyTo& to, Response head, StreamOptions options) {
+  HttpConnection* connection = Find(to.connection);
+  return connection != nullptr && connection->Begin(to.sequence, std::move(head), options);
+}
+
+bool HttpServer::Write(const ReplyTo& to, std::string_view bytes) {
+  HttpConnection* connection = Find(to.connection);
+  return connection != nullptr && connection->WriteStream(to.sequence, bytes);
+}
+
+void HttpServer::End(const ReplyTo& to) {
+  HttpConnection* connection = Find(to.connection);
+  if (connection != nullptr) connection->EndStream(to.sequence);
+}
+
+void HttpServer::CutOff(const ReplyTo& to) {
+  HttpConnection* connection = Find(to.connection);
+  if (connection != nullptr) connection->CutOff(to.sequence);
+}
+
 void HttpServer::FlushSoon(HttpConnection& connection) {
   if (std::exchange(connection.flush_asked, true)) return;
   to_flush_.push_back(connection.id());
@@ -178,6 +198,16 @@ void HttpServer::FlushWrites() {
 void HttpServer::ResumeSoon(HttpConnection& connection) {
   if (closing_ || std::exchange(connection.resume_asked, true)) return;
   to_resume_.push_back(connection.id());
+  StartIdle();
+}
+
+void HttpServer::RoomSoon(HttpConnection& connection) {
+  if (closing_ || std::exchange(connection.room_asked, true)) return;
+  to_give_room_.push_back(connection.id());
+  StartIdle();
+}
+
+void HttpServer::StartIdle() {
   CHECK(uv_idle_start(&resume_, [](uv_idle_t* idle) { From(idle->data).ResumeWaiting(); }) == 0);
 }
 
@@ -187,7 +217,12 @@ void HttpServer::ResumeWaiting() {
     HttpConnection* connection = Find(id);
     if (connection != nullptr) connection->Resume();
   }
-  if (to_resume_.empty()) uv_idle_stop(&resume_);
+  const std::vector<uint64_t> roomy = std::exchange(to_give_room_, {});
+  for (const uint64_t id : roomy) {
+    HttpConnection* connection = Find(id);
+    if (connection != nullptr) connection->GiveRoom();
+  }
+  if (to_resume_.empty() && to_give_room_.empty()) uv_idle_stop(&resume_);
 }
 
 void HttpServer::Tick() {

@@ -48,6 +48,10 @@ class HttpServer final : public Responder, private ConnectionOwner {
 
   void Respond(const ReplyTo& to, Response response) override;
   void HoldFurther(const ReplyTo& to) override;
+  [[nodiscard]] bool Begin(const ReplyTo& to, Response head, StreamOptions options) override;
+  [[nodiscard]] bool Write(const ReplyTo& to, std::string_view bytes) override;
+  void End(const ReplyTo& to) override;
+  void CutOff(const ReplyTo& to) override;
 
   // `call` after each `every` requests taken, before the turn of the loop ends. It may answer.
   // Called before the first client comes.
@@ -85,10 +89,12 @@ class HttpServer final : public Responder, private ConnectionOwner {
   [[nodiscard]] bool HoldBytes(int64_t change) override;
   void FlushSoon(HttpConnection& connection) override;
   void ResumeSoon(HttpConnection& connection) override;
+  void RoomSoon(HttpConnection& connection) override;
   void ConnectionClosed(HttpConnection& connection) override;
 
   void Accept(int fd, const Peer& peer);
   void ResumeWaiting();
+  void StartIdle();
   void PauseOrResumeListeners();
   [[nodiscard]] HttpConnection* Find(uint64_t id) const;
 
@@ -98,7 +104,7 @@ class HttpServer final : public Responder, private ConnectionOwner {
   const ServerOptions options_;
   const std::string request_id_prefix_;
   uv_prepare_t before_sleep_;
-  uv_idle_t resume_;  // active while connections have requests set aside and room for them
+  uv_idle_t resume_;  // active while there are connections to resume, or to give room
   uv_timer_t tick_;   // active while there are connections
   int open_handles_ = 3;
 
@@ -108,6 +114,7 @@ class HttpServer final : public Responder, private ConnectionOwner {
   size_t connection_count_ = 0;
   std::vector<uint64_t> to_flush_;
   std::vector<uint64_t> to_resume_;
+  std::vector<uint64_t> to_give_room_;
   std::vector<char> read_buffer_;
   std::string date_;
   int64_t buffered_bytes_ = 0;

@@ -2,7 +2,9 @@
 //
 // Loop thread only. A Request is made of views: valid only during RequestHandler::Handle. A ReplyTo
 // is a plain value that may be kept; the connection behind it may be gone by the time it is used,
-// then the response is dropped. Exactly one Respond is due for each ReplyTo.
+// then the response is dropped. Exactly one Respond, or Begin, is due for each ReplyTo.
+//
+// A streamed answer is begun, written bit by bit while there is room, and ended; see StreamSource.
 #pragma once
 
 #include <array>
@@ -51,7 +53,7 @@ struct HeaderHit {
 // `lower_name` in lower case.
 [[nodiscard]] HeaderHit FindHeader(const Request& request, std::string_view lower_name);
 
-enum class ContentType : uint8_t { kNone, kJson, kProblem };
+enum class ContentType : uint8_t { kNone, kJson, kProblem, kEventStream };
 
 struct Response {
   int status = 200;
@@ -70,10 +72,34 @@ struct ReplyTo {
   uint64_t sequence = 0;  // of the request on its connection
 };
 
+// Who writes streamed answers. Neither call comes from within one on the Responder.
+class StreamSource {
+ public:
+  virtual ~StreamSource() = default;
+  // There is room: write. Comes after Begin, and after a Write that left none.
+  virtual void HasRoom(uint64_t stream) = 0;
+  // The client is gone, or took nothing for too long: no further call on the answer.
+  virtual void Gone(uint64_t stream) = 0;
+};
+
+struct StreamOptions {
+  StreamSource* source = nullptr;  // outlives the Responder's connections
+  uint64_t stream = 0;             // handed back to it
+  bool endless = false;            // a client that ends its side is gone
+};
+
 class Responder {
  public:
   virtual ~Responder() = default;
   virtual void Respond(const ReplyTo& to, Response response) = 0;
+  // `head` has no body. False: nothing is wanted behind it (HEAD, or the client is gone), and
+  // nothing more is called.
+  [[nodiscard]] virtual bool Begin(const ReplyTo& to, Response head, StreamOptions options) = 0;
+  // Only while there is room. False: that was the last of it, and HasRoom follows.
+  [[nodiscard]] virtual bool Write(const ReplyTo& to, std::string_view bytes) = 0;
+  virtual void End(const ReplyTo& to) = 0;
+  // Closes the connection, so that the client sees that something is missing. Gone does not follow.
+  virtual void CutOff(const ReplyTo& to) = 0;
   // The answer may be long: no further request of its connection is taken before it is given.
   virtual void HoldFurther(const ReplyTo& to) = 0;
 };

@@ -18,8 +18,10 @@ enum class ProblemKind {
   kInvalidBody,       // 400: see `errors`
   kInvalidQuery,      // 400
   kInvalidHeader,     // 400
+  kInvalidName,       // 400: the name in the path
   kUnauthorized,      // 401, with WWW-Authenticate
   kForbidden,         // 403
+  kNotOwned,          // 403: whether somebody else owns one is not said
   kNotFound,          // 404
   kMethodNotAllowed,  // 405, with Allow
   kRequestTimeout,    // 408

@@ -41,7 +41,8 @@ std::string PercentEncode(std::string_view text) {
 }
 
 Result<QueryParams> QueryParams::Parse(std::string_view query,
-                                       const std::vector<std::string_view>& allowed) {
+                                       const std::vector<std::string_view>& allowed,
+                                       const std::vector<std::string_view>& repeated) {
   QueryParams params;
   while (!query.empty()) {
     const size_t end = query.find('&');
@@ -59,10 +60,20 @@ Result<QueryParams> QueryParams::Parse(std::string_view query,
       return Invalid("there is no query parameter `" + Shortened(pair.substr(0, equals)) +
                      "` here");
     }
-    if (params.Get(*name)) return Invalid("the query parameter `" + *name + "` is repeated");
+    const bool may_repeat = std::find(repeated.begin(), repeated.end(), *name) != repeated.end();
+    if (!may_repeat && params.Get(*name))
+      return Invalid("the query parameter `" + *name + "` is repeated");
     params.values_.emplace_back(std::move(*name), std::move(*value));
   }
   return params;
+}
+
+std::vector<std::string> QueryParams::All(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : values_) {
+    if (key == name) values.push_back(value);
+  }
+  return values;
 }
 
 std::optional<std::string_view> QueryParams::Get(std::string_view name) const {

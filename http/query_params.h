@@ -13,13 +13,16 @@ namespace belfry {
 
 class QueryParams {
  public:
-  // `allowed` are the names that may occur. A '+' stands for itself, so that an offset such as
+  // `allowed` are the names that may occur, each once but for those that are `repeated`, too. A '+'
+  // stands for itself, so that an offset such as
   // `+01:00` may be written plainly. The message of an error names the parameter.
-  [[nodiscard]] static Result<QueryParams> Parse(std::string_view query,
-                                                 const std::vector<std::string_view>& allowed);
+  [[nodiscard]] static Result<QueryParams> Parse(
+      std::string_view query, const std::vector<std::string_view>& allowed,
+      const std::vector<std::string_view>& repeated = {});
 
   // Decoded; nullopt when it is not there.
   [[nodiscard]] std::optional<std::string_view> Get(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string> All(std::string_view name) const;
 
  private:
   std::vector<std::pair<std::string, std::string>> values_;

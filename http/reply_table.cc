@@ -7,9 +7,8 @@
 #include "http/problem.h"
 
 namespace belfry {
-namespace {
 
-Response Render(const Refusal& refusal) {
+Response ResponseTo(Refusal refusal) {
   switch (refusal) {
     case Refusal::kOverloaded:
       return Problem(ProblemKind::kOverloaded, "too much is waiting; nothing was stored");
@@ -33,8 +32,6 @@ Response Render(const Refusal& refusal) {
   }
   CHECK(false);
 }
-
-}  // namespace
 
 Response Json(std::string body) {
   Response response;
@@ -60,6 +57,13 @@ ReplyToken ReplyTable::Add(const ReplyTo& to, RenderFn render) {
   return ReplyToken{generation} << 32 | index;
 }
 
+ReplyToken ReplyTable::AddFor(ReplyTaker* taker, uint64_t what) {
+  const ReplyToken token = Add({}, nullptr);
+  At(token).taker = taker;
+  At(token).what = what;
+  return token;
+}
+
 ReplyTable::Waiting& ReplyTable::At(ReplyToken token) {
   const auto index = static_cast<uint32_t>(token);
   CHECK(index < waiting_.size());
@@ -71,9 +75,16 @@ ReplyTable::Waiting& ReplyTable::At(ReplyToken token) {
 void ReplyTable::Answer(const Reply& reply) {
   Waiting& waiting = At(reply.token);
   const auto* refusal = std::get_if<Refusal>(&reply.what);
-  Respond(waiting.to, refusal ? Render(*refusal) : waiting.render(reply, waiting, clock_.Wall()));
+  ReplyTaker* const taker = waiting.taker;
+  const uint64_t what = waiting.what;
+  if (taker == nullptr) {
+    Respond(waiting.to,
+            refusal ? ResponseTo(*refusal) : waiting.render(reply, waiting, clock_.Wall()));
+  }
   waiting.taken = false;
   free_.push_back(static_cast<uint32_t>(reply.token));
+  // It may add others.
+  if (taker != nullptr) taker->Take(reply, what);
 }
 
 }  // namespace belfry

@@ -14,6 +14,13 @@
 
 namespace belfry {
 
+// Who goes on when a Reply comes, instead of rendering it at once.
+class ReplyTaker {
+ public:
+  virtual ~ReplyTaker() = default;
+  virtual void Take(const Reply& reply, uint64_t what) = 0;
+};
+
 class ReplyTable {
  public:
   struct Waiting;
@@ -23,7 +30,9 @@ class ReplyTable {
     ReplyTo to;
     RenderFn render = nullptr;
     bool full_view = false;
-    std::string next_query;  // of a list: its parameters but `after`, each followed by '&'
+    ReplyTaker* taker = nullptr;  // instead of render
+    uint64_t what = 0;            // handed back to it
+    std::string next_query;       // of a list: its parameters but `after`, each followed by '&'
     uint32_t generation = 0;
     bool taken = false;
   };
@@ -34,6 +43,8 @@ class ReplyTable {
   ReplyTable& operator=(const ReplyTable&) = delete;
 
   [[nodiscard]] ReplyToken Add(const ReplyTo& to, RenderFn render);
+  // `taker` gets the Reply with `what`, a Refusal too. It outlives this.
+  [[nodiscard]] ReplyToken AddFor(ReplyTaker* taker, uint64_t what);
   // Of a token that is not answered; valid until the next Add.
   [[nodiscard]] Waiting& At(ReplyToken token);
   // Each Reply of the scheduler, once.
@@ -47,6 +58,8 @@ class ReplyTable {
   std::vector<Waiting> waiting_;
   std::vector<uint32_t> free_;
 };
+
+[[nodiscard]] Response ResponseTo(Refusal refusal);
 
 // A response of JSON text.
 [[nodiscard]] Response Json(std::string body);

@@ -74,8 +74,12 @@ void AppendResponse(std::string& out, const Response& response, const Framing& f
     out.append("\r\nContent-Type: application/json");
   } else if (response.content_type == ContentType::kProblem) {
     out.append("\r\nContent-Type: application/problem+json");
+  } else if (response.content_type == ContentType::kEventStream) {
+    out.append("\r\nContent-Type: text/event-stream");
   }
-  if (response.status != 204) {
+  if (framing.streamed) {
+    if (framing.http_1_1) out.append("\r\nTransfer-Encoding: chunked");
+  } else if (response.status != 204) {
     out.append("\r\nContent-Length: ");
     append_number(response.body.size());
   }

@@ -17,6 +17,7 @@ struct Framing {
   bool http_1_1 = true;
   bool close = false;      // the connection ends behind this response
   bool head_only = false;  // answers HEAD: the length is told, the body is not sent
+  bool streamed = false;   // the body follows, its length is not known: in chunks, or up to the end
 };
 
 void AppendResponse(std::string& out, const Response& response, const Framing& framing);

@@ -37,6 +37,9 @@ bool Matches(std::string_view pattern, std::string_view path,
     if (wanted == "{id}") {
       if (!IsId(segment)) return false;
       params[count++] = segment;
+    } else if (wanted == "{name}") {
+      if (segment.empty()) return false;
+      params[count++] = segment;
     } else if (wanted != segment) {
       return false;
     }
@@ -186,7 +189,7 @@ void Router::AnswerOptions(const Request& request, const Route& route, const Rep
   if (preflight && AllowedOrigin(request) != nullptr) {
     response.headers += "Access-Control-Allow-Methods: " + route.allow +
                         "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, "
-                        "Idempotency-Key, X-Request-Id\r\nAccess-Control-Max-Age: " +
+                        "Idempotency-Key, Last-Event-ID, X-Request-Id\r\nAccess-Control-Max-Age: " +
                         std::to_string(kCorsMaxAgeSeconds) + "\r\n";
   }
   Respond(to, std::move(response));
@@ -198,7 +201,8 @@ void Router::CallEndpoint(const Endpoint& endpoint, const Request& request,
   Response refusal;
   const auto caller = authentication_.Admit(request, endpoint.needs.scope, &refusal);
   if (!caller) return Respond(to, std::move(refusal));
-  const Result<QueryParams> query = QueryParams::Parse(request.query, endpoint.query);
+  const Result<QueryParams> query =
+      QueryParams::Parse(request.query, endpoint.query, endpoint.repeated);
   if (!query.ok()) {
     return Respond(to, Problem(ProblemKind::kInvalidQuery, query.status().message()));
   }

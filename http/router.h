@@ -29,7 +29,7 @@ struct RouterOptions {
 // What a handler gets; valid only while it runs, but for `to`.
 struct Call {
   const Request& request;
-  std::array<std::string_view, 2> path_params;  // what stood for `{id}`
+  std::array<std::string_view, 2> path_params;  // what stood for `{id}` or `{name}`
   const QueryParams& query;
   ReplyTo to;
   Caller caller;
@@ -52,9 +52,10 @@ struct Endpoint {
   Verb verb = Verb::kGet;  // kGet answers HEAD too
   Needs needs;
   std::function<void(const Call&)> handler = {};
-  std::vector<std::string_view> query = {};  // names of its parameters; literals
-  bool takes_body = false;                   // false: only an empty body or `{}`
-  bool long_answer = false;                  // pipelined requests behind it wait
+  std::vector<std::string_view> query = {};     // names of its parameters; literals
+  std::vector<std::string_view> repeated = {};  // of these, those that may occur several times
+  bool takes_body = false;                      // false: only an empty body or `{}`
+  bool long_answer = false;                     // pipelined requests behind it wait
 };
 
 struct PublicEndpoint {
@@ -72,7 +73,8 @@ class Router final : public RequestHandler {
       : authentication_(authentication), options_(std::move(options)) {}
 
   // `pattern` is a path in which a segment `{id}` stands for any positive number, written without
-  // leading zeros. Patterns are tried in the order in which they were first added.
+  // leading zeros, and `{name}` for any segment that is not empty; it is not decoded. Patterns are
+  // tried in the order in which they were first added.
   void Add(std::string_view pattern, Endpoint endpoint);
   void AddPublic(std::string_view pattern, PublicEndpoint endpoint);
 

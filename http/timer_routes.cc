@@ -131,10 +131,10 @@ Response Render(const Reply& reply, const ReplyTable::Waiting& waiting, WallMs n
           return RenderPage(what, waiting.next_query, now);
         } else if constexpr (std::is_same_v<What, TimerView>) {
           return RenderView(what, waiting.full_view, now);
-        } else if constexpr (std::is_same_v<What, PausedReply> || std::is_same_v<What, Refusal>) {
-          CHECK(false);
-        } else {
+        } else if constexpr (requires { Render(what); }) {
           return Render(what);
+        } else {
+          CHECK(false);
         }
       },
       reply.what);

@@ -1,11 +1,11 @@
-// ready.h - what the core wants done. Taken once per loop turn with Timers::TakeReady().
+// ready.h - what the core wants done. Taken once per loop turn with Engine::TakeReady().
 //
 //   ops         hand to the commit thread, in order. A reply inside an op is released only by that
 //               op's completion.
 //   deliveries  start now, in order. Each borrows its timer until its Outcome was handed back.
-//   queries     run on any thread; hand the result to Timers::QueryDone.
+//   queries     run on any thread; hand the result to Engine::QueryDone.
 //   replies     answer now: refusals, reads served from memory, and released 201s.
-//   wake_at     call Tick() no later than this; nullopt: nothing is armed.
+//   wake_at     call Engine::Tick() no later than this; nullopt: nothing is armed.
 #pragma once
 
 #include <optional>
@@ -59,11 +59,22 @@ struct PausedReply {
 struct CountReply {
   uint64_t count = 0;
 };
+struct StopwatchReply {  // 201 or 200: it runs from 0
+  std::string name;
+  bool created = false;
+};
+struct StopwatchGoneReply {};  // 204
+struct StopwatchListReply {
+  StopwatchPage page;
+  WallMs now;  // by the stopwatch clock
+};
+struct NotOwnedReply {};  // 403: whether somebody else owns one is not said
 
 struct Reply {
   ReplyToken token = 0;
   std::variant<SetReply, CancelReply, TooLateReply, ReplayReply, NotDeadReply, ReplayRangeReply,
-               NotFoundReply, AllGoneReply, PausedReply, CountReply, TimerView, TimerPage, Refusal>
+               NotFoundReply, AllGoneReply, PausedReply, CountReply, TimerView, TimerPage,
+               StopwatchReply, StopwatchGoneReply, StopwatchListReply, NotOwnedReply, Refusal>
       what;
 };
 

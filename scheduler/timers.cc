@@ -32,7 +32,7 @@ AdmissionOptions AdmissionFor(const TimersOptions& options) {
 
 }  // namespace
 
-Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
+Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now, Ready* ready)
     : options_(std::move(options)),
       last_id_(start.last_id),
       last_seen_(start.last_seen),
@@ -47,7 +47,8 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
       backlog_(start.low, now),
       admission_(AdmissionFor(options_)),
       ids_(options_.id_cache_bytes),
-      replays_(start.replays) {
+      replays_(start.replays),
+      ready_(*ready) {
   for (const auto& [tenant, floor] : start.floors) floors_[tenant] = floor;
   durable_floors_ = floors_;
   // Down for long, or a clock that is wrong: what retention takes does not come back.
@@ -63,14 +64,13 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now)
 
 // --- what came back ------------------------------------------------------------------------------
 
-void Timers::Complete(std::vector<Completion> done, WallMs now) {
-  now_ = now;
-  if (failed_) return;
-  for (Completion& completion : done) CompleteOne(std::move(completion));
-  Trim();
+void Timers::GroupCompleted() {
+  if (!failed_) Trim();
 }
 
-void Timers::CompleteOne(Completion done) {
+void Timers::Complete(Completion done, WallMs now) {
+  now_ = now;
+  if (failed_) return;
   unfinished_.Completed();
   if (done.id != 0) ids_.Completed(done.id, done.timer.get());
   switch (done.kind) {
@@ -291,8 +291,6 @@ void Timers::EndLookup(Flight& flight) {
 void Timers::StoreFailed() {
   if (failed_) return;
   failed_ = true;
-  ready_.ops.clear();
-  ready_.deliveries.clear();
   for (const ReplyToken token : unfinished_.TakeTokens()) Answer(token, Refusal::kOutcomeUnknown);
 }
 
@@ -464,11 +462,6 @@ void Timers::Enqueue(Op op, Unfinished::Entry entry) {
   unfinished_.Queued(entry);
   if (ready_.ops.capacity() == 0) ready_.ops.reserve(kOpsExpected);
   ready_.ops.push_back(std::move(op));
-}
-
-Ready Timers::TakeReady() {
-  ready_.wake_at = WakeAt();
-  return std::exchange(ready_, {});
 }
 
 // When something may start, be staged or be read back, if nothing changes before; kKeyMax.at:

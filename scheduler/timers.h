@@ -1,8 +1,8 @@
 // timers.h - the scheduler of timers: a pure step machine. No sockets, files, clock calls, threads.
 //
-// Loop thread only. Inputs are calls that carry `now`; the output is one Ready a loop turn. Every
-// method returns at once; what it decided is in the next Ready. Exactly one Reply is made for each
-// token that was given in.
+// Loop thread only. Inputs are calls that carry `now`; the output goes to the Ready of the Engine
+// that owns this (engine.h). Every method returns at once; what it decided is in the next Ready.
+// Exactly one Reply is made for each token that was given in.
 //
 // Invariants, walked by tests/support/invariants.cc:
 // (1) A timer is armed only by the completion of the op or page that made it durable.
@@ -84,7 +84,8 @@ struct TimersStart {
 
 class Timers {
  public:
-  Timers(TimersOptions options, const TimersStart& start, WallMs now);
+  // `ready` outlives this; its owner takes it, and sets its wake_at.
+  Timers(TimersOptions options, const TimersStart& start, WallMs now, Ready* ready);
   Timers(const Timers&) = delete;
   Timers& operator=(const Timers&) = delete;
 
@@ -113,7 +114,9 @@ class Timers {
   void Count(ReplyToken token, const CountQuery& query);  // CountReply
 
   // --- what came back ---------------------------------------------------------------------------
-  void Complete(std::vector<Completion> done, WallMs now);  // in the store's order
+  // Of its own ops, in the store's order; then, once for the group, GroupCompleted().
+  void Complete(Completion done, WallMs now);
+  void GroupCompleted();
   void QueryDone(QueryResult result);
   void DeliveryDone(Outcome outcome, WallMs now);
   // Of a started attempt: it waits for the addresses of its target's name and has given its slot
@@ -123,7 +126,7 @@ class Timers {
   // local fault of its target.
   [[nodiscard]] bool MayConnect(TimerId id, WallMs now);
   // The store failed: nothing starts any more, and every waiting client of an op that is not
-  // completed gets kOutcomeUnknown.
+  // completed gets kOutcomeUnknown. What is in Ready and not taken is its owner's to drop.
   void StoreFailed();
 
   // --- time and operation -----------------------------------------------------------------------
@@ -132,9 +135,8 @@ class Timers {
   void SetNoSpace(bool no_space);  // below storage.min_free: sets are refused, all else goes on
   void StopStarting();             // SIGTERM: no delivery starts from here on, sets still commit
 
-  [[nodiscard]] Ready TakeReady();
-  // Only what can be answered now; for what QueryDone brought about since.
-  [[nodiscard]] std::vector<Reply> TakeReplies() { return std::exchange(ready_.replies, {}); }
+  // When Tick has something to do, if nothing changes before; nullopt: never.
+  [[nodiscard]] std::optional<WallMs> WakeAt() const;
 
   // What is remembered of targets, in the order of their names behind `after`. Costs what it shows.
   [[nodiscard]] TargetPage Targets(std::string_view after, size_t limit, WallMs now) const {
@@ -199,14 +201,12 @@ class Timers {
   [[nodiscard]] std::optional<Refusal> WhyNoSet(size_t bytes) const;
   [[nodiscard]] WallMs LeastLive(WallMs now) const;
   [[nodiscard]] WallMs WakeToStart() const;
-  [[nodiscard]] std::optional<WallMs> WakeAt() const;
 
   void Answer(ReplyToken token, decltype(Reply::what) what);
   void Enqueue(Op op, Unfinished::Entry entry);
   void Ask(ReplyToken token, decltype(Query::what) what);
   void NoteFound(const QueryResult& result);
   void FindElsewhere(ReplyToken token, const FindQuery& query);
-  void CompleteOne(Completion done);
   void CompleteSet(Completion& done);
   void CompleteErase(Completion& done);
   void CompleteSettle(Completion& done);
@@ -305,7 +305,7 @@ class Timers {
   absl::flat_hash_map<TenantId, TimerId> durable_floors_;
   absl::flat_hash_set<std::string> idempotency_in_progress_;
   std::deque<std::string> set_keys_;  // of the unfinished sets, in order; "" without a key
-  Ready ready_;
+  Ready& ready_;
 };
 
 }  // namespace belfry

@@ -32,9 +32,9 @@
 
 namespace belfry {
 
-// The layout of the whole store, kept under MetaKind::kFormat. 1 had no `parked`. An older one is
-// read as it is and becomes this one with the next batch.
-constexpr uint32_t kSchema = 2;
+// The layout of the whole store, kept under MetaKind::kFormat. 1 had no `parked`, 2 no `stopwatch`.
+// An older one is read as it is and becomes this one with the next batch.
+constexpr uint32_t kSchema = 3;
 
 class Books {
  public:

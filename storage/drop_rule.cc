@@ -43,6 +43,7 @@ bool DropBounds::Drops(Cf cf, std::string_view key, std::string_view value) cons
     }
     case Cf::kMeta:
     case Cf::kOnce:
+    case Cf::kStopwatch:
       return false;
   }
   return false;

@@ -13,6 +13,7 @@ constexpr size_t kSealBytes = 1 + 4;
 constexpr size_t kIdEntryBytes = 1 + 8 + 8;
 constexpr size_t kTargetNumberBytes = 4;
 constexpr size_t kOnceEntryBytes = 4 * 8;
+constexpr size_t kStopwatchBytes = 8;
 
 std::string Unsealed(size_t fields_bytes) {
   std::string out;
@@ -108,6 +109,21 @@ Result<OnceEntry> DecodeOnceEntry(std::string_view key, std::string_view bytes) 
   entry.request.second = in.U64();
   if (!in.finished()) return Corruption("entry is malformed");
   return entry;
+}
+
+std::string EncodeStopwatch(std::string_view key, WallMs started_at) {
+  std::string out = Unsealed(kStopwatchBytes);
+  AppendU64(&out, static_cast<uint64_t>(started_at.ms));
+  return Seal(kEntryVersion, key, std::move(out));
+}
+
+Result<WallMs> DecodeStopwatch(std::string_view key, std::string_view bytes) {
+  const Result<std::string_view> fields = Unseal(key, bytes, kEntryVersion);
+  if (!fields.ok()) return fields.status();
+  ByteReader in(*fields);
+  const WallMs started_at{static_cast<int64_t>(in.U64())};
+  if (!in.finished()) return Corruption("entry is malformed");
+  return started_at;
 }
 
 }  // namespace belfry

@@ -1,10 +1,11 @@
-// entry.h - the small values: what `ids` says about a timer, and what `once` says about a key.
+// entry.h - the small values: what `ids` says about a timer, `once` about a key, and `stopwatch`.
 //
 // Any thread; pure. Checksummed with their key like records; anything else is kCorruption.
 //
 //   version u8 | low 32 bits of XXH3-64 of (version, key, fields) | fields
 //   ids, 1: state u8, key time u64, due u64; 2, of parked timers only: the same, target number u32
 //   once, 1: id u64, created u64, fingerprint 2 * u64
+//   stopwatch, 1: started_at u64
 //
 // To change a format: as record.h says, with tests/golden/id_entry_v*.hex.
 #pragma once
@@ -52,5 +53,9 @@ struct OnceEntry {
 };
 [[nodiscard]] std::string EncodeOnceEntry(std::string_view key, const OnceEntry& entry);
 [[nodiscard]] Result<OnceEntry> DecodeOnceEntry(std::string_view key, std::string_view bytes);
+
+// Under either of its keys.
+[[nodiscard]] std::string EncodeStopwatch(std::string_view key, WallMs started_at);
+[[nodiscard]] Result<WallMs> DecodeStopwatch(std::string_view key, std::string_view bytes);
 
 }  // namespace belfry

@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/planted.h"
+
 namespace belfry {
 namespace {
 
 constexpr uint8_t kOnceByKey = 1;
 constexpr uint8_t kOnceByTime = 2;
+constexpr uint8_t kStopwatchByOwner = 1;
+constexpr uint8_t kStopwatchByName = 2;
+constexpr char kNameEnd = '\0';
 
 uint64_t TimeBits(WallMs t) { return static_cast<uint64_t>(std::max<int64_t>(t.ms, 0)); }
 WallMs TimeFromBits(uint64_t bits) { return {static_cast<int64_t>(bits)}; }
@@ -16,8 +21,8 @@ bool IsTime(uint64_t bits) { return bits <= uint64_t{std::numeric_limits<int64_t
 }  // namespace
 
 std::string_view CfName(Cf cf) {
-  constexpr std::array<std::string_view, kCfCount> kNames = {"meta", "due",  "ids",   "done",
-                                                             "dead", "once", "parked"};
+  constexpr std::array<std::string_view, kCfCount> kNames = {"meta", "due",  "ids",    "done",
+                                                             "dead", "once", "parked", "stopwatch"};
   return kNames[static_cast<size_t>(cf)];
 }
 
@@ -46,6 +51,36 @@ std::string OnceTimeKey(WallMs created, TenantId tenant, std::string_view key) {
   AppendU64(&out, TimeBits(created));
   AppendU32(&out, tenant);
   return out.append(key);
+}
+
+std::string StopwatchKey(TenantId tenant, std::string_view name) {
+  std::string out;
+  out.reserve(1 + 4 + name.size() + 1);
+  AppendU8(&out, kStopwatchByOwner);
+  AppendU32(&out, tenant);
+  out.append(name).push_back(kNameEnd);
+  return out;
+}
+
+std::string StopwatchNameKey(std::string_view name, TenantId tenant) {
+  std::string out;
+  out.reserve(1 + name.size() + 1 + 4);
+  AppendU8(&out, kStopwatchByName);
+  out.append(name).push_back(kNameEnd);
+  AppendU32(&out, tenant);
+  return out;
+}
+
+std::string StopwatchKeysEnd(TenantId tenant) {
+  if (tenant == std::numeric_limits<TenantId>::max()) return std::string(kStopwatchNameKeysFrom);
+  return std::string(ShortKey().U8(kStopwatchByOwner).U32(tenant + 1));
+}
+
+std::string StopwatchNameKeysEnd(std::string_view name) {
+  std::string out;
+  AppendU8(&out, kStopwatchByName);
+  out.append(name).push_back(Planted(Bug::kStopwatchNameUnended) ? '\x7f' : kNameEnd + 1);
+  return out;
 }
 
 ShortKey MetaKey(MetaKind kind) { return ShortKey().U8(static_cast<uint8_t>(kind)); }
@@ -126,6 +161,31 @@ std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes) {
   if (!in.ok() || kind != kOnceByTime || !IsTime(created)) return std::nullopt;
   out.created = TimeFromBits(created);
   out.key = std::string(in.rest());
+  return out;
+}
+
+std::optional<StopwatchOwner> ParseStopwatchKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  const uint8_t kind = in.U8();
+  StopwatchOwner out;
+  out.tenant = in.U32();
+  if (!in.ok() || kind != kStopwatchByOwner) return std::nullopt;
+  out.name = in.rest();
+  if (out.name.empty() || out.name.find(kNameEnd) != out.name.size() - 1) return std::nullopt;
+  out.name.remove_suffix(1);
+  return out;
+}
+
+std::optional<StopwatchOwner> ParseStopwatchNameKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.U8() != kStopwatchByName) return std::nullopt;
+  const size_t end = in.rest().find(kNameEnd);
+  if (end == std::string_view::npos) return std::nullopt;
+  StopwatchOwner out;
+  out.name = in.Bytes(end);
+  in.U8();
+  out.tenant = in.U32();
+  if (!in.finished()) return std::nullopt;
   return out;
 }
 

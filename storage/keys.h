@@ -11,6 +11,10 @@
 //   meta  see MetaKind
 //   parked  target number u32, next_attempt_ms u64, id u64: due, but may not start yet; read back
 //           target by target
+//   stopwatch  1, tenant u32, name, 0    when it was started, by owner
+//              2, name, 0, tenant u32    the same by name; a name has no zero byte, and the one
+//              that
+//                                        ends it keeps `tea` apart from `teapot`
 #pragma once
 
 #include <array>
@@ -90,6 +94,13 @@ inline constexpr Key kKeyTimesEnd{kWallMax + 1, 0};
 // All rows of the first kind of `once` are in this range.
 inline constexpr std::string_view kOnceKeysFrom{"\1", 1};
 inline constexpr std::string_view kOnceKeysEnd{"\2", 1};
+[[nodiscard]] std::string StopwatchKey(TenantId tenant, std::string_view name);
+[[nodiscard]] std::string StopwatchNameKey(std::string_view name, TenantId tenant);
+// The first key behind those of one tenant, and of one name.
+[[nodiscard]] std::string StopwatchKeysEnd(TenantId tenant);
+[[nodiscard]] std::string StopwatchNameKeysEnd(std::string_view name);
+// Between the first kind and the second.
+inline constexpr std::string_view kStopwatchNameKeysFrom{"\2", 1};
 [[nodiscard]] ShortKey MetaKey(MetaKind kind);
 [[nodiscard]] ShortKey MetaKey(MetaKind kind, TenantId tenant);
 [[nodiscard]] ShortKey CountKey(TenantId tenant, TimerState state);
@@ -120,12 +131,18 @@ struct OnceTime {
   TenantId tenant = 0;
   std::string key;
 };
+struct StopwatchOwner {
+  TenantId tenant = 0;
+  std::string_view name;  // borrowed from the bytes
+};
 [[nodiscard]] std::optional<Key> ParseTimeKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantTimer> ParseIdKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantKey> ParseDeadKey(std::string_view bytes);
 [[nodiscard]] std::optional<TargetKey> ParseParkedKey(std::string_view bytes);
 [[nodiscard]] std::optional<OnceName> ParseOnceKey(std::string_view bytes);
 [[nodiscard]] std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes);
+[[nodiscard]] std::optional<StopwatchOwner> ParseStopwatchKey(std::string_view bytes);
+[[nodiscard]] std::optional<StopwatchOwner> ParseStopwatchNameKey(std::string_view bytes);
 
 // For messages: "(1700000000000, 7)".
 [[nodiscard]] std::string KeyText(Key key);

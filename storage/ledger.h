@@ -89,6 +89,8 @@ class Ledger final : public Store {
   Status Do(ReplayByIdOp& op, Completion* done);
   Status Do(ReplayRangeOp& op, Completion* done);
   Status Do(TenantOp& op, Completion* done);
+  Status Do(StopwatchPutOp& op, Completion* done);
+  Status Do(StopwatchDeleteOp& op, Completion* done);
   // These four run on an empty batch and read what is committed.
   Status Do(LoadOp& op, Completion* done);
   Status Do(LoadParkedOp& op, Completion* done);

@@ -6,6 +6,7 @@
 #include "storage/entry.h"
 #include "storage/keys.h"
 #include "storage/record.h"
+#include "storage/stopwatch_reads.h"
 
 namespace belfry {
 namespace {
@@ -307,6 +308,8 @@ QueryResult Answer(const Kv& kv, const Query& query) {
     Give(Find(kv, query, *find), &result);
   } else if (const auto* list = std::get_if<ListQuery>(&query.what)) {
     Give(List(kv, query, *list), &result);
+  } else if (const auto* stopwatches = std::get_if<StopwatchQuery>(&query.what)) {
+    Give(ListStopwatches(*kv.View(), *stopwatches), &result);
   } else {
     Give(Count(kv, query, std::get<CountQuery>(query.what)), &result);
   }

@@ -85,10 +85,15 @@ class EmptyIterator final : public KvIterator {
 };
 
 // What cannot be listed is for Open to complain about.
-bool LacksNewestFamily(const rocksdb::DBOptions& options, const std::string& path) {
+size_t NewestFamiliesLacking(const rocksdb::DBOptions& options, const std::string& path) {
   std::vector<std::string> names;
-  return rocksdb::DB::ListColumnFamilies(options, path, &names).ok() &&
-         std::find(names.begin(), names.end(), kCfNames.back()) == names.end();
+  if (!rocksdb::DB::ListColumnFamilies(options, path, &names).ok()) return 0;
+  const auto lacks = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) == names.end();
+  };
+  size_t lacking = 0;
+  while (lacking < kCfCount && lacks(kCfNames[kCfCount - 1 - lacking])) ++lacking;
+  return lacking;
 }
 
 struct Database {
@@ -163,9 +168,10 @@ class RocksKv final : public Kv {
     write_buffers_ = settings.db.write_buffer_manager;
     cache_ = settings.cache;
     read_only_ = mode == RocksMode::kReadOnly || mode == RocksMode::kRescue;
-    if (options.made_by_older && LacksNewestFamily(settings.db, path)) {
-      settings.db.create_missing_column_families = !read_only_;
-      if (read_only_) settings.families.pop_back();
+    if (options.made_by_older) {
+      const size_t lacking = NewestFamiliesLacking(settings.db, path);
+      settings.db.create_missing_column_families |= !read_only_ && lacking > 0;
+      if (read_only_) settings.families.resize(settings.families.size() - lacking);
     }
     rocksdb::DB* db = nullptr;
     const rocksdb::Status s =

@@ -139,7 +139,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   // Looked up by whole key, and often not there.
-  if (cf == Cf::kIds || cf == Cf::kOnce)
+  if (cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kStopwatch)
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   // Several small ones: while some are written to tables, another takes what comes. All families
@@ -165,11 +165,11 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   family.paranoid_file_checks = true;
   family.memtable_protection_bytes_per_key = 8;
   // Queues leave walls of deletes at their front; a file that is half deletes is compacted at once.
-  if (cf == Cf::kDue || cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kDead || cf == Cf::kParked) {
+  if (cf != Cf::kMeta && cf != Cf::kDone) {
     family.table_properties_collector_factories.push_back(
         rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5));
   }
-  if (cf != Cf::kMeta && cf != Cf::kOnce) {
+  if (cf != Cf::kMeta && cf != Cf::kOnce && cf != Cf::kStopwatch) {
     family.compaction_filter_factory = std::make_shared<DropFilterFactory>(cf, rule);
   }
   return family;

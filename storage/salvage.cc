@@ -56,6 +56,22 @@ Result<Found> ReadIfReadable(const KvView& view, Cf cf, std::string_view key) {
 // The counts of (tenant, state).
 using Counts = std::map<std::pair<TenantId, TimerState>, uint64_t>;
 
+// Either row of a stopwatch.
+struct StopwatchRow {
+  std::string other_key;
+  WallMs started_at;
+
+  static std::optional<StopwatchRow> Read(std::string_view key, std::string_view value) {
+    const std::optional<StopwatchOwner> by_owner = ParseStopwatchKey(key);
+    const std::optional<StopwatchOwner> by_name = ParseStopwatchNameKey(key);
+    const Result<WallMs> started_at = DecodeStopwatch(key, value);
+    if ((!by_owner && !by_name) || !started_at.ok()) return std::nullopt;
+    if (by_owner)
+      return StopwatchRow{StopwatchNameKey(by_owner->name, by_owner->tenant), *started_at};
+    return StopwatchRow{StopwatchKey(by_name->tenant, by_name->name), *started_at};
+  }
+};
+
 class Check {
  public:
   explicit Check(const Kv& kv, Books books) : view_(kv.View()), books_(std::move(books)) {}
@@ -66,6 +82,7 @@ class Check {
     }
     if (Status s = Entries(); !s.ok()) return s;
     if (Status s = OnceRows(); !s.ok()) return s;
+    if (Status s = Stopwatches(); !s.ok()) return s;
     for (const TenantId tenant : books_.Tenants()) {
       for (int i = 1; i <= kStoredStates; ++i) {
         const auto state = static_cast<TimerState>(i);
@@ -140,6 +157,21 @@ class Check {
     return rows->status();
   }
 
+  // Each has two rows, which agree.
+  Status Stopwatches() {
+    const auto rows = view_->Scan(Cf::kStopwatch, {}, kEnd, false);
+    for (; rows->Valid(); rows->Next()) {
+      const std::optional<StopwatchRow> row = StopwatchRow::Read(rows->key(), rows->value());
+      if (!row) return Corruption("stopwatch holds a row that does not parse");
+      const Result<Found> other = view_->Get(Cf::kStopwatch, row->other_key);
+      if (!other.ok()) return other.status();
+      if (!*other || **other != EncodeStopwatch(row->other_key, row->started_at)) {
+        return Corruption("a stopwatch is not the same by owner and by name");
+      }
+    }
+    return rows->status();
+  }
+
   std::unique_ptr<KvView> view_;
   Books books_;
   Counts counts_;
@@ -157,6 +189,7 @@ class Salvager {
     }
     if (Status s = Entries(); !s.ok()) return s;
     if (Status s = OnceRows(); !s.ok()) return s;
+    if (Status s = Stopwatches(); !s.ok()) return s;
     for (const auto& [whose, count] : counts_) {
       batch_.Put(Cf::kMeta, CountKey(whose.first, whose.second), ShortKey().U64(count));
     }
@@ -314,6 +347,28 @@ class Salvager {
       }
       batch_.Put(Cf::kOnce, rows.key(), rows.value());
       batch_.Put(Cf::kOnce, OnceTimeKey(entry->created, name->tenant, name->key), {});
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    report_.skipped_stretches += rows.gaps();
+    return rows.status();
+  }
+
+  // Either row brings the other back; where both can be read and differ, the one by owner counts.
+  Status Stopwatches() {
+    TolerantScan rows(*view_, Cf::kStopwatch, {}, kEnd, log_);
+    for (; rows.Valid(); rows.Next()) {
+      const std::optional<StopwatchRow> row = StopwatchRow::Read(rows.key(), rows.value());
+      if (!row) {
+        Skip(Cf::kStopwatch, "it does not parse");
+        continue;
+      }
+      if (rows.key() >= kStopwatchNameKeysFrom) {
+        const Result<Found> by_owner = ReadIfReadable(*view_, Cf::kStopwatch, row->other_key);
+        if (!by_owner.ok()) return by_owner.status();
+        if (*by_owner && StopwatchRow::Read(row->other_key, **by_owner)) continue;
+      }
+      batch_.Put(Cf::kStopwatch, rows.key(), rows.value());
+      batch_.Put(Cf::kStopwatch, row->other_key, EncodeStopwatch(row->other_key, row->started_at));
       if (Status s = CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();

@@ -5,7 +5,7 @@
 // can come to light. What speaks for a record, in this order: its entry in `ids`; without one, that
 // retention and `low` have not passed its key; an ended record before a live one; of two live ones
 // the later, and at the same time the one that is not parked. So a timer is sent again rather than
-// lost.
+// lost. Of a stopwatch either of its rows is enough.
 #pragma once
 
 #include <cstdint>

@@ -79,8 +79,10 @@ bool TolerantScan::Readable(std::string_view position) const {
 
 // Invariant of the halving: `base` is unreadable, `base` + 2^bit is readable.
 std::string TolerantScan::EndOfGap() const {
-  // Keys of `once` are of any length, and the beginning of a scan may be shorter than a key.
-  const bool exact = cf_ != Cf::kOnce && last_.size() >= kKeyBytesMin;
+  // Keys with names in them are of any length, and the beginning of a scan may be shorter than a
+  // key.
+  const bool named = cf_ == Cf::kOnce || cf_ == Cf::kStopwatch;
+  const bool exact = !named && last_.size() >= kKeyBytesMin;
   const size_t size = exact ? std::min(last_.size(), Position::kBytes) : Position::kBytes;
   const size_t lowest = Position::kBits - 8 * size;
   Position base(last_);

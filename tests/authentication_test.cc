@@ -314,9 +314,11 @@ TEST(FailureLimit, WhatItKeepsIsBounded) {
 std::string Bearer(const std::string& token) { return "Authorization: Bearer " + token + "\r\n"; }
 
 constexpr std::string_view kGuarded[] = {
-    "POST /timers",      "GET /timers",        "HEAD /timers",         "DELETE /timers",
-    "GET /timers/count", "POST /timers/retry", "POST /timers/1/retry", "GET /timers/1",
-    "DELETE /timers/1",  "GET /targets",       "POST /targets/pause",  "POST /targets/resume"};
+    "POST /timers",         "GET /timers",         "HEAD /timers",
+    "DELETE /timers",       "GET /timers/count",   "POST /timers/retry",
+    "POST /timers/1/retry", "GET /timers/1",       "DELETE /timers/1",
+    "GET /targets",         "POST /targets/pause", "POST /targets/resume",
+    "POST /api/stopwatch",  "GET /api/stopwatch",  "DELETE /api/stopwatch/tea"};
 
 std::string RequestFor(std::string_view line, const std::string& headers = "") {
   return std::string(line) + " HTTP/1.1\r\nHost: any.example\r\n" + headers + "\r\n";
@@ -369,7 +371,8 @@ TEST(AuthenticationOverHttp, EachRouteHasItsScope) {
                    "DELETE /timers/1"}));
   EXPECT_EQ(allowed(Scope::kAdmin),
             (Lines{"GET /targets", "POST /targets/pause", "POST /targets/resume"}));
-  EXPECT_EQ(allowed(Scope::kStopwatches), Lines{});
+  EXPECT_EQ(allowed(Scope::kStopwatches),
+            (Lines{"POST /api/stopwatch", "GET /api/stopwatch", "DELETE /api/stopwatch/tea"}));
 }
 
 TEST(AuthenticationOverHttp, ARevokedTokenEndsWithTheNextRequestOfItsConnection) {

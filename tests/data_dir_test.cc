@@ -157,7 +157,7 @@ TEST_F(DataDirTest, TheLockOfADeadProcessDoesNotHold) {
 
 TEST_F(DataDirTest, AStoreOfANewerFormatIsRefusedWithoutTouchingAByte) {
   MakeKilledStore();
-  WriteBytes(At("FORMAT"), "min_reader: 3\nwriter: 4\n");
+  WriteBytes(At("FORMAT"), "min_reader: 4\nwriter: 5\n");
   fs::remove(At("LOCK"));
   const auto before = ReadTree(path_);
   ExpectRefused("newer belfry");

@@ -1,5 +1,6 @@
-// A store of format 1, from before the family `parked`: it is raised when it is opened, older
-// binaries keep away from then on, and a stop at any moment of it changes nothing.
+// A store of format 1, from before the family `parked`, or of format 2, from before `stopwatch`: it
+// is raised when it is opened, older binaries keep away from then on, and a stop at any moment of
+// it changes nothing.
 
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
@@ -18,11 +19,10 @@ namespace belfry {
 namespace {
 
 constexpr TimerId kTimers = 20;
-constexpr char kFormat1[] = "min_reader: 1\nwriter: 1\n";
-constexpr char kFormat2[] = "min_reader: 2\nwriter: 2\n";
-constexpr char kHalfRaised[] = "min_reader: 2\nwriter: 1\n";
+constexpr char kThisFormat[] = "min_reader: 3\nwriter: 3\n";
 
-class DataDirUpgrade : public testing::Test {
+// By the format of the older store.
+class DataDirUpgrade : public testing::TestWithParam<int> {
  protected:
   Result<std::unique_ptr<DataDir>> Open(bool accept_data_loss = false) {
     DataDirOptions options;
@@ -43,7 +43,7 @@ class DataDirUpgrade : public testing::Test {
     ASSERT_TRUE(Apply(**data, std::move(ops)).ok());
     ASSERT_TRUE((*data)->CloseCleanly().ok());
   }
-  void DropFamily() {
+  void DropFamilies() {
     std::vector<std::string> names;
     ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, Db(), &names).ok());
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
@@ -54,39 +54,51 @@ class DataDirUpgrade : public testing::Test {
     ASSERT_TRUE(rocksdb::DB::Open({}, Db(), families, &handles, &opened).ok());
     const std::unique_ptr<rocksdb::DB> db(opened);
     for (size_t i = 0; i < names.size(); ++i) {
-      if (names[i] == "parked") CHECK(db->DropColumnFamily(handles[i]).ok());
+      const bool newer = names[i] == "stopwatch" || (names[i] == "parked" && GetParam() < 2);
+      if (newer) CHECK(db->DropColumnFamily(handles[i]).ok());
     }
     const ShortKey schema = MetaKey(MetaKind::kFormat);
     const std::string_view key = schema;
-    ASSERT_TRUE(db->Put({}, {key.data(), key.size()}, std::string("\0\0\0\1", 4)).ok());
+    ASSERT_TRUE(db->Put({}, {key.data(), key.size()},
+                        std::string("\0\0\0", 3) + static_cast<char>(GetParam()))
+                    .ok());
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
     }
     ASSERT_TRUE(db->Close().ok());
   }
-  // As a binary of format 1 leaves it.
+  // As a binary of the older format leaves it.
   void MakeOldStore() {
     MakeStore();
-    DropFamily();
-    SetFormat(kFormat1);
+    DropFamilies();
+    SetFormat(OldFormat());
   }
   void ExpectUsable() {
     for (const bool again : {false, true}) {
       auto data = Open();
       ASSERT_TRUE(data.ok()) << data.status().message();
-      EXPECT_EQ(Format(), kFormat2);
+      EXPECT_EQ(Format(), kThisFormat);
       std::vector<Op> ops;
       if (!again) ops.push_back({0, Park(PendingTimer(1, 1000), "http://a:1")});
       ops.push_back({0, LoadOp{0, {}, 1000, 1 << 20}});
       ops.push_back({0, LoadParkedOp{1, 0, {}, {}, 10, 1 << 20}});
+      ops.insert(ops.begin(), {0, StopwatchPutOp{{kLocalTenant, "tea", {1000}}}});
       const auto done = Apply(**data, std::move(ops));
       ASSERT_TRUE(done.ok()) << done.status().message();
+      EXPECT_EQ(done->front().result, again ? OpResult::kReset : OpResult::kDone);
       EXPECT_EQ(done->end()[-2].page.timers.size(), kTimers - 1);
       EXPECT_EQ(done->end()[-1].page.timers.size(), 1u);
       ASSERT_TRUE((*data)->CloseCleanly().ok());
     }
     EXPECT_TRUE(Open(true).ok());
     EXPECT_FALSE(std::filesystem::exists(path_ + "/lost-1"));
+  }
+  [[nodiscard]] static std::string OldFormat() {
+    const std::string number = std::to_string(GetParam());
+    return "min_reader: " + number + "\nwriter: " + number + "\n";
+  }
+  [[nodiscard]] static std::string HalfRaised() {
+    return "min_reader: 3\nwriter: " + std::to_string(GetParam()) + "\n";
   }
   void SetFormat(const std::string& text) { WriteBytes(path_ + "/FORMAT", text); }
   [[nodiscard]] std::string Format() const { return ReadBytes(path_ + "/FORMAT"); }
@@ -96,17 +108,17 @@ class DataDirUpgrade : public testing::Test {
   const std::string path_ = dir_.path() + "/data";
 };
 
-TEST_F(DataDirUpgrade, AnOlderStoreHasAllItHadAndCanPark) {
+TEST_P(DataDirUpgrade, AnOlderStoreHasAllItHadAndCanPark) {
   MakeOldStore();
   ExpectUsable();
 }
 
-TEST_F(DataDirUpgrade, ANewStoreIsOfThisFormat) {
+TEST_P(DataDirUpgrade, ANewStoreIsOfThisFormat) {
   MakeStore();
-  EXPECT_EQ(Format(), kFormat2);
+  EXPECT_EQ(Format(), kThisFormat);
 }
 
-TEST_F(DataDirUpgrade, WhatWasKilledIsRaisedToo) {
+TEST_P(DataDirUpgrade, WhatWasKilledIsRaisedToo) {
   MakeOldStore();
   {
     auto data = Open();
@@ -124,19 +136,19 @@ TEST_F(DataDirUpgrade, WhatWasKilledIsRaisedToo) {
   EXPECT_TRUE((*data)->store().opened().parked_targets.empty());
 }
 
-TEST_F(DataDirUpgrade, StoppedHalfWayItGoesOn) {
+TEST_P(DataDirUpgrade, StoppedHalfWayItGoesOn) {
   MakeOldStore();
-  SetFormat(kHalfRaised);
+  SetFormat(HalfRaised());
   const Tree before = ReadTree(path_);
   ExpectUsable();
   // The store was raised, and FORMAT does not say so yet.
   WriteTree(path_, before);
   ASSERT_TRUE(Open().ok());
-  SetFormat(kHalfRaised);
+  SetFormat(HalfRaised());
   ExpectUsable();
 }
 
-TEST_F(DataDirUpgrade, AnOlderStoreThatIsRefusedStaysAsItIs) {
+TEST_P(DataDirUpgrade, AnOlderStoreThatIsRefusedStaysAsItIs) {
   MakeOldStore();
   std::filesystem::remove(path_ + "/DURABLE");
   std::filesystem::remove(path_ + "/LOCK");
@@ -146,16 +158,16 @@ TEST_F(DataDirUpgrade, AnOlderStoreThatIsRefusedStaysAsItIs) {
   EXPECT_EQ(ReadTree(path_), before);
 }
 
-TEST_F(DataDirUpgrade, AStoreOfThisFormatWithoutTheFamilyIsDamaged) {
+TEST_P(DataDirUpgrade, AStoreOfThisFormatWithoutTheFamilyIsDamaged) {
   MakeStore();
-  DropFamily();
+  DropFamilies();
   const Result<std::unique_ptr<DataDir>> opened = Open();
   EXPECT_EQ(opened.status().code(), StatusCode::kRefused);
   EXPECT_NE(opened.status().message().find("damaged"), std::string::npos)
       << opened.status().message();
 }
 
-TEST_F(DataDirUpgrade, LossInAnOlderStoreIsAcceptedAsInAnyOther) {
+TEST_P(DataDirUpgrade, LossInAnOlderStoreIsAcceptedAsInAnyOther) {
   MakeOldStore();
   std::vector<std::string> tables;
   for (const auto& [name, bytes] : ReadTree(Db())) {
@@ -169,7 +181,7 @@ TEST_F(DataDirUpgrade, LossInAnOlderStoreIsAcceptedAsInAnyOther) {
     auto data = Open(true);
     if (!data.ok()) continue;  // the table with the figures
     ++accepted;
-    EXPECT_EQ(Format(), kFormat2);
+    EXPECT_EQ(Format(), kThisFormat);
     ASSERT_TRUE((*data)->CloseCleanly().ok());
     data->reset();
     EXPECT_TRUE(Open().ok());
@@ -177,12 +189,15 @@ TEST_F(DataDirUpgrade, LossInAnOlderStoreIsAcceptedAsInAnyOther) {
   EXPECT_GE(accepted, 2);
 }
 
-TEST_F(DataDirUpgrade, ADirectoryThatWasNeverFilledIsOfThisFormat) {
+TEST_P(DataDirUpgrade, ADirectoryThatWasNeverFilledIsOfThisFormat) {
   std::filesystem::create_directories(path_);
-  SetFormat(kFormat1);
+  SetFormat(OldFormat());
   ASSERT_TRUE(Open().ok());
-  EXPECT_EQ(Format(), kFormat2);
+  EXPECT_EQ(Format(), kThisFormat);
 }
+
+INSTANTIATE_TEST_SUITE_P(Formats, DataDirUpgrade, testing::Values(1, 2),
+                         [](const auto& info) { return std::to_string(info.param); });
 
 }  // namespace
 }  // namespace belfry

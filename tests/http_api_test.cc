@@ -544,16 +544,16 @@ TEST(HttpApi, EarlyErrorsCanBeReadByThePagesOfConfiguredOrigins) {
 TEST(HttpApi, RefusalsOfTheSchedulerAreTold) {
   HttpApiRig rig;
   const std::string set = PostJson("/timers", R"({"seconds":1,"url":"http://a"})");
-  rig.timers->SetNoSpace(true);
+  rig.engine->SetNoSpace(true);
   const std::string full = rig.Ask(set);
   EXPECT_EQ(StatusLine(full), "HTTP/1.1 507 Insufficient Storage");
   EXPECT_NE(BodyOf(full).find("\"type\":\"/problems/no-space\""), std::string::npos);
-  rig.timers->SetNoSpace(false);
+  rig.engine->SetNoSpace(false);
 
   rig.hold_ops = true;
   rig.client->Send(set);
   rig.http->RunTurns();
-  rig.timers->StoreFailed();
+  rig.engine->StoreFailed();
   const auto responses = rig.client->Responses(2);
   ASSERT_EQ(responses.size(), 2u);
   EXPECT_EQ(StatusLine(responses[1]), "HTTP/1.1 500 Internal Server Error");

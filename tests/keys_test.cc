@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "base/limits.h"
@@ -66,6 +67,28 @@ TEST(Keys, AnIdempotencyKeyNeverMeetsAnotherTenantsOrTheTimeIndex) {
   EXPECT_NE(OnceKey(1, "k"), OnceKey(2, "k"));
   const std::string longest(kIdempotencyKeyBytesMax, '\xff');
   EXPECT_LT(OnceKey(~TenantId{0}, longest), OnceTimeKey({0}, 0, ""));
+}
+
+TEST(Keys, StopwatchesAreFoundByOwnerAndByName) {
+  const auto by_owner = ParseStopwatchKey(StopwatchKey(9, "tea"));
+  ASSERT_TRUE(by_owner);
+  EXPECT_EQ(by_owner->tenant, 9u);
+  EXPECT_EQ(by_owner->name, "tea");
+  const std::string name_key = StopwatchNameKey("tea", 0x01020304);
+  const auto by_name = ParseStopwatchNameKey(name_key);
+  ASSERT_TRUE(by_name);
+  EXPECT_EQ(by_name->tenant, 0x01020304u);
+  EXPECT_EQ(by_name->name, "tea");
+  EXPECT_FALSE(ParseStopwatchKey(name_key));
+  EXPECT_FALSE(ParseStopwatchNameKey(StopwatchKey(9, "tea")));
+  for (size_t size = 0; size < name_key.size(); ++size) {
+    EXPECT_FALSE(ParseStopwatchNameKey(name_key.substr(0, size)));
+    EXPECT_FALSE(ParseStopwatchKey(StopwatchKey(9, "tea").substr(0, std::min(size, size_t{8}))));
+  }
+  EXPECT_LT(StopwatchKey(~TenantId{0}, "\xff"), StopwatchKeysEnd(~TenantId{0}));
+  EXPECT_LE(StopwatchKeysEnd(~TenantId{0}), kStopwatchNameKeysFrom);
+  EXPECT_LT(StopwatchNameKey("tea", ~TenantId{0}), StopwatchNameKeysEnd("tea"));
+  EXPECT_LT(StopwatchNameKeysEnd("tea"), StopwatchNameKey("tea ", 0));
 }
 
 TEST(Keys, TimesBefore1970SortAs1970) {

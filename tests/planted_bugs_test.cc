@@ -102,6 +102,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"ReplayKeepsBudget", Bug::kReplayKeepsBudget},
                     Planting{"ReplayNotResumed", Bug::kReplayNotResumed},
                     Planting{"ReplayLeavesDeadRow", Bug::kReplayLeavesDeadRow},
+                    Planting{"StopwatchLeftByName", Bug::kStopwatchLeftByName},
+                    Planting{"StopwatchNameUnended", Bug::kStopwatchNameUnended},
+                    Planting{"StopwatchNegative", Bug::kStopwatchNegative},
+                    Planting{"StopwatchAnsweredEarly", Bug::kStopwatchAnsweredEarly},
+                    Planting{"FeedGapHidden", Bug::kFeedGapHidden},
+                    Planting{"FeedKeepsNameNotOwned", Bug::kFeedKeepsNameNotOwned},
                     Planting{"CallbackArmedEarly", Bug::kCallbackArmedEarly},
                     Planting{"CallbackInItsOwnBatch", Bug::kCallbackInItsOwnBatch}),
     [](const auto& info) { return std::string(info.param.name); });

@@ -19,6 +19,9 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
   uint64_t expired = 0;
   uint64_t callbacks = 0;
   uint64_t replays = 0;
+  uint64_t snapshots = 0;
+  uint64_t resumes = 0;
+  uint64_t events = 0;
   for (uint64_t i = 0; i < kSeedsPerShard; ++i) {
     World world(GetParam() * kSeedsPerShard + i + 1, false);
     const auto violation = world.Run();
@@ -26,6 +29,9 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
     expired += world.oracle().expired();
     callbacks += world.oracle().callbacks();
     replays += world.oracle().replays();
+    snapshots += world.stopwatches().snapshots();
+    resumes += world.stopwatches().resumes();
+    events += world.stopwatches().events();
     ASSERT_FALSE(violation) << "seed " << violation->seed << " step " << violation->step << ": "
                             << violation->what;
   }
@@ -34,6 +40,9 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
   EXPECT_GT(expired, kSeedsPerShard / 2);
   EXPECT_GT(callbacks, kSeedsPerShard);
   EXPECT_GT(replays, kSeedsPerShard / 2);
+  EXPECT_GT(snapshots, kSeedsPerShard);
+  EXPECT_GT(resumes, kSeedsPerShard / 10);
+  EXPECT_GT(events, kSeedsPerShard);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Simulator, testing::Range<uint64_t>(0, 4));

@@ -251,7 +251,7 @@ TEST_F(StoreFailure, MetaThatDoesNotParseIsAnErrorAtOpen) {
   Open();
   const std::pair<ShortKey, std::string> damages[] = {
       {MetaKey(MetaKind::kCommitNo), "short"},
-      {MetaKey(MetaKind::kFormat), std::string("\0\0\0\3", 4)},
+      {MetaKey(MetaKind::kFormat), std::string("\0\0\0\4", 4)},
       {MetaKey(MetaKind::kFloor, 1), std::string(9, 'x')},
       {CountKey(1, static_cast<TimerState>(9)), std::string(8, '\0')},
       {MetaKey(static_cast<MetaKind>(0x7f)), "unknown"},

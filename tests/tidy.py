@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-# Folder -> folders of ours that it may include. `*_routes` files of http, and what they
-# wait in, also include scheduler.
+# Folder -> folders of ours that it may include. Those files of http that speak
+# with the scheduler include it, too.
 ARROWS = {
     "base": {"base"},
     "scheduler": {"base", "scheduler"},
@@ -84,7 +84,7 @@ def sources_of(root):
 
 
 def is_routes_file(name):
-    return re.fullmatch(r"http/(\w+_routes|reply_table)\.(h|cc)", name) is not None
+    return re.fullmatch(r"http/(\w+_(routes|lists|streams)|reply_table)\.(h|cc)", name) is not None
 
 
 def check_includes(source):

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -32,6 +33,13 @@ class OneAnswer final : public Responder {
     answer = std::move(response);
   }
   void HoldFurther(const ReplyTo&) override {}
+  bool Begin(const ReplyTo&, Response, StreamOptions) override {
+    ADD_FAILURE() << "a streamed answer";
+    return false;
+  }
+  bool Write(const ReplyTo&, std::string_view) override { return false; }
+  void End(const ReplyTo&) override {}
+  void CutOff(const ReplyTo&) override {}
   std::optional<Response> answer;
 };
 
@@ -41,6 +49,8 @@ struct User {
   std::set<TimerId> timers;                   // theirs, and not deleted by DELETE /timers
   std::map<std::string, TimerId> keys;        // idempotency keys: what they made
   std::map<std::string, std::string> bodies;  // and with which body
+  std::string name;
+  std::set<std::string> stopwatches;
 };
 
 class TwoTenants : public testing::Test {
@@ -52,6 +62,7 @@ class TwoTenants : public testing::Test {
       scopes.Remove(Scope::kAdmin);
       rig_.Admit(token, static_cast<TenantId>(2 + i), scopes);
       users_[i].authorization = "Bearer " + token;
+      users_[i].name = i == 0 ? "bob" : "carol";  // as the rig has it
       users_[i].mark = "http://r/of-user-" + std::to_string(i);
     }
   }
@@ -166,6 +177,37 @@ class TwoTenants : public testing::Test {
     user.timers.clear();
   }
 
+  // Names are shared: who has one sees who else has.
+  void Stopwatch(User& user) {
+    const User& other = users_[&user == &users_[0] ? 1 : 0];
+    const std::string name = "n" + std::to_string(Random(HttpApiRig::kPageRows));
+    const std::string path = "/api/stopwatch/" + name;
+    const bool has = user.stopwatches.contains(name);
+    if (Random(3) == 0) {
+      EXPECT_EQ(Ask(user, Verb::kDelete, path).status, 204);
+      user.stopwatches.erase(name);
+    } else if (Random(2) == 0) {
+      const std::string body = "{\"name\":\"" + name + "\"}";
+      EXPECT_EQ(Ask(user, Verb::kPost, "/api/stopwatch", "", body).status, has ? 200 : 201);
+      user.stopwatches.insert(name);
+    }
+    const std::string own = Ask(user, Verb::kGet, "/api/stopwatch").body;
+    EXPECT_EQ(static_cast<size_t>(std::count(own.begin(), own.end(), ':')),
+              user.stopwatches.size());
+    for (const std::string& mine : user.stopwatches) {
+      EXPECT_NE(own.find("\"" + mine + "\":"), std::string::npos);
+    }
+    const Response all = Ask(user, Verb::kGet, path);
+    ASSERT_EQ(all.status, user.stopwatches.contains(name) ? 200 : 403);
+    if (all.status == 403) {
+      const Response nobodys = Ask(user, Verb::kGet, "/api/stopwatch/nobodys");
+      EXPECT_EQ(all.body, nobodys.body);
+      return;
+    }
+    EXPECT_NE(all.body.find(user.name), std::string::npos);
+    EXPECT_EQ(all.body.find(other.name) != std::string::npos, other.stopwatches.contains(name));
+  }
+
   void Change(User& user) {
     const TimerId id = AnyId();
     const std::string path = "/timers/" + std::to_string(id);
@@ -180,6 +222,10 @@ class TwoTenants : public testing::Test {
       case 2:
         EXPECT_EQ(Ask(user, Verb::kPost, "/targets/pause", "", R"({"all":true})").status, 403);
         return;
+      case 3:
+      case 4:
+      case 5:
+        return Stopwatch(user);
       default:
         break;
     }

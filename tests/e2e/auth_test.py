@@ -23,7 +23,10 @@ ROUTES = (("POST", "/timers", TIMER), ("GET", "/timers", None), ("HEAD", "/timer
           ("HEAD", "/timers/1", None), ("DELETE", "/timers/1", None),
           ("POST", "/timers/1/retry", None), ("POST", "/timers/retry", None),
           ("GET", "/targets", None), ("POST", "/targets/pause", {"all": True}),
-          ("POST", "/targets/resume", {"all": True}))
+          ("POST", "/targets/resume", {"all": True}),
+          ("POST", "/api/stopwatch", {"name": "tea"}), ("GET", "/api/stopwatch", None),
+          ("GET", "/api/stopwatch/tea", None), ("DELETE", "/api/stopwatch/tea", None),
+          ("HEAD", "/api/stopwatch/events?own=true", None))
 
 
 def bearer(token):
@@ -89,7 +92,7 @@ class AuthCase(Case):
 class LetIn(AuthCase):
     def test_every_route_with_data_is_401_without_a_token(self):
         token = self.token("alice", "--scope", "timers:read", "--scope", "timers:write",
-                           "--scope", "admin")
+                           "--scope", "admin", "--scope", "stopwatches")
         d = self.serve()
         wrong = ([], bearer("wrong"), [("Authorization", f"Basic {token}")],
                  [("Authorization", token)], bearer(""), bearer(token[:-1]), bearer(token + "a"),

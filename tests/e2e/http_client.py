@@ -85,6 +85,8 @@ class Client:
             self._more()
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         status, headers = parse_head(head)
+        if dict(headers).get("transfer-encoding") == "chunked" and not head_only:
+            return Response(status, head + b"\r\n\r\n", headers, b"".join(self.chunks()))
         length = int(dict(headers).get("content-length", "0"))
         if head_only or status in (100, 204):
             length = 0
@@ -92,6 +94,24 @@ class Client:
             self._more()
         body, self.buffer = self.buffer[:length], self.buffer[length:]
         return Response(status, head + b"\r\n\r\n", headers, body)
+
+    def head(self):
+        """The head of an answer whose body the caller reads with chunks()."""
+        return self.response(head_only=True)
+
+    def chunks(self):
+        """The chunks of a streamed body as they come, up to the last."""
+        while True:
+            while b"\r\n" not in self.buffer:
+                self._more()
+            line, self.buffer = self.buffer.split(b"\r\n", 1)
+            size = int(line, 16)
+            while len(self.buffer) < size + 2:
+                self._more()
+            chunk, self.buffer = self.buffer[:size], self.buffer[size + 2:]
+            if size == 0:
+                return
+            yield chunk
 
     def is_closed(self):
         """Waits for the other side to say more or to close; True when it closed without a byte."""

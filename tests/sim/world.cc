@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/rfc3339.h"
-#include "daemon/timers_start.h"
+#include "daemon/engine_start.h"
 #include "tests/support/invariants.h"
 
 namespace belfry::sim {
@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kSteps = 250;
 constexpr int kDrainRounds = 5'000;
+constexpr int kPagesMax = 20;
 constexpr uint64_t kTargets = 4;
 
 }  // namespace
@@ -24,7 +25,8 @@ World::World(uint64_t seed, bool verbose)
       options_(Options(seed, random_)),
       disk_(std::make_shared<MemoryDisk>()),
       rules_({{static_cast<uint32_t>(options_.per_target_in_flight), options_.per_target_rate},
-              options_.breaker}) {
+              options_.breaker}),
+      stopwatches_(seed) {
   for (uint64_t i = 0; i < kTargets; ++i) {
     targets_.push_back(OneIn(2) ? Target::kHealthy
                                 : static_cast<Target>(Random(uint64_t(Target::kCount))));
@@ -90,6 +92,7 @@ void World::Step() {
         targets_[Random(kTargets)] = static_cast<Target>(Random(uint64_t(Target::kCount)));
       if (OneIn(40)) StartOver();
   }
+  if (OneIn(3)) stopwatches_.Step(mono_);
   Pump();
   Check();
   if (OneIn(8)) Quieten();
@@ -105,6 +108,7 @@ void World::Quieten() {
     FinishReads();
     Pump();
   }
+  CheckStopwatches();
 }
 
 // --- clients -------------------------------------------------------------------------------------
@@ -186,7 +190,12 @@ void World::SetClock(WallMs now) {
   if (!back) return;
   rules_.ClockWentBack(now);
   on_time_started_ = std::min(on_time_started_, now);
-  timers_->Tick(now);
+  engine_->Tick(now, mono_);
+}
+
+void World::Pass(int64_t ms) {
+  mono_ = mono_ + ms;
+  SetClock(now_ + ms);
 }
 
 void World::HealClock() { SetClock(now_ + -std::exchange(clock_wrong_ms_, 0)); }
@@ -211,10 +220,10 @@ void World::ClockStep() {
                                   kMinuteMs, kHourMs,         25 * kHourMs};
     SetClock(now_ + kJumps[Random(std::size(kJumps))]);
   } else {
-    SetClock(now_ + static_cast<int64_t>(Random(OneIn(3) ? 5000 : 300)));
+    Pass(static_cast<int64_t>(Random(OneIn(3) ? 5000 : 300)));
   }
   Note("clock " + std::to_string(now_.ms - before) + " -> " + FormatRfc3339(now_));
-  timers_->Tick(now_);
+  engine_->Tick(now_, mono_);
 }
 
 void World::StoreStep() {
@@ -233,12 +242,14 @@ void World::StoreStep() {
     if (std::holds_alternative<RetainOp>(op.what)) {
       retained_before_ = std::max(retained_before_, ends.back());
     }
+    stopwatches_.Given(op);
     group.push_back(std::move(at_store_.front()));
     at_store_.pop_front();
   }
   std::vector<Completion> done;
   const Status status = store_->Apply(std::move(group), &done);
   NoteApplied(done, ends, ranges);
+  stopwatches_.Applied(done, status.ok());
   Note("store applied " + std::to_string(done.size()) + (status.ok() ? "" : ", then failed"));
   if (status.ok()) {
     const Completion& last = done.back();
@@ -247,7 +258,7 @@ void World::StoreStep() {
     std::move(done.begin(), done.end(), std::back_inserter(completed_));
     return;
   }
-  timers_->StoreFailed();
+  engine_->StoreFailed();
   Pump();
   Crash();
 }
@@ -259,9 +270,12 @@ void World::CompletionStep() {
                                std::make_move_iterator(completed_.begin() + take));
   completed_.erase(completed_.begin(), completed_.begin() + take);
   Note("completed " + std::to_string(done.size()));
-  for (const Completion& completion : done) oracle_.HandedBack(completion);
-  timers_->Complete(std::move(done), now_);
-  timers_->Tick(now_);
+  for (const Completion& completion : done) {
+    oracle_.HandedBack(completion);
+    stopwatches_.HandedBack(completion);
+  }
+  engine_->Complete(std::move(done), now_, mono_);
+  engine_->Tick(now_, mono_);
 }
 
 void World::DeliveryStep() {
@@ -324,9 +338,10 @@ void World::Crash() {
   flying_.clear();
   unsent_.clear();
   waiting_.clear();
+  stopwatches_.Crashed();
   queries_.clear();
   read_.clear();
-  if (OneIn(3)) SetClock(now_ + static_cast<int64_t>(Random(20'000)));
+  if (OneIn(3)) Pass(static_cast<int64_t>(Random(20'000)));
   if (clock_wrong_ms_ == 0 && OneIn(8)) {
     clock_wrong_ms_ = OneIn(2) ? -2 * kDayMs : 401 * kDayMs;
     SetClock(now_ + clock_wrong_ms_);
@@ -343,7 +358,7 @@ T World::Read(const Query& query) {
 }
 
 void World::Open() {
-  timers_.reset();
+  engine_.reset();
   on_time_started_ = {};
   store_.reset();
   auto kv = std::make_unique<MemoryKv>(disk_);
@@ -374,13 +389,16 @@ void World::Open() {
   oracle_.Recovered(stored, floor);
   rules_.Forget();
   prompt_.clear();
-  timers_ = std::make_unique<Timers>(options_, StartFrom(state), now_);
+  engine_ = std::make_unique<Engine>(EngineOptions{options_, StopwatchSim::EventsMax(seed_)},
+                                     StartFrom(state), now_, mono_);
+  timers_ = &engine_->timers();
+  stopwatches_.Opened(engine_.get(), *store_);
   stopping_ = false;
   last_local_fault_ = {};
   last_seen_ = state.last_seen;
   clock_sane_ = ClockBelievable();
   if (timers_->clock_sane() != clock_sane_) oracle_.Fail("the clock was misjudged at a start");
-  timers_->Tick(now_);
+  engine_->Tick(now_, mono_);
   CheckCounts();
 }
 
@@ -397,7 +415,7 @@ std::map<TimerId, TimerState> World::StoredStates() {
 
 bool World::Pump() {
   for (int round = 0;; ++round) {
-    Ready ready = timers_->TakeReady();
+    Ready ready = engine_->TakeReady();
     wake_at_ = ready.wake_at;
     for (Op& op : ready.ops) {
       NoteAsked(op);
@@ -432,22 +450,27 @@ void World::Drain() {
     Pump();
     const bool idle = flying_.empty();
     while (!flying_.empty()) DeliveryStep();
-    timers_->Tick(now_);
+    engine_->Tick(now_, mono_);
     Pump();
     Check();
     CheckWake();
-    const bool idle_store = timers_->unfinished_ops() == 0 && timers_->replays_done();
+    const bool idle_store = engine_->unfinished_ops() == 0 && timers_->replays_done();
     if (oracle_.live().empty() && idle_store && flying_.empty()) break;
     if (idle && at_store_.empty()) AdvanceToNextKey();
   }
   oracle_.Finished();
   CheckOwed();
   CheckCounts();
-  if (!waiting_.empty() && !oracle_.violation()) oracle_.Fail("a client was never answered");
+  // A long list asks for its next page when it has one.
+  for (int page = 0; page < kPagesMax && stopwatches_.waiting(); ++page) Quieten();
+  CheckStopwatches();
+  if ((!waiting_.empty() || stopwatches_.waiting()) && !oracle_.violation()) {
+    oracle_.Fail("a client was never answered");
+  }
 }
 
 // On to the next deadline there is, or by a little: a page may have to come in first.
-void World::AdvanceToNextKey() { SetClock(std::max(now_ + 60, NextDeadline().value_or(now_))); }
+void World::AdvanceToNextKey() { Pass(std::max(now_ + 60, NextDeadline().value_or(now_)) - now_); }
 
 // --- checks --------------------------------------------------------------------------------------
 
@@ -487,7 +510,7 @@ void World::CheckWake() {
   if (oracle_.violation()) return;
   bool progress = false;
   for (int turn = 0; turn < kTurns; ++turn) {
-    timers_->Tick(now_);
+    engine_->Tick(now_, mono_);
     progress |= Pump();
   }
   if (!progress && wake_at_ && *wake_at_ <= now_) return oracle_.Fail("the loop spins");
@@ -518,6 +541,10 @@ void World::CheckCounts() {
 }
 
 void World::CheckReply(const Reply& reply) {
+  if (stopwatches_.Answered(reply)) {
+    if (stopwatches_.violation()) oracle_.Fail(*stopwatches_.violation());
+    return;
+  }
   const auto found = waiting_.find(reply.token);
   if (found == waiting_.end()) return oracle_.Fail("a client was answered twice");
   const Request request = std::move(found->second);

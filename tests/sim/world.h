@@ -13,10 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/timers.h"
+#include "scheduler/engine.h"
 #include "storage/ledger.h"
 #include "storage/memory_kv.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/stopwatch_sim.h"
 #include "tests/sim/target_rules.h"
 
 namespace belfry::sim {
@@ -33,6 +34,7 @@ class World {
   // Runs to the end or to the first violation.
   std::optional<Violation> Run();
   [[nodiscard]] const Oracle& oracle() const { return oracle_; }
+  [[nodiscard]] const StopwatchSim& stopwatches() const { return stopwatches_; }
 
  private:
   enum class Target {
@@ -133,6 +135,7 @@ class World {
   void CheckEnded();
   void CheckForgotten(WallMs before);
   void CheckReply(const Reply& reply);
+  void CheckStopwatches();
   void CheckSet(const Request& request, const Reply& reply);
   void CheckCancel(const Request& request, const Reply& reply);
   void CheckFind(const Request& request, const Reply& reply);
@@ -153,7 +156,8 @@ class World {
   uint64_t Random(uint64_t below);
   bool OneIn(uint64_t n) { return Random(n) == 0; }
   void Note(const std::string& line);
-  void SetClock(WallMs now);
+  void SetClock(WallMs now);  // it steps
+  void Pass(int64_t ms);      // time goes on
   void HealClock();
   void AcceptClock();
   [[nodiscard]] bool ClockBelievable() const;
@@ -166,6 +170,7 @@ class World {
   std::mt19937_64 random_;
   int step_ = 0;
   WallMs now_{1'000'000'000'000};
+  MonoMs mono_{1000};           // never steps
   WallMs latest_ = now_;        // the greatest now_ so far
   int64_t clock_wrong_ms_ = 0;  // how far off the clock was set at a crash
   WallMs last_seen_;            // as stored at the last start; 0 in a new store
@@ -177,9 +182,11 @@ class World {
   std::shared_ptr<MemoryDisk> disk_;
   std::unique_ptr<Ledger> store_;
   MemoryKv* kv_ = nullptr;  // of store_
-  std::unique_ptr<Timers> timers_;
+  std::unique_ptr<Engine> engine_;
+  Timers* timers_ = nullptr;  // of engine_
   Oracle oracle_;
   TargetRules rules_;
+  StopwatchSim stopwatches_;
   std::vector<Target> targets_;
   std::deque<Op> at_store_;            // handed over, not applied
   std::vector<Completion> completed_;  // applied, not yet back on the loop

@@ -42,6 +42,7 @@ void World::FinishReads() {
 void World::DoRead() {
   auto from_memory = OneIn(2) ? store_->RunFromMemory(queries_.back()) : std::nullopt;
   read_.push_back(from_memory ? std::move(*from_memory) : store_->Run(queries_.back()));
+  stopwatches_.WasRead(queries_.back(), read_.back());
   queries_.pop_back();
 }
 
@@ -49,7 +50,7 @@ void World::HandBackRead() {
   std::swap(read_[Random(read_.size())], read_.back());
   QueryResult result = std::move(read_.back());
   read_.pop_back();
-  timers_->QueryDone(std::move(result));
+  engine_->QueryDone(std::move(result), mono_);
 }
 
 void World::CheckFind(const Request& request, const Reply& reply) {
@@ -57,6 +58,12 @@ void World::CheckFind(const Request& request, const Reply& reply) {
     oracle_.NotFound(request.id, request.then.lived);
   }
   if (const auto* view = std::get_if<TimerView>(&reply.what)) oracle_.Seen(*view, request.then);
+}
+
+// When nothing is on its way.
+void World::CheckStopwatches() {
+  if (Quiet() && engine_->stopwatches().unfinished_ops() == 0) stopwatches_.Settled(mono_);
+  if (stopwatches_.violation()) oracle_.Fail(*stopwatches_.violation());
 }
 
 }  // namespace belfry::sim

@@ -14,22 +14,26 @@ void World::Stop() {
   Note("stop");
   Pump();
   stopping_ = true;
-  timers_->StopStarting();
+  engine_->StopStarting();
   for (int round = 0;; ++round) {
-    timers_->Tick(now_);
+    engine_->Tick(now_, mono_);
     Pump();
     Check();
     // A failed store ends it too: Crash() has started again.
     if (!stopping_ || oracle_.violation()) return;
-    if (round > kCutOff && flying_.empty() && Quiet() && timers_->unfinished_ops() == 0) break;
+    if (round > kCutOff && flying_.empty() && Quiet() && engine_->unfinished_ops() == 0) break;
     if (round > kRoundsMax) return oracle_.Fail("the stop hangs");
     if (round < kCutOff && OneIn(4)) ClientStep();
+    if (round < kCutOff && OneIn(4)) stopwatches_.Step(mono_);
     Pump();
     if (round == kCutOff) InterruptAll();
     StepOfStop(round);
   }
-  if (!waiting_.empty()) return oracle_.Fail("the stop left a client without an answer");
+  if (!waiting_.empty() || stopwatches_.waiting()) {
+    return oracle_.Fail("the stop left a client without an answer");
+  }
   oracle_.Stopped();
+  stopwatches_.Crashed();
   Open();
 }
 

@@ -10,13 +10,14 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/timers_start.h"
+#include "daemon/engine_start.h"
 #include "http/authentication.h"
 #include "http/router.h"
 #include "http/service_routes.h"
+#include "http/stopwatch_routes.h"
 #include "http/target_routes.h"
 #include "http/timer_routes.h"
-#include "scheduler/timers.h"
+#include "scheduler/engine.h"
 #include "storage/ledger.h"
 #include "storage/memory_kv.h"
 #include "tests/support/http_rig.h"
@@ -25,15 +26,21 @@ namespace belfry {
 
 class HttpApiRig {
  public:
+  // Pages and feed are small, so that little makes them full.
+  static constexpr size_t kPageRows = 3;
+  static constexpr size_t kFeedEvents = 16;
+
   explicit HttpApiRig(RouterOptions options = {},
                       Authentication::Mode mode = Authentication::Mode::kNone)
       : authentication(mode, clock_), router_(authentication, std::move(options)) {
     auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk), "abcdefghij");
     EXPECT_TRUE(opened.ok());
     store_ = std::move(*opened);
-    timers = std::make_unique<Timers>(
-        TimersOptions{.retry = {.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0}},
-        StartFrom(store_->opened()), StillClock().wall);
+    const TimersOptions timing{.retry = {.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0}};
+    engine =
+        std::make_unique<Engine>(EngineOptions{timing, kFeedEvents}, StartFrom(store_->opened()),
+                                 StillClock().wall, StillClock().mono);
+    timers = &engine->timers();
     http = std::make_unique<HttpRig>(router_);
     clock_.rig = http.get();
     const auto normalise_url = [](std::string_view url) -> Result<std::string> {
@@ -47,6 +54,17 @@ class HttpApiRig {
     timer_routes_->Register(router_);
     target_routes_ = std::make_unique<TargetRoutes>(*timers, *replies, http->clock, normalise_url);
     target_routes_->Register(router_);
+    const auto user_name = [](TenantId tenant) -> std::string_view {
+      return tenant == kLocalTenant ? "local" : tenant == kLocalTenant + 1 ? "bob" : "carol";
+    };
+    lists_ =
+        std::make_unique<StopwatchLists>(engine->stopwatches(), *replies, user_name, kPageRows);
+    events = std::make_unique<EventStreams>(engine->stopwatches(), *replies, http->clock,
+                                            authentication, user_name, kPageRows);
+    authentication.WhenTokensChange([this] { events->EndRevoked(); });
+    stopwatch_routes_ = std::make_unique<StopwatchRoutes>(engine->stopwatches(), *replies,
+                                                          http->clock, *lists_, *events);
+    stopwatch_routes_->Register(router_);
     RegisterServiceRoutes(router_, [this] { return why_not_ready; });
     http->each_turn = [this] { Pump(); };
     http->RunTurns();
@@ -55,22 +73,28 @@ class HttpApiRig {
 
   // One turn of what the daemon's loop does.
   void Pump() {
-    timers->Tick(http->clock.wall);
-    Ready ready = timers->TakeReady();
+    engine->Tick(http->clock.wall, http->clock.mono);
+    Ready ready = engine->TakeReady();
     for (const Delivery& delivery : ready.deliveries) started.push_back(delivery);
     for (const Reply& reply : ready.replies) replies->Answer(reply);
-    for (const Query& query : ready.queries) timers->QueryDone(store_->Run(query));
+    for (Query& query : ready.queries) held_queries.push_back(std::move(query));
+    if (!hold_queries) {
+      for (const Query& query : std::exchange(held_queries, {})) {
+        engine->QueryDone(store_->Run(query), http->clock.mono);
+      }
+    }
     if (ready.ops.empty() || hold_ops) {
       for (Op& op : ready.ops) held.push_back(std::move(op));
     } else {
       Apply(std::move(ready.ops));
     }
+    events->Tick();
   }
   void Apply(std::vector<Op> ops) {
     std::vector<Completion> done;
     const Status status = store_->Apply(std::move(ops), &done);
-    timers->Complete(std::move(done), http->clock.wall);
-    if (!status.ok()) timers->StoreFailed();
+    engine->Complete(std::move(done), http->clock.wall, http->clock.mono);
+    if (!status.ok()) engine->StoreFailed();
   }
   void ReleaseOps() {
     hold_ops = false;
@@ -119,13 +143,17 @@ class HttpApiRig {
   }
 
   std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>();
-  std::unique_ptr<Timers> timers;
+  std::unique_ptr<Engine> engine;
+  Timers* timers = nullptr;  // of engine
   std::unique_ptr<ReplyTable> replies;
   std::optional<std::string> why_not_ready;
   std::vector<Grant> grants;
   std::vector<Delivery> started;
   bool hold_ops = false;  // a commit that takes its time
   std::vector<Op> held;
+  bool hold_queries = false;  // reads that take their time
+  std::vector<Query> held_queries;
+  std::unique_ptr<EventStreams> events;
 
  private:
   // That of the rig, which is made later.
@@ -143,6 +171,8 @@ class HttpApiRig {
   Router router_;
   std::unique_ptr<TimerRoutes> timer_routes_;
   std::unique_ptr<TargetRoutes> target_routes_;
+  std::unique_ptr<StopwatchLists> lists_;
+  std::unique_ptr<StopwatchRoutes> stopwatch_routes_;
   std::unique_ptr<Ledger> store_;
 
  public:

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -57,6 +58,7 @@ class EchoHandler final : public RequestHandler {
 class HttpRig {
  public:
   explicit HttpRig(RequestHandler& handler, ServerOptions options = {}) {
+    std::signal(SIGPIPE, SIG_IGN);  // as the daemon does
     EXPECT_EQ(uv_loop_init(&loop), 0);
     server = std::make_unique<HttpServer>(&loop, clock, handler, options);
     const Result<uint16_t> listening = server->ListenTcp("127.0.0.1", 0);

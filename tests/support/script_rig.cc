@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/duration.h"
-#include "daemon/timers_start.h"
+#include "daemon/engine_start.h"
 
 namespace belfry {
 namespace {
@@ -91,7 +91,7 @@ ScriptRig::ScriptRig() : disk_(std::make_shared<MemoryDisk>()), now_(kStart) {
   Open();
   Apply();
   Complete();
-  timers_->Tick(now_);
+  engine_->Tick(now_, mono_);
   Report();
   out_.clear();
 }
@@ -118,6 +118,14 @@ void ScriptRig::Do(const Words& words) {
   } else if (verb == "pause" || verb == "resume") {
     const std::string target = words.at(1) == "all" ? "" : words.at(1);
     timers_->Pause(next_token_++, target, verb == "pause");
+  } else if (verb == "start") {
+    engine_->stopwatches().Start(next_token_++, kLocalTenant, words.at(1), mono_);
+  } else if (verb == "forget") {
+    engine_->stopwatches().Delete(next_token_++, kLocalTenant, words.at(1));
+  } else if (verb == "stopwatches") {
+    engine_->stopwatches().List(next_token_++, {kLocalTenant, {}, true, {}, 10});
+  } else if (verb == "owners") {
+    engine_->stopwatches().List(next_token_++, {kLocalTenant, {words.at(1)}, false, {}, 10});
   } else if (verb == "find") {
     const bool full = Option(words, "view", "") == "full";
     timers_->Find(next_token_++, {kLocalTenant, std::stoull(words.at(1)), full});
@@ -129,14 +137,15 @@ void ScriptRig::Do(const Words& words) {
     DoOutcome(words);
   } else if (verb == "look-up") {
     timers_->LookupBegan(std::stoull(words.at(1)), now_);
-    timers_->Tick(now_);
+    engine_->Tick(now_, mono_);
   } else if (verb == "found") {
     const bool may = timers_->MayConnect(std::stoull(words.at(1)), now_);
     Say(may ? "may connect" : "no slot");
-    timers_->Tick(now_);
+    engine_->Tick(now_, mono_);
   } else if (verb == "advance" || verb == "step") {
     now_ = now_ + Span(words.at(1));
-    timers_->Tick(now_);
+    if (verb == "advance") mono_ = mono_ + Span(words.at(1));
+    engine_->Tick(now_, mono_);
   } else if (verb == "apply") {
     Apply();
   } else if (verb == "complete") {
@@ -149,9 +158,9 @@ void ScriptRig::Do(const Words& words) {
   } else if (verb == "fail-commit") {
     disk_->FailCommit(1, Option(words, "applied", "no") == "yes");
   } else if (verb == "no-space") {
-    timers_->SetNoSpace(words.at(1) == "on");
+    engine_->SetNoSpace(words.at(1) == "on");
   } else if (verb == "stop-starting") {
-    timers_->StopStarting();
+    engine_->StopStarting();
   } else if (verb == "room") {
     options_.staged_room_min = std::stoull(words.at(1));
     options_.unpark_below = options_.staged_room_min;
@@ -214,11 +223,11 @@ void ScriptRig::DoOutcome(const Words& words) {
   const std::string retry_after = Option(words, "retry_after", "");
   if (!retry_after.empty()) o.retry_after_ms = Span(retry_after);
   timers_->DeliveryDone(o, now_);
-  timers_->Tick(now_);
+  engine_->Tick(now_, mono_);
 }
 
 void ScriptRig::Open() {
-  timers_.reset();
+  engine_.reset();
   at_store_.clear();
   completed_.clear();
   queries_.clear();
@@ -226,8 +235,10 @@ void ScriptRig::Open() {
   auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
   CHECK(opened.ok());
   store_ = std::move(*opened);
-  timers_ = std::make_unique<Timers>(options_, StartFrom(store_->opened()), now_);
-  timers_->Tick(now_);
+  engine_ =
+      std::make_unique<Engine>(EngineOptions{options_}, StartFrom(store_->opened()), now_, mono_);
+  timers_ = &engine_->timers();
+  engine_->Tick(now_, mono_);
   Report();
 }
 
@@ -235,24 +246,24 @@ void ScriptRig::Apply() {
   const Status status = store_->Apply(std::exchange(at_store_, {}), &completed_);
   if (status.ok()) return;
   Say("the store failed");
-  timers_->StoreFailed();
+  engine_->StoreFailed();
 }
 
 void ScriptRig::Complete() {
-  timers_->Complete(std::exchange(completed_, {}), now_);
-  timers_->Tick(now_);
+  engine_->Complete(std::exchange(completed_, {}), now_, mono_);
+  engine_->Tick(now_, mono_);
 }
 
 void ScriptRig::Answer() {
   for (const Query& query : std::exchange(queries_, {})) {
     QueryResult result = store_->Run(query);
     result.token = query.token;
-    timers_->QueryDone(std::move(result));
+    engine_->QueryDone(std::move(result), mono_);
   }
 }
 
 void ScriptRig::Report() {
-  Ready ready = timers_->TakeReady();
+  Ready ready = engine_->TakeReady();
   for (Op& op : ready.ops) {
     const std::string line = Describe(op);
     if (!line.empty()) Say(line);
@@ -298,6 +309,10 @@ std::string ScriptRig::Describe(const Op& op) const {
     return "op retry " + N(retry->timer->id) + " at=" + At(retry->timer->next_attempt) +
            " attempts=" + N(retry->timer->attempts);
   }
+  if (const auto* put = std::get_if<StopwatchPutOp>(&op.what)) {
+    return "op start " + put->stopwatch.name + " at=" + At(put->stopwatch.started_at);
+  }
+  if (const auto* gone = std::get_if<StopwatchDeleteOp>(&op.what)) return "op forget " + gone->name;
   if (const auto* erase = std::get_if<EraseByIdOp>(&op.what)) return "op erase " + N(erase->id);
   if (const auto* floor = std::get_if<FloorOp>(&op.what)) return "op floor " + N(floor->last_id);
   if (const auto* park = std::get_if<ParkOp>(&op.what)) return "op park " + N(park->timer->id);
@@ -340,6 +355,18 @@ std::string ScriptRig::Describe(const Reply& reply) {
     std::string operator()(const ReplayRangeReply& r) const { return "202 count " + N(r.count); }
     std::string operator()(const NotFoundReply&) const { return "404"; }
     std::string operator()(const AllGoneReply&) const { return "all gone"; }
+    std::string operator()(const StopwatchReply& r) const {
+      return (r.created ? "201 " : "200 ") + r.name;
+    }
+    std::string operator()(const StopwatchGoneReply&) const { return "204"; }
+    std::string operator()(const StopwatchListReply& r) const {
+      std::string line = "stopwatches";
+      for (const Stopwatch& row : r.page.rows) {
+        line += " " + row.name + "=" + N(static_cast<uint64_t>(ElapsedMs(row.started_at, r.now)));
+      }
+      return line;
+    }
+    std::string operator()(const NotOwnedReply&) const { return "403"; }
     std::string operator()(const PausedReply& r) const {
       return (r.paused ? "paused " : "resumed ") + (r.target.empty() ? "all" : r.target);
     }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/timers.h"
+#include "scheduler/engine.h"
 #include "storage/ledger.h"
 #include "storage/memory_kv.h"
 
@@ -41,8 +41,10 @@ class ScriptRig {
   TimersOptions options_;
   std::shared_ptr<MemoryDisk> disk_;
   std::unique_ptr<Ledger> store_;
-  std::unique_ptr<Timers> timers_;
+  std::unique_ptr<Engine> engine_;
+  Timers* timers_ = nullptr;  // of engine_
   WallMs now_;
+  MonoMs mono_;  // as now_, but for steps of the clock
   std::vector<Op> at_store_;
   std::vector<Completion> completed_;
   std::vector<Query> queries_;

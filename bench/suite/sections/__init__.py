@@ -1,7 +1,7 @@
 """The sections, in the order they run. Each has TITLE, estimate_s(plan) and run(bench)."""
 
 from sections import (accept, bulk, burst, disk, fired, firing, growth, isolation, lateness,
-                      open_loop, overdue, paused, reads, sync)
+                      open_loop, overdue, paused, reads, stopwatches, sync)
 
 SECTIONS = {
     "sync": sync,
@@ -17,5 +17,6 @@ SECTIONS = {
     "isolation": isolation,
     "disk": disk,
     "fired": fired,
+    "stopwatches": stopwatches,
     "growth": growth,
 }

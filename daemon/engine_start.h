@@ -1,15 +1,16 @@
-// timers_start.h - what the scheduler is told of a store that was opened.
+// engine_start.h - what the scheduler is told of a store that was opened.
 //
 // Pure. The store and the scheduler do not know each other's types.
 #pragma once
 
-#include "scheduler/timers.h"
+#include "scheduler/engine.h"
 #include "storage/store.h"
 
 namespace belfry {
 
-[[nodiscard]] inline TimersStart StartFrom(const StoreState& state) {
-  TimersStart start;
+[[nodiscard]] inline EngineStart StartFrom(const StoreState& state) {
+  EngineStart engine;
+  TimersStart& start = engine.timers;
   start.last_id = state.last_id;
   start.low = state.low;
   start.last_seen = state.last_seen;
@@ -20,7 +21,7 @@ namespace belfry {
   }
   start.paused_all = state.paused_all;
   start.paused_targets = state.paused_targets;
-  return start;
+  return engine;
 }
 
 }  // namespace belfry

@@ -1,0 +1,263 @@
+#include "http/event_streams.h"
+
+#include <charconv>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/rfc3339.h"
+#include "http/problem.h"
+
+namespace belfry {
+namespace {
+
+constexpr uint64_t kNoNumber = std::numeric_limits<uint64_t>::max();
+constexpr char kHeaders[] = "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n";
+
+bool Read(std::string_view text, uint64_t* number) {
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), *number);
+  return end.ec == std::errc() && end.ptr == text.data() + text.size();
+}
+
+std::string_view NameOf(StopwatchEvent::Kind kind) {
+  switch (kind) {
+    case StopwatchEvent::Kind::kCreated:
+      return "created";
+    case StopwatchEvent::Kind::kReset:
+      return "reset";
+    case StopwatchEvent::Kind::kDeleted:
+      return "deleted";
+  }
+  CHECK(false);
+}
+
+}  // namespace
+
+EventStreams::EventStreams(Stopwatches& stopwatches, ReplyTable& replies, const Clock& clock,
+                           const Authentication& authentication, UserNameFn user_name,
+                           size_t page_rows)
+    : stopwatches_(stopwatches),
+      replies_(replies),
+      clock_(clock),
+      authentication_(authentication),
+      user_name_(std::move(user_name)),
+      page_rows_(page_rows) {}
+
+// It subscribes before it asks what there is, so that no change is missed in between.
+void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::Wish wish,
+                        std::optional<std::string_view> last_event_id) {
+  const uint64_t id = ++last_stream_;
+  Stream stream;
+  stream.to = to;
+  stream.ticket = ticket;
+  stream.query = {wish.tenant, wish.names, wish.own, std::nullopt, page_rows_};
+  StopwatchFeed& feed = stopwatches_.feed();
+  stream.snapshot_number = feed.last();
+  std::optional<uint64_t> after;
+  if (last_event_id) after = NumberIn(*last_event_id);
+  const bool goes_on = feed.Subscribe(id, std::move(wish), after);
+  stream.resync = last_event_id && !goes_on;
+  stream.snapshot = stream.paging = !last_event_id || !goes_on;
+  if (!stream.snapshot) stream.query.rows_max = 0;
+  const Stream& kept = streams_.emplace(id, std::move(stream)).first->second;
+  Ask(id, kept);
+}
+
+void EventStreams::Ask(uint64_t id, const Stream& stream) {
+  stopwatches_.List(replies_.AddFor(this, id), stream.query);
+}
+
+void EventStreams::Take(const Reply& reply, uint64_t id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;  // the client is gone
+  Stream& stream = found->second;
+  if (const auto* list = std::get_if<StopwatchListReply>(&reply.what)) {
+    if (stream.snapshot) stream.page = list->page;
+    if (stream.begun) return Send(id);
+    return Begin(id, stream);
+  }
+  const ReplyTo to = stream.to;
+  const bool begun = stream.begun;
+  Forget(id);
+  if (begun) return to.responder->CutOff(to);
+  const auto* refusal = std::get_if<Refusal>(&reply.what);
+  Respond(to, refusal ? ResponseTo(*refusal)
+                      : Problem(ProblemKind::kNotOwned,
+                                "you have no stopwatch of a name that was asked for"));
+}
+
+void EventStreams::Begin(uint64_t id, Stream& stream) {
+  if (ended_) {
+    Respond(stream.to, ResponseTo(Refusal::kStopping));
+    return Forget(id);
+  }
+  Response head;
+  head.content_type = ContentType::kEventStream;
+  head.headers = kHeaders;
+  stream.begun = true;
+  const ReplyTo to = stream.to;
+  if (!to.responder->Begin(to, std::move(head), {this, id, true})) Forget(id);
+}
+
+void EventStreams::HasRoom(uint64_t id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  Stream& stream = found->second;
+  if (!authentication_.StillGood(stream.ticket)) return End(id);
+  stream.roomy = true;
+  if (!std::exchange(stream.greeted, true)) {
+    std::string text = Comment() + "\n";
+    if (stream.resync) text += "event: resync\ndata: {}\n\n";
+    Write(stream, text);
+    comments_.emplace_back(clock_.Mono() + kFeedCommentMs, id);
+  }
+  Send(id);
+}
+
+// --- what there is, then what changes ------------------------------------------------------------
+
+void EventStreams::Send(uint64_t id) {
+  for (;;) {
+    const auto found = streams_.find(id);
+    if (found == streams_.end() || !found->second.roomy) return;
+    Stream& stream = found->second;
+    if (!stream.paging) {
+      if (!SendChange(id, stream)) return;
+      continue;
+    }
+    if (!stream.page) return;  // it is on its way
+    SendPage(stream);
+    if (stream.paging) return Ask(id, stream);
+  }
+}
+
+// Each page is a line of data, so that the snapshot is one event however long it is.
+void EventStreams::SendPage(Stream& stream) {
+  const StopwatchPage page = *std::exchange(stream.page, std::nullopt);
+  std::string text = stream.begun_snapshot ? "data: " : "event: snapshot\ndata: [";
+  stream.begun_snapshot = true;
+  for (const Stopwatch& row : page.rows) {
+    if (std::exchange(stream.any_row, true)) text += ',';
+    AppendStopwatch(text, row, user_name_, nullptr);
+  }
+  stream.paging = page.next.has_value();
+  stream.query.after = page.next;
+  text += stream.paging ? "\n" : "]\n" + IdLine(stream.snapshot_number) + "\n";
+  Write(stream, text);
+}
+
+bool EventStreams::SendChange(uint64_t id, Stream& stream) {
+  const StopwatchEvent* event = nullptr;
+  const ReplyTo to = stream.to;
+  switch (stopwatches_.feed().Take(id, &event)) {
+    case StopwatchFeed::Place::kNothing:
+      return false;
+    case StopwatchFeed::Place::kEvent:
+      // Without an id the client resumes at the last one that had one.
+      if (event->number <= stopwatches_.feed().CompleteUpTo(id)) {
+        Write(stream, TextOf(*event) + IdLine(event->number) + "\n");
+      } else {
+        Write(stream, TextOf(*event) + "\n");
+      }
+      return true;
+    case StopwatchFeed::Place::kLost:
+      Forget(id);
+      to.responder->CutOff(to);
+      return false;
+    case StopwatchFeed::Place::kEnded:
+      End(id);
+      return false;
+  }
+  CHECK(false);
+}
+
+// The same for all who get it at the same time.
+const std::string& EventStreams::TextOf(const StopwatchEvent& event) {
+  const WallMs now = Now();
+  if (event.number == text_number_ && now == text_now_) return text_;
+  text_number_ = event.number;
+  text_now_ = now;
+  text_ = "event: ";
+  text_.append(NameOf(event.kind)).append("\ndata: ");
+  AppendStopwatch(text_, event.stopwatch, user_name_, &now);
+  text_ += '\n';
+  return text_;
+}
+
+std::string EventStreams::IdLine(uint64_t number) const {
+  return "id: " + std::to_string(stopwatches_.run()) + "-" + std::to_string(number) + "\n";
+}
+
+uint64_t EventStreams::NumberIn(std::string_view event_id) const {
+  const size_t dash = event_id.find('-');
+  uint64_t run = 0;
+  uint64_t number = 0;
+  const bool parses = dash != std::string_view::npos && Read(event_id.substr(0, dash), &run) &&
+                      Read(event_id.substr(dash + 1), &number);
+  return parses && run == stopwatches_.run() ? number : kNoNumber;
+}
+
+std::string EventStreams::Comment() const { return ": server_now " + FormatRfc3339(Now()) + "\n"; }
+
+void EventStreams::Write(Stream& stream, std::string_view bytes) {
+  stream.roomy = stream.to.responder->Write(stream.to, bytes);
+}
+
+// --- time and the end ----------------------------------------------------------------------------
+
+void EventStreams::Tick() {
+  for (const uint64_t id : stopwatches_.feed().TakeWoken()) Send(id);
+  SendComments();
+}
+
+// Within the snapshot a comment is a line of its own, behind which the event goes on.
+void EventStreams::SendComments() {
+  const MonoMs now = clock_.Mono();
+  while (!comments_.empty() && comments_.front().first <= now) {
+    const uint64_t id = comments_.front().second;
+    comments_.pop_front();
+    const auto found = streams_.find(id);
+    if (found == streams_.end()) continue;
+    Stream& stream = found->second;
+    if (!authentication_.StillGood(stream.ticket)) {
+      End(id);
+      continue;
+    }
+    comments_.emplace_back(now + kFeedCommentMs, id);
+    const bool inside = stream.paging && stream.begun_snapshot;
+    if (stream.roomy) Write(stream, inside ? Comment() : Comment() + "\n");
+  }
+}
+
+void EventStreams::EndRevoked() {
+  std::vector<uint64_t> revoked;
+  for (const auto& [id, stream] : streams_) {
+    const bool good = authentication_.StillGood(stream.ticket);
+    if (stream.begun && !good) revoked.push_back(id);
+  }
+  for (const uint64_t id : revoked) End(id);
+}
+
+void EventStreams::EndAll() {
+  ended_ = true;
+  std::vector<uint64_t> begun;
+  for (const auto& [id, stream] : streams_) {
+    if (stream.begun) begun.push_back(id);
+  }
+  for (const uint64_t id : begun) End(id);
+}
+
+void EventStreams::Forget(uint64_t id) {
+  streams_.erase(id);
+  stopwatches_.feed().Unsubscribe(id);
+}
+
+void EventStreams::End(uint64_t id) {
+  const ReplyTo to = streams_.at(id).to;
+  Forget(id);
+  to.responder->End(to);
+}
+
+}  // namespace belfry

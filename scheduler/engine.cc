@@ -1,0 +1,49 @@
+#include "scheduler/engine.h"
+
+namespace belfry {
+
+Engine::Engine(EngineOptions options, const EngineStart& start, WallMs wall, MonoMs mono)
+    : timers_(std::move(options.timers), start.timers, wall, &ready_),
+      stopwatches_(options.feed_events_max, wall, mono, &ready_) {}
+
+void Engine::Complete(std::vector<Completion> done, WallMs wall, MonoMs) {
+  for (Completion& completion : done) {
+    if (Stopwatches::IsOurs(completion.kind)) {
+      stopwatches_.Complete(completion);
+    } else {
+      timers_.Complete(std::move(completion), wall);
+    }
+  }
+  timers_.GroupCompleted();
+}
+
+void Engine::QueryDone(QueryResult result, MonoMs mono) {
+  if (result.kind == kQueryKind<StopwatchQuery>) {
+    stopwatches_.QueryDone(std::move(result), mono);
+  } else {
+    timers_.QueryDone(std::move(result));
+  }
+}
+
+void Engine::StoreFailed() {
+  ready_.ops.clear();
+  ready_.deliveries.clear();
+  timers_.StoreFailed();
+  stopwatches_.StoreFailed();
+}
+
+void Engine::Tick(WallMs wall, MonoMs) { timers_.Tick(wall); }
+
+void Engine::SetNoSpace(bool no_space) {
+  timers_.SetNoSpace(no_space);
+  stopwatches_.SetNoSpace(no_space);
+}
+
+void Engine::StopStarting() { timers_.StopStarting(); }
+
+Ready Engine::TakeReady() {
+  ready_.wake_at = timers_.WakeAt();
+  return std::exchange(ready_, {});
+}
+
+}  // namespace belfry

@@ -1,0 +1,101 @@
+// stopwatch_feed.h - the last changes of stopwatches, and who wants to hear of which.
+//
+// Loop thread only; pure. Changes stand once, in a ring; a subscriber is a place in it, and takes
+// what is next for it when it has room. So it costs the same however slow it is, and one that falls
+// behind the ring is told so.
+//
+// A subscriber hears of everybody's stopwatches of its names, and, with `own`, of all of its
+// tenant's. Its tenant has to own each name; once it deletes one, that deletion is the last that it
+// hears of the name, also of what others changed before and it has not taken.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "base/limits.h"
+#include "base/stopwatch.h"
+
+namespace belfry {
+
+struct StopwatchEvent {
+  enum class Kind { kCreated, kReset, kDeleted };
+  uint64_t number = 0;  // 1, 2, 3 ... of this run
+  Kind kind = Kind::kCreated;
+  Stopwatch stopwatch;  // deleted: as it was
+};
+
+class StopwatchFeed {
+ public:
+  using SubscriberId = uint64_t;
+
+  explicit StopwatchFeed(size_t events_max = kFeedEventsMax) : events_max_(events_max) {}
+
+  void Add(StopwatchEvent::Kind kind, Stopwatch stopwatch);
+  // Of the latest change; 0: there was none.
+  [[nodiscard]] uint64_t last() const { return last_; }
+
+  struct Wish {
+    TenantId tenant = 0;
+    std::vector<std::string> names;  // without repeats
+    bool own = false;
+  };
+  // It hears of what comes from now on; with `after` also of what came after that number. False:
+  // that cannot be said any more (too long ago, another run, or it gave up one of its names since),
+  // and it hears of what comes from now on.
+  [[nodiscard]] bool Subscribe(SubscriberId id, Wish wish, std::optional<uint64_t> after);
+  void Unsubscribe(SubscriberId id);
+
+  enum class Place {
+    kNothing,  // all was taken; woken when there is more
+    kEvent,
+    kLost,   // something for it is not there any more
+    kEnded,  // it owns none of its names any more
+  };
+  // Takes what is next. kEvent: `*event` is borrowed until the next Add.
+  [[nodiscard]] Place Take(SubscriberId id, const StopwatchEvent** event);
+  // Up to this change it has heard of all that it asked for: behind it, what others did with a name
+  // that it gave up is missing, so it must not resume there.
+  [[nodiscard]] uint64_t CompleteUpTo(SubscriberId id) const;
+  // Those with something to take that were not told so before, since they took the last.
+  [[nodiscard]] std::vector<SubscriberId> TakeWoken();
+
+  [[nodiscard]] size_t subscribers() const { return subscribers_.size(); }
+
+ private:
+  static constexpr uint64_t kForEver = std::numeric_limits<uint64_t>::max();
+  struct Named {
+    std::string name;
+    uint64_t until = kForEver;  // the change that was the end of owning it
+  };
+  struct Subscriber {
+    TenantId tenant = 0;
+    bool own = false;
+    bool waiting = false;  // it has something to take from `next` on
+    uint64_t next = 0;
+    std::vector<Named> names;
+    [[nodiscard]] bool Wants(const StopwatchEvent& event) const;
+    [[nodiscard]] bool Ended() const;
+  };
+
+  [[nodiscard]] uint64_t First() const { return last_ + 1 - events_.size(); }
+  [[nodiscard]] bool CanResume(const Wish& wish, uint64_t after) const;
+  void Wake(SubscriberId id, const StopwatchEvent& event);
+  void GiveUp(SubscriberId id, const StopwatchEvent& event);
+
+  const size_t events_max_;
+  std::deque<StopwatchEvent> events_;
+  uint64_t last_ = 0;
+  absl::flat_hash_map<SubscriberId, Subscriber> subscribers_;
+  absl::flat_hash_map<std::string, absl::flat_hash_set<SubscriberId>> by_name_;
+  absl::flat_hash_map<TenantId, absl::flat_hash_set<SubscriberId>> by_owner_;
+  std::vector<SubscriberId> woken_;
+};
+
+}  // namespace belfry

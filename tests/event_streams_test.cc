@@ -1,0 +1,430 @@
+// GET /api/stopwatch/events over loopback, with the real scheduler and the ledger in memory.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "tests/support/http_api_rig.h"
+#include "tests/support/http_chunks.h"
+
+namespace belfry {
+namespace {
+
+constexpr TenantId kBob = kLocalTenant + 1;
+constexpr char kNow[] = "2026-11-21T08:00:00.000Z";
+
+struct Event {
+  std::string name;
+  std::string data;
+  std::string id;
+};
+
+// One client of the stream, which understands it as a browser does.
+class EventClient {
+ public:
+  EventClient(HttpApiRig& rig, std::string_view query, std::string_view headers = "")
+      : rig_(rig), client_(*rig.http) {
+    client_.Send(Get("/api/stopwatch/events?" + std::string(query), headers));
+  }
+  // All that came, once `count` are there or the stream is over.
+  std::vector<Event> Events(size_t count) {
+    rig_.http->RunUntil([&] { return Parse().size() >= count || over(); });
+    return Parse();
+  }
+  // What came by the time that nothing more happens.
+  std::vector<Event> Now() {
+    rig_.http->RunTurns(50);
+    return Parse();
+  }
+  std::string Head() {
+    rig_.http->RunUntil([&] { return client_.Received().find("\r\n\r\n") != std::string::npos; });
+    return client_.Received().substr(0, client_.Received().find("\r\n\r\n") + 4);
+  }
+  size_t Comments() {
+    rig_.http->RunTurns(50);
+    size_t comments = 0;
+    for (const std::string& line : Lines()) comments += line.starts_with(": server_now ") ? 1 : 0;
+    return comments;
+  }
+  bool over() { return ReadChunks(client_.Received()).ended || client_.ended; }
+  bool ended_in_order() { return ReadChunks(client_.Received()).ended; }
+  HttpClient& client() { return client_; }
+  std::string Text() { return ReadChunks(client_.Received()).text; }
+
+ private:
+  std::vector<std::string> Lines() {
+    std::vector<std::string> lines;
+    const std::string text = Text();
+    for (size_t at = 0, end = text.find('\n'); end != std::string::npos;
+         at = end + 1, end = text.find('\n', at)) {
+      lines.push_back(text.substr(at, end - at));
+    }
+    return lines;
+  }
+  std::vector<Event> Parse() {
+    std::vector<Event> events;
+    Event event;
+    for (const std::string& line : Lines()) {
+      if (line.empty()) {
+        if (!event.name.empty()) events.push_back(event);
+        event = {};
+      } else if (line.starts_with("event: ")) {
+        event.name = line.substr(7);
+      } else if (line.starts_with("data: ")) {
+        event.data += line.substr(6);
+      } else if (line.starts_with("id: ")) {
+        event.id = line.substr(4);
+      }
+    }
+    return events;
+  }
+
+  HttpApiRig& rig_;
+  HttpClient client_;
+};
+
+class EventStreamsTest : public testing::Test {
+ protected:
+  void Start(TenantId tenant, std::string name) {
+    rig_.engine->stopwatches().Start(0, tenant, std::move(name), rig_.http->clock.mono);
+    rig_.http->RunTurns();
+  }
+  void Delete(TenantId tenant, std::string name) {
+    rig_.engine->stopwatches().Delete(0, tenant, std::move(name));
+    rig_.http->RunTurns();
+  }
+  static std::string Row(std::string_view user, std::string_view name, std::string_view at = kNow) {
+    return "{\"user\":\"" + std::string(user) + "\",\"name\":\"" + std::string(name) +
+           "\",\"started_at\":\"" + std::string(at) + "\"}";
+  }
+  static std::string Change(std::string_view user, std::string_view name, std::string_view at,
+                            std::string_view now) {
+    const std::string row = Row(user, name, at);
+    return row.substr(0, row.size() - 1) + ",\"server_now\":\"" + std::string(now) + "\"}";
+  }
+  std::string Status(std::string_view query) {
+    return StatusLine(rig_.Ask(Get("/api/stopwatch/events?" + std::string(query))));
+  }
+
+  HttpApiRig rig_;
+};
+
+TEST_F(EventStreamsTest, BeginsWithASnapshotThenTellsOfEachChange) {
+  Start(kLocalTenant, "tea");
+  Start(kBob, "tea");
+  Start(kBob, "run");
+  EventClient client(rig_, "name=tea");
+  EXPECT_EQ(StatusLine(client.Head()), "HTTP/1.1 200 OK");
+  EXPECT_TRUE(HasLine(client.Head(), "Content-Type: text/event-stream"));
+  EXPECT_TRUE(HasLine(client.Head(), "Cache-Control: no-cache"));
+  EXPECT_TRUE(HasLine(client.Head(), "X-Accel-Buffering: no"));
+  const auto first = client.Events(1);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].name, "snapshot");
+  EXPECT_EQ(first[0].data, "[" + Row("local", "tea") + "," + Row("bob", "tea") + "]");
+  rig_.http->Advance(1000);
+  Start(kBob, "tea");
+  Start(kBob, "run");
+  Start(kBob + 1, "tea");
+  Delete(kBob, "tea");
+  const auto events = client.Events(4);
+  ASSERT_EQ(events.size(), 4u);
+  constexpr char kLater[] = "2026-11-21T08:00:01.000Z";
+  EXPECT_EQ(events[1].name, "reset");
+  EXPECT_EQ(events[1].data, Change("bob", "tea", kLater, kLater));
+  EXPECT_EQ(events[2].name, "created");
+  EXPECT_EQ(events[2].data, Change("carol", "tea", kLater, kLater));
+  EXPECT_EQ(events[3].name, "deleted");
+  EXPECT_EQ(events[3].data, Change("bob", "tea", kLater, kLater));
+  for (size_t i = 1; i < 4; ++i) EXPECT_NE(events[i].id, events[i - 1].id);
+}
+
+TEST_F(EventStreamsTest, OwnCoversAllOfTheCallersAndNoOthers) {
+  Start(kLocalTenant, "run");
+  Start(kBob, "run");
+  EventClient client(rig_, "own=true");
+  EXPECT_EQ(client.Events(1)[0].data, "[" + Row("local", "run") + "]");
+  Start(kBob, "run");
+  Start(kLocalTenant, "new");
+  Delete(kLocalTenant, "run");
+  const auto events = client.Events(3);
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[1].name, "created");
+  EXPECT_EQ(events[2].name, "deleted");
+  EXPECT_FALSE(client.over());
+}
+
+TEST_F(EventStreamsTest, NobodyWithoutStopwatchesGetsAnEmptySnapshotOfTheirOwn) {
+  EventClient client(rig_, "own=true");
+  EXPECT_EQ(client.Events(1)[0].data, "[]");
+}
+
+TEST_F(EventStreamsTest, ASnapshotOfManyPagesIsOneEvent) {
+  std::string expected = "[";
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "n" + std::to_string(10 + i);
+    Start(kLocalTenant, name);
+    expected += (i == 0 ? "" : ",") + Row("local", name);
+  }
+  EventClient client(rig_, "own=true");
+  const auto events = client.Events(1);
+  EXPECT_EQ(events[0].data, expected + "]");
+  EXPECT_NE(events[0].id, "");
+}
+
+TEST_F(EventStreamsTest, NamesMayRepeatUpTo64Times) {
+  std::string query;
+  for (size_t i = 0; i < kFeedNamesMax; ++i) {
+    Start(kLocalTenant, "n" + std::to_string(i));
+    query += "name=n" + std::to_string(i) + "&";
+  }
+  EventClient client(rig_, query + "own=true");
+  const std::string data = client.Events(1)[0].data;
+  EXPECT_EQ(static_cast<size_t>(std::count(data.begin(), data.end(), '{')), kFeedNamesMax);
+  EXPECT_EQ(Status(query + "name=more"), "HTTP/1.1 400 Bad Request");
+}
+
+TEST_F(EventStreamsTest, WrongParametersAreRefused) {
+  Start(kLocalTenant, "tea");
+  for (const char* query : {"own=false", "own=yes", "own=", "name=", "name=tea&name=tea",
+                            "own=true&own=true", "names=tea", "name=tea&x=1", "name"}) {
+    EXPECT_EQ(Status(query), "HTTP/1.1 400 Bad Request") << query;
+  }
+}
+
+TEST_F(EventStreamsTest, ANameThatIsNotOwnedIsTheSame403WhetherAnybodyHasOneOrNot) {
+  Start(kLocalTenant, "tea");
+  Start(kBob, "run");
+  const std::string somebodys = rig_.Ask(Get("/api/stopwatch/events?name=tea&name=run"));
+  const std::string nobodys = rig_.Ask(Get("/api/stopwatch/events?name=tea&name=sit&own=true"));
+  EXPECT_EQ(StatusLine(somebodys), "HTTP/1.1 403 Forbidden");
+  EXPECT_EQ(BodyOf(somebodys), BodyOf(nobodys));
+  EXPECT_EQ(rig_.engine->stopwatches().feed().subscribers(), 0u);
+}
+
+TEST_F(EventStreamsTest, ResumesBehindTheLastEventWithoutASnapshot) {
+  Start(kLocalTenant, "tea");
+  std::string last;
+  {
+    EventClient client(rig_, "name=tea");
+    client.Events(1);
+    Start(kBob, "tea");
+    last = client.Events(2)[1].id;
+  }
+  rig_.http->RunTurns();
+  Start(kBob, "tea");
+  Delete(kBob, "tea");
+  EventClient again(rig_, "name=tea", "Last-Event-ID: " + last + "\r\n");
+  const auto events = again.Events(2);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].name, "reset");
+  EXPECT_EQ(events[1].name, "deleted");
+  Start(kBob, "tea");
+  EXPECT_EQ(again.Events(3)[2].name, "created");
+}
+
+TEST_F(EventStreamsTest, ResumesBehindASnapshotToo) {
+  Start(kLocalTenant, "tea");
+  std::string last;
+  {
+    EventClient client(rig_, "name=tea");
+    last = client.Events(1)[0].id;
+  }
+  EventClient again(rig_, "name=tea", "Last-Event-ID: " + last + "\r\n");
+  again.Head();
+  EXPECT_TRUE(again.Now().empty());
+  Start(kBob, "tea");
+  EXPECT_EQ(again.Events(1)[0].name, "created");
+}
+
+TEST_F(EventStreamsTest, WhatCannotBeResumedBeginsAnewAfterAResync) {
+  Start(kLocalTenant, "tea");
+  EventClient client(rig_, "name=tea");
+  const std::string old = client.Events(1)[0].id;
+  for (size_t i = 0; i < HttpApiRig::kFeedEvents + 1; ++i) Start(kBob, "tea");
+  const std::string run = old.substr(0, old.find('-'));
+  for (const std::string& id : {old, "1-" + old.substr(old.find('-') + 1), run + "-999999",
+                                run + "-", std::string("nonsense"), std::string()}) {
+    EventClient again(rig_, "name=tea", "Last-Event-ID: " + id + "\r\n");
+    const auto events = again.Events(2);
+    ASSERT_EQ(events.size(), 2u) << id;
+    EXPECT_EQ(events[0].name, "resync");
+    EXPECT_EQ(events[0].data, "{}");
+    EXPECT_EQ(events[0].id, "");
+    EXPECT_EQ(events[1].name, "snapshot");
+    EXPECT_EQ(events[1].data, "[" + Row("local", "tea") + "," + Row("bob", "tea") + "]");
+  }
+}
+
+TEST_F(EventStreamsTest, ResumingAsksForOwnershipAgain) {
+  Start(kLocalTenant, "tea");
+  EventClient client(rig_, "name=tea&own=true");
+  const std::string last = client.Events(1)[0].id;
+  Delete(kLocalTenant, "tea");
+  EXPECT_EQ(StatusLine(
+                rig_.Ask(Get("/api/stopwatch/events?name=tea", "Last-Event-ID: " + last + "\r\n"))),
+            "HTTP/1.1 403 Forbidden");
+  Start(kLocalTenant, "tea");
+  EventClient again(rig_, "name=tea", "Last-Event-ID: " + last + "\r\n");
+  EXPECT_EQ(again.Events(1)[0].name, "resync");
+}
+
+TEST_F(EventStreamsTest, ACommentComesEvery15Seconds) {
+  EventClient client(rig_, "own=true");
+  client.Events(1);
+  const size_t before = client.Comments();
+  rig_.http->Advance(kFeedCommentMs - 1);
+  EXPECT_EQ(client.Comments(), before);
+  for (size_t i = 1; i < 5; ++i) {
+    rig_.http->Advance(i == 1 ? 1 : kFeedCommentMs);
+    EXPECT_EQ(client.Comments(), before + i);
+  }
+  EXPECT_NE(client.Text().find(": server_now 2026-11-21T08:01:00.000Z\n\n"), std::string::npos);
+  Start(kLocalTenant, "tea");
+  EXPECT_EQ(client.Events(2)[1].name, "created");
+}
+
+TEST_F(EventStreamsTest, CarriesNoMoreOfANameOnceTheCallerGaveItUp) {
+  Start(kLocalTenant, "tea");
+  Start(kLocalTenant, "run");
+  EventClient client(rig_, "name=tea&name=run");
+  client.Events(1);
+  Delete(kLocalTenant, "tea");
+  Start(kBob, "tea");
+  Start(kLocalTenant, "tea");
+  Start(kBob, "run");
+  const auto events = client.Events(3);
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[1].name, "deleted");
+  EXPECT_EQ(events[2].data.find("tea"), std::string::npos);
+  EXPECT_FALSE(client.over());
+  Delete(kLocalTenant, "run");
+  EXPECT_EQ(client.Events(4)[3].name, "deleted");
+  rig_.http->RunUntil([&] { return client.over(); });
+  EXPECT_TRUE(client.ended_in_order());
+  EXPECT_EQ(rig_.events->size(), 0u);
+}
+
+TEST_F(EventStreamsTest, AReaderThatFallsBehindIsCutOffAndResumes) {
+  Start(kLocalTenant, "tea");
+  const std::string name(kUserNameCharsMax, 'n');
+  HttpClient slow(*rig_.http, 4096);
+  slow.Send(Get("/api/stopwatch/events?own=true"));
+  rig_.http->RunUntil([&] { return ReadChunks(slow.Received()).text.ends_with("\n\n"); });
+  rig_.http->RunUntil([&] { return slow.Received().find("event: snapshot") != std::string::npos; });
+  // It reads nothing: more than the kernel takes, then the mark, then the ring.
+  constexpr size_t kMany = 30'000;
+  for (size_t i = 0; i < kMany; ++i) Start(kLocalTenant, name);
+  rig_.http->RunUntil([&] {
+    slow.Received();
+    return slow.ended;
+  });
+  EXPECT_EQ(rig_.events->size(), 0u);
+  EXPECT_LT(slow.Received().size(), kMany * name.size());
+  EXPECT_FALSE(ReadChunks(slow.Received()).ended);
+  const std::string text = ReadChunks(slow.Received()).text;
+  const size_t id = text.rfind("\nid: ");
+  ASSERT_NE(id, std::string::npos);
+  EventClient again(
+      rig_, "own=true",
+      "Last-Event-ID: " + text.substr(id + 5, text.find('\n', id + 1) - id - 5) + "\r\n");
+  EXPECT_EQ(again.Events(2)[0].name, "resync");
+  EXPECT_EQ(again.Events(2)[1].name, "snapshot");
+}
+
+TEST_F(EventStreamsTest, ChangesDuringASnapshotFollowIt) {
+  for (int i = 0; i < 5; ++i) Start(kLocalTenant, "n" + std::to_string(i));
+  rig_.hold_queries = true;
+  EventClient client(rig_, "own=true");
+  rig_.http->RunUntil([&] { return !rig_.held_queries.empty(); });
+  Start(kLocalTenant, "later");
+  rig_.hold_queries = false;
+  const auto events = client.Events(2);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].name, "snapshot");
+  EXPECT_EQ(events[1].name, "created");
+  EXPECT_NE(events[1].data.find("later"), std::string::npos);
+}
+
+TEST_F(EventStreamsTest, HeadHasTheHeadAlone) {
+  rig_.client->Send("HEAD /api/stopwatch/events?own=true HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  rig_.http->RunUntil([&] { return rig_.client->Received().ends_with("\r\n\r\n"); });
+  EXPECT_TRUE(HasLine(rig_.client->Received(), "Content-Type: text/event-stream"));
+  rig_.http->RunTurns();
+  EXPECT_EQ(rig_.events->size(), 0u);
+  EXPECT_EQ(rig_.engine->stopwatches().feed().subscribers(), 0u);
+}
+
+TEST_F(EventStreamsTest, WhoGoesAwayIsForgotten) {
+  {
+    EventClient client(rig_, "own=true");
+    client.Events(1);
+    EXPECT_EQ(rig_.events->size(), 1u);
+  }
+  rig_.http->RunUntil([&] { return rig_.events->size() == 0; });
+  EXPECT_EQ(rig_.engine->stopwatches().feed().subscribers(), 0u);
+  Start(kLocalTenant, "tea");
+  rig_.http->Advance(2 * kFeedCommentMs);
+}
+
+TEST_F(EventStreamsTest, AStopEndsThemInOrder) {
+  EventClient client(rig_, "own=true");
+  client.Events(1);
+  rig_.events->EndAll();
+  rig_.http->RunUntil([&] { return client.over(); });
+  EXPECT_TRUE(client.ended_in_order());
+  EXPECT_EQ(Status("own=true"), "HTTP/1.1 503 Service Unavailable");
+}
+
+class EventStreamsWithTokens : public testing::Test {
+ protected:
+  EventStreamsWithTokens() {
+    rig_.Admit("b", 2);
+    rig_.Admit("c", 3);
+  }
+  // Events of all of the user's own.
+  std::unique_ptr<EventClient> Listen(const std::string& token) {
+    auto client =
+        std::make_unique<EventClient>(rig_, "own=true", "Authorization: Bearer " + token + "\r\n");
+    EXPECT_EQ(client->Events(1).at(0).data, "[]");
+    return client;
+  }
+  HttpApiRig rig_{{}, Authentication::Mode::kToken};
+};
+
+TEST_F(EventStreamsWithTokens, AStreamEndsWhenItsTokenIsRevokedAndOthersGoOn) {
+  const auto bobs = Listen("b");
+  const auto carols = Listen("c");
+  rig_.grants.erase(rig_.grants.begin());
+  rig_.SetGrants();
+  rig_.http->RunUntil([&] { return bobs->over(); });
+  EXPECT_TRUE(bobs->ended_in_order());
+  EXPECT_FALSE(carols->over());
+  EXPECT_EQ(rig_.events->size(), 1u);
+}
+
+TEST_F(EventStreamsWithTokens, AStreamThatHasNotBegunEndsToo) {
+  rig_.hold_queries = true;
+  EventClient client(rig_, "own=true", "Authorization: Bearer b\r\n");
+  rig_.http->RunUntil([&] { return !rig_.held_queries.empty(); });
+  rig_.grants.clear();
+  rig_.SetGrants();
+  rig_.hold_queries = false;
+  rig_.http->RunUntil([&] { return client.over(); });
+  EXPECT_TRUE(client.Now().empty());
+}
+
+TEST_F(EventStreamsWithTokens, AStreamEndsSoonAfterItsTokenExpired) {
+  rig_.grants[0].expires = rig_.http->clock.wall + 20'000;
+  rig_.SetGrants();
+  const auto bobs = Listen("b");
+  rig_.http->Advance(kFeedCommentMs);
+  EXPECT_FALSE(bobs->over());
+  rig_.http->Advance(kFeedCommentMs);
+  rig_.http->RunUntil([&] { return bobs->over(); });
+  EXPECT_TRUE(bobs->ended_in_order());
+}
+
+}  // namespace
+}  // namespace belfry
