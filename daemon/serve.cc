@@ -26,6 +26,7 @@
 #include "delivery/url.h"
 #include "http/authentication.h"
 #include "http/http_server.h"
+#include "http/page_routes.h"
 #include "http/router.h"
 #include "http/service_routes.h"
 #include "http/stopwatch_routes.h"
@@ -191,6 +192,13 @@ Status RegisterUsers(Ledger& store, Tenants& tenants, Users& users) {
   return {};
 }
 
+// What needs no token, behind all that does; then the log has every route.
+void AddPublicRoutes(Router& router, const std::atomic<Loop*>& loop, LogSink& log) {
+  RegisterPageRoutes(router);
+  RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
+  for (const std::string& route : router.Routes()) log.Debug("route", {{"serves", route}});
+}
+
 int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& files,
                Reloadable reloadable, DataDir& data, Notifier& notifier, LogSink& log) {
   const SystemClock clock;
@@ -245,7 +253,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   authentication.WhenTokensChange([&events] { events.EndRevoked(); });
   StopwatchRoutes stopwatch_routes(engine.stopwatches(), replies, clock, stopwatch_lists, events);
   stopwatch_routes.Register(router);
-  RegisterServiceRoutes(router, [&loop] { return loop.load()->WhyNotReady(); });
+  AddPublicRoutes(router, loop, log);
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
   Loop the_loop({&uv.loop, clock, log, notifier, engine, data.store(), commits, reads, **sender,
                  server, replies, events, tenants, users, reload},

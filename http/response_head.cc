@@ -21,6 +21,8 @@ std::string_view StatusText(int status) {
       return "Accepted";
     case 204:
       return "No Content";
+    case 304:
+      return "Not Modified";
     case 400:
       return "Bad Request";
     case 401:
@@ -79,7 +81,7 @@ void AppendResponse(std::string& out, const Response& response, const Framing& f
   }
   if (framing.streamed) {
     if (framing.http_1_1) out.append("\r\nTransfer-Encoding: chunked");
-  } else if (response.status != 204) {
+  } else if (response.status != 204 && response.status != 304) {
     out.append("\r\nContent-Length: ");
     append_number(response.body.size());
   }

@@ -118,6 +118,16 @@ void Router::AddPublic(std::string_view pattern, PublicEndpoint endpoint) {
   route.allow = AllowOf(route);
 }
 
+std::vector<std::string> Router::Routes() const {
+  std::vector<std::string> routes;
+  for (const Route& route : routes_) {
+    for (const auto& endpoint : route.endpoints) {
+      routes.push_back(std::string(VerbName(VerbOf(endpoint))) + " " + route.pattern);
+    }
+  }
+  return routes;
+}
+
 const Router::Route* Router::Match(std::string_view path,
                                    std::array<std::string_view, 2>& params) const {
   for (const Route& route : routes_) {

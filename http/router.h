@@ -78,6 +78,9 @@ class Router final : public RequestHandler {
   void Add(std::string_view pattern, Endpoint endpoint);
   void AddPublic(std::string_view pattern, PublicEndpoint endpoint);
 
+  // `GET /timers/{id}` and so on, in the order of adding. HEAD and OPTIONS are not named.
+  [[nodiscard]] std::vector<std::string> Routes() const;
+
   void Handle(const Request& request, const ReplyTo& to) override;
   [[nodiscard]] std::string CommonHeaders(const Request& request) override;  // those of CORS
 

@@ -33,7 +33,7 @@ LIBRARIES = {
     "openssl": (r"openssl/", {"delivery", "http/token_hash.cc"}),
     "llhttp": (r"llhttp", {"http"}),
     "simdjson": (r"simdjson", {"http"}),
-    "yaml-cpp": (r"yaml-cpp/", {"daemon/config.cc"}),
+    "yaml-cpp": (r"yaml-cpp/", {"daemon/config.cc", "web"}),
     "spdlog": (r"spdlog/|fmt/", {"daemon/log.cc"}),
     "CLI11": (r"CLI/", {"daemon/cli.cc"}),
 }

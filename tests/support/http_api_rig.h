@@ -12,6 +12,7 @@
 
 #include "daemon/engine_start.h"
 #include "http/authentication.h"
+#include "http/page_routes.h"
 #include "http/router.h"
 #include "http/service_routes.h"
 #include "http/stopwatch_routes.h"
@@ -65,6 +66,7 @@ class HttpApiRig {
     stopwatch_routes_ = std::make_unique<StopwatchRoutes>(engine->stopwatches(), *replies,
                                                           http->clock, *lists_, *events);
     stopwatch_routes_->Register(router_);
+    RegisterPageRoutes(router_);
     RegisterServiceRoutes(router_, [this] { return why_not_ready; });
     http->each_turn = [this] { Pump(); };
     http->RunTurns();
