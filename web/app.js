@@ -1,0 +1,184 @@
+// The frame of the dashboard: who is signed in, how the connection is, and what went wrong. Each tab
+// is a module of its own.
+import { Api, Refused, Unreachable } from "./api.js";
+import { Stopwatches } from "./stopwatches.js";
+
+const byId = (id) => document.getElementById(id);
+const LINK_TEXT = { connecting: "Connecting", live: "Live", lost: "Offline", out: "Signed out" };
+const PROBE_WAIT_MS = 2000;
+// A stream that is opened anew is not worth a word, unless it takes longer.
+const CONNECTING_MS = 400;
+
+const api = new Api();
+let linkState = "connecting";
+let retryAt = 0;
+let slow = 0; // timer of a stream that is being opened
+let probe = 0; // timer of begin()
+
+const stopwatches = new Stopwatches(api, {
+  announce,
+  failed: showFailure,
+  state: showState,
+  signedOut: (error) => {
+    showSignIn(api.hasToken ? "This token is not valid any more." : error.message);
+  },
+});
+
+// What is said twice is heard twice only if it differs.
+function announce(text) {
+  const spot = byId("announce");
+  spot.textContent = spot.textContent === text ? `${text}\u00a0` : text;
+}
+
+function showLink(name) {
+  linkState = name;
+  byId("link").dataset.state = name;
+  byId("link").querySelector(".link-text").textContent = LINK_TEXT[name];
+}
+
+function showState(state) {
+  if (state.name === "refused") {
+    showLink("lost");
+    showFailure(`The daemon refuses to tell of changes: ${state.error.message}`);
+    return;
+  }
+  const was = linkState;
+  if (state.name === "connecting" && was === "live") {
+    slow = setTimeout(showLink, CONNECTING_MS, "connecting");
+    return;
+  }
+  clearTimeout(slow);
+  // While one attempt follows the other, it stays lost until one of them succeeds.
+  showLink(was === "lost" && state.name === "connecting" ? "lost" : state.name);
+  byId("lost").hidden = linkState !== "lost";
+  document.body.classList.toggle("stale", linkState === "lost");
+  retryAt = state.retryAt ?? 0;
+  showRetry();
+  if (was === "lost" && linkState === "live") announce("Connected again");
+  if (was !== "lost" && linkState === "lost") announce("The connection is lost");
+}
+
+function showRetry() {
+  if (linkState !== "lost") return;
+  const seconds = Math.ceil((retryAt - performance.now()) / 1000);
+  const text = seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again.";
+  if (byId("lost-when").textContent !== text) byId("lost-when").textContent = text;
+}
+
+function showFailure(text) {
+  byId("failed-text").textContent = text;
+  byId("failed").hidden = text === "";
+}
+
+function showSignIn(error = "") {
+  clearTimeout(slow);
+  stopwatches.stop();
+  api.forgetToken();
+  showFailure("");
+  showLink("out");
+  byId("lost").hidden = true;
+  document.body.classList.remove("stale");
+  byId("sign-out").hidden = true;
+  byId("sign-in").hidden = false;
+  showTokenError(error);
+  byId("token").focus();
+}
+
+function showTokenError(text) {
+  byId("token-error").textContent = text;
+  byId("token").setAttribute("aria-invalid", String(text !== ""));
+}
+
+function showDashboard() {
+  byId("sign-in").hidden = true;
+  byId("lost").hidden = true;
+  document.body.classList.remove("stale");
+  byId("sign-out").hidden = !api.hasToken;
+  showLink("connecting");
+  stopwatches.start();
+}
+
+async function signIn(event) {
+  event.preventDefault();
+  const field = byId("token");
+  const token = field.value.trim();
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    showTokenError(token === "" ? "It needs a token." : "A token has no blanks or accents.");
+    field.focus();
+    return;
+  }
+  const button = byId("sign-in-form").querySelector("button");
+  button.disabled = true;
+  api.useToken(token);
+  try {
+    await api.send("GET", "/api/stopwatch");
+    field.value = "";
+    showTokenError("");
+    showDashboard();
+    byId("name").focus();
+  } catch (error) {
+    api.forgetToken();
+    showTokenError(whyNot(error));
+    field.focus();
+    field.select();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function whyNot(error) {
+  if (error instanceof Unreachable) return "The daemon does not answer. Try again in a moment.";
+  if (!(error instanceof Refused)) throw error;
+  if (error.status === 401) return "This token is not valid.";
+  if (error.status === 403) return "This token may not use stopwatches.";
+  if (error.status === 429) {
+    const seconds = error.retryAfterSeconds || 10;
+    return `Too many wrong tokens came from this address. Try again in ${seconds} s.`;
+  }
+  return error.message;
+}
+
+function retryNow() {
+  if (linkState !== "lost") return;
+  if (probe !== 0) {
+    begin();
+  } else {
+    stopwatches.retryNow();
+  }
+}
+
+// Without tokens the daemon lets us in as we are.
+async function begin() {
+  clearTimeout(probe);
+  probe = 0;
+  try {
+    await api.send("GET", "/api/stopwatch");
+    showDashboard();
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) {
+      showSignIn();
+      return;
+    }
+    if (error instanceof Refused && !error.passes) {
+      showLink("lost");
+      showFailure(error.message);
+      return;
+    }
+    showState({ name: "lost", retryAt: performance.now() + PROBE_WAIT_MS });
+    probe = setTimeout(begin, PROBE_WAIT_MS);
+  }
+}
+
+byId("sign-in-form").addEventListener("submit", signIn);
+byId("sign-out").addEventListener("click", () => showSignIn());
+byId("failed-close").addEventListener("click", () => {
+  showFailure("");
+  byId("main").focus();
+});
+byId("retry").addEventListener("click", retryNow);
+addEventListener("online", retryNow);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) retryNow();
+});
+setInterval(showRetry, 500);
+begin();
