@@ -336,6 +336,39 @@ class Routes(DescriptionCase):
             self.assertEqual(set(response.header("allow").split(", ")), allowed, path)
 
 
+class Scopes(DescriptionCase):
+    ALL = {"timers:read", "timers:write", "stopwatches", "streams", "admin"}
+
+    def token(self, scopes):
+        wanted = [word for scope in sorted(scopes) for word in ("--scope", scope)]
+        done = subprocess.run(
+            [harness.BINARY, "token", "create", "--user", "alice", "--tokens-file",
+             self.tokens_file, *wanted],
+            capture_output=True, text=True, check=True, timeout=20)
+        return [("Authorization", f"Bearer {done.stdout.splitlines()[-1]}")]
+
+    def test_each_operation_needs_the_scope_that_is_described(self):
+        self.tokens_file = self.root / "tokens"
+        with_it = {scope: self.token({scope}) for scope in self.ALL}
+        without = {scope: self.token(self.ALL - {scope}) for scope in self.ALL}
+        d = self.daemon("scoped", config=(
+            f"auth: {{mode: token, tokens_file: {self.tokens_file}}}\n")).start()
+        for path, verb, operation, _ in self.description.operations():
+            target = re.sub(r"\{\w+\}", "1", path)
+            with self.subTest(f"{verb} {path}"):
+                if operation["security"] == []:
+                    self.assertEqual(d.request(verb.upper(), target).status, 200)
+                    continue
+                token, nothing = operation["security"]
+                self.assertEqual(nothing, {}, "with auth.mode: none")
+                scope, = token["token"]
+                got = d.request(verb.upper(), target)
+                self.assertEqual((got.status, got.header("www-authenticate")), (401, "Bearer"))
+                self.assertEqual(d.request(verb.upper(), target, None, without[scope]).status, 403)
+                got = d.request(verb.upper(), target, None, with_it[scope])
+                self.assertNotIn(got.status, (401, 403, 405, 429))
+
+
 class Soundness(Case):
     def lint(self, path):
         cli = pathlib.Path(TOOLS["npm"], "node_modules/@redocly/cli/bin/cli.js")

@@ -314,7 +314,8 @@ class Everybody(PageCase):
         # Button, then the row's three.
         for what in ("start", "reset", "everyone"):
             page.press("Tab")
-            page.wait(f"(document.activeElement.dataset.do ?? document.activeElement.id) === '{what}'")
+            page.wait("(document.activeElement.dataset.do ?? document.activeElement.id)"
+                      f" === '{what}'")
             if what == "reset":
                 page.press("Enter")
                 page.wait(f"{seconds(row('tea'))} < 1")

@@ -146,10 +146,20 @@ class Page {
             operation.verb + "\">" + operation.verb + "</span> <code>" +
             EscapeHtml(operation.path.empty() ? "your URL" : operation.path) + "</code></p>\n" +
             MarkdownHtml(Text(node["description"]));
+    WriteScope(node["security"]);
     WriteParameters(operation);
     WriteRequestBody(node["requestBody"]);
     WriteResponses(node["responses"]);
     out_ += "</article>\n";
+  }
+
+  void WriteScope(const YAML::Node& security) {
+    for (const auto& way : security) {
+      for (const auto& scheme : way) {
+        out_ += "<p class=\"scope\">Needs a token with the scope <code>" +
+                scheme.second[0].Scalar() + "</code></p>\n";
+      }
+    }
   }
 
   void WriteParameters(const Operation& operation) {
