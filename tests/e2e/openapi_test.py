@@ -13,6 +13,7 @@ import subprocess
 import urllib.parse
 
 import harness
+from event_stream import EventStream
 from harness import TOOLS, Answer, Case, Daemon, main, poll
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -96,6 +97,10 @@ def ended_dead(case):
     case.d.set(case.r.url("/gone"), on_failure={"url": case.r.url("/ended")})
 
 
+def own_tea(case):
+    case.d.request("POST", "/api/stopwatch", {"name": "tea"})
+
+
 PREPARE = {
     ("listTimers", "deadOnes"): dead_and_another,
     ("deleteAllTimers", "allGone"): far_away,
@@ -114,12 +119,22 @@ PREPARE = {
     ("listTargets", "oneTarget"): one_target,
     ("resumeTarget", "resumeOne"): paused_one,
     ("resumeTarget", "resumeAll"): paused_all,
+    ("startStopwatch", "startAgain"): own_tea,
+    ("listStopwatches", "oneOwn"): own_tea,
+    ("listOwners", "everybodys"): own_tea,
+    ("watchStopwatches", "startAndReset"): own_tea,
     ("timerFired", "firedPlain"): lambda case: case.d.set(case.r.url()),
     ("timerFired", "firedWithJson"): fired_with_json,
     ("timerFired", "firedSigned"): fired_signed,
     ("timerEnded", "endedDelivered"): ended_delivered,
     ("timerEnded", "endedDead"): ended_dead,
 }
+
+
+# Numbers in what these answer are times that go on.
+COUNTING = {"listStopwatches", "listOwners"}
+# While the events of an example come.
+MEANWHILE = {"startAndReset": own_tea}
 
 
 # --- reading the description ----------------------------------------------------------------------
@@ -228,10 +243,32 @@ class Examples(DescriptionCase):
         body = json.loads(self.here(json.dumps(example["body"]))) if "body" in example else None
         return self.d.request(verb.upper(), target, body, headers)
 
-    def check(self, response, status, media, value):
+    def check_events(self, example, text):
+        """The events and comments of `text`, in their order, are those that come."""
+        (query,) = [(p["name"], text_of(v)) for p, v in example["parameters"]]
+        with EventStream(self.d, urllib.parse.urlencode([query])) as stream:
+            self.assertEqual((stream.head.status, stream.head.header("content-type")),
+                             (200, "text/event-stream"))
+            for number, block in enumerate(text.strip().split("\n\n")):
+                if block.startswith(":"):
+                    continue
+                if number == 2:
+                    MEANWHILE["startAndReset"](self)
+                lines = dict(line.split(": ", 1) for line in block.split("\n"))
+                event = stream.next()
+                self.assertEqual(event.name, lines["event"])
+                self.assertTrue(same(json.loads(lines["data"]), event.data), event)
+                for one in (event.id, lines["id"]):
+                    self.assertRegex(one, r"\A\d+-\d+\Z")
+            self.assertRegex(stream.comments[0], r"\A: server_now " + RFC3339.pattern)
+
+    def check(self, response, status, media, value, counting=False):
         self.assertEqual((str(response.status), response.header("content-type")), (status, media),
                          response.body)
         got = json.loads(response.body.decode().replace(self.r.url(""), HOOKS))
+        if counting:
+            self.assertEqual([type(n) for n in got.values()], [int] * len(got))
+            value, got = list(value), list(got)
         self.assertTrue(same(value, got), f"described: {json.dumps(value)}\n      got: {got}")
 
     def test_every_example_of_a_path_is_what_the_daemon_does(self):
@@ -242,13 +279,18 @@ class Examples(DescriptionCase):
                 with self.subTest(f"{operation['operationId']} {name}"):
                     self.assertEqual(len(example["answers"]), 1, "one answer to each example")
                     self.fresh(operation["operationId"], name)
+                    executed += 1
+                    status, media, value = example["answers"][0]
+                    if media == "text/event-stream":
+                        self.check_events(example, value)
+                        continue
                     response = self.send(path, verb, example)
-                    self.check(response, *example["answers"][0])
+                    self.check(response, status, media, value,
+                               operation["operationId"] in COUNTING and status == "200")
                     described = operation["responses"][str(response.status)].get("headers", {})
                     if "Location" in described:
                         self.assertEqual(response.header("location"),
                                          described["Location"]["schema"]["example"])
-                    executed += 1
         harness.show(f"{executed} examples of paths")
 
     def test_every_example_of_a_webhook_is_what_a_receiver_gets(self):
@@ -366,7 +408,9 @@ class Scopes(DescriptionCase):
                 self.assertEqual((got.status, got.header("www-authenticate")), (401, "Bearer"))
                 self.assertEqual(d.request(verb.upper(), target, None, without[scope]).status, 403)
                 got = d.request(verb.upper(), target, None, with_it[scope])
-                self.assertNotIn(got.status, (401, 403, 405, 429))
+                self.assertNotIn(got.status, (401, 405, 429))
+                if got.status == 403:
+                    self.assertEqual(got.json()["type"], "/problems/not-owned")
 
 
 class Soundness(Case):
