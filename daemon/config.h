@@ -41,8 +41,7 @@ struct Config {
     int64_t body_timeout_ms = kBodyTimeoutMs;
     int64_t write_timeout_ms = kWriteStallTimeoutMs;  // client reads nothing; 100ms..10m
     int64_t idle_timeout_ms = kIdleTimeoutMs;         // between requests; 100ms..1h
-    uint64_t socket_mode =
-        0660;  // permission bits of a Unix socket, octal: who may connect; 0..0777
+    uint64_t socket_mode = 0660;  // of a Unix socket: who may connect; octal, 0..0777
     // Web pages that may call the API: scheme://host[:port], exactly as browsers send it; at most
     // 64. Empty: none.
     std::vector<std::string> cors_origins;

@@ -16,9 +16,8 @@ Response Unauthorized(std::string_view detail) {
 }
 
 Response TooManyWrongTokens(int64_t wait_seconds) {
-  Response response =
-      Problem(ProblemKind::kTooManyWrongTokens,
-              "too many wrong tokens came from this address; none is looked at now");
+  Response response = Problem(ProblemKind::kTooManyWrongTokens,
+                              "too many wrong tokens came from this address, and this is one more");
   response.headers = "Retry-After: " + std::to_string(wait_seconds) + "\r\n";
   return response;
 }
@@ -58,15 +57,9 @@ std::optional<Caller> Authentication::Admit(const Request& request, Scope scope,
     *refusal = Unauthorized("a token is needed: `Authorization: Bearer <token>`");
     return std::nullopt;
   }
-  const MonoMs now = clock_.Mono();
-  if (const int64_t wait_seconds = failures_.WaitSeconds(request.peer, now); wait_seconds > 0) {
-    *refusal = TooManyWrongTokens(wait_seconds);
-    return std::nullopt;
-  }
-  const Grant* const grant = Find(*token);
-  if (grant == nullptr || header.count != 1) {
-    failures_.Failed(request.peer, now);
-    *refusal = Unauthorized("this token is not known, or no longer");
+  const Grant* const grant = header.count == 1 ? Find(*token) : nullptr;
+  if (grant == nullptr) {
+    *refusal = Wrong(request.peer);
     return std::nullopt;
   }
   if (!grant->scopes.Has(scope)) {
@@ -75,6 +68,15 @@ std::optional<Caller> Authentication::Admit(const Request& request, Scope scope,
     return std::nullopt;
   }
   return Caller(grant->tenant, grant->user, grant, scope);
+}
+
+// Beyond the limit they are not counted, so that who waits as long as told may try again.
+Response Authentication::Wrong(const Peer& peer) {
+  const MonoMs now = clock_.Mono();
+  const int64_t wait_seconds = failures_.WaitSeconds(peer, now);
+  if (wait_seconds > 0) return TooManyWrongTokens(wait_seconds);
+  failures_.Failed(peer, now);
+  return Unauthorized("this token is not known, or no longer");
 }
 
 bool Authentication::StillGood(const Ticket& ticket) const {

@@ -6,9 +6,14 @@
 //   auth.mode token  `Authorization: Bearer <token>`, and nothing else: no query, no cookie.
 //                    401, WWW-Authenticate: Bearer: no token, or not (or no longer) a good one
 //                    403: it has not the scope that the route asks for
-//                    429, Retry-After: more than kWrongTokensMax wrong tokens in
-//                    kWrongTokensSeconds from this address. Then no token from it is looked at,
-//                    or it could go on trying. No token at all is not a wrong one.
+//                    429, Retry-After: it is not a good one, and more than kWrongTokensMax such
+//                    came from this address in kWrongTokensSeconds. No token at all is not counted
+//
+// A good token is let in wherever it comes from: behind one address are many, and one who is wrong
+// must not lock out the others. So guessing goes on at the rate of requests, and is hopeless by the
+// size of a token: 10^7 guesses a second for a century hit one of kTokensMax of 2^256 with a chance
+// below 10^-55. The limit tells a broken client to wait; what it asks for meanwhile costs a hash,
+// which is less than reading its request.
 //
 // Wrong, unknown and expired tokens get the same answer, wrong and unknown ones at the same cost,
 // and no answer and no log repeats any part of a token.
@@ -52,6 +57,8 @@ class Authentication {
  private:
   // Null: it lets nobody in.
   [[nodiscard]] const Grant* Find(std::string_view token);
+  // The answer to one more wrong token.
+  [[nodiscard]] Response Wrong(const Peer& peer);
 
   const Mode mode_;
   const Clock& clock_;

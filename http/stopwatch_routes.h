@@ -6,8 +6,7 @@
 //                                          {"name":"tea","elapsed":0}, once it is durable
 //   GET    /api/stopwatch                  {"tea":1234,"run":99}: the caller's, elapsed ms
 //   GET    /api/stopwatch/tea              {"alice":1234,"bob":77}: everybody's of that name, if
-//   the
-//                                          caller has one; else 403, whether somebody has or not
+//                                          the caller has one; else 403, whether others have or not
 //   DELETE /api/stopwatch/tea              204, also when there was none
 //   GET    /api/stopwatch/events?name=tea  see event_streams.h; `name` up to kFeedNamesMax times,
 //                                          `own=true`: all of the caller's. Without parameters it

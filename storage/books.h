@@ -6,8 +6,7 @@
 // Invariants: (1) a count is the number of ids of the tenant above its floor in that state. (2)
 // last id >= every id stored and every floor. (3) no key in `due` has a time below `low`. (4) no
 // row of `done` or `dead` that an id points to is below its cursor. (5) no id of the tenant is
-// below its first id. (6) a user has one tenant id for ever, and nobody
-// else ever has it.
+// below its first id. (6) a user has one tenant id for ever, and nobody else ever has it.
 #pragma once
 
 #include <array>

@@ -12,9 +12,8 @@
 //   parked  target number u32, next_attempt_ms u64, id u64: due, but may not start yet; read back
 //           target by target
 //   stopwatch  1, tenant u32, name, 0    when it was started, by owner
-//              2, name, 0, tenant u32    the same by name; a name has no zero byte, and the one
-//              that
-//                                        ends it keeps `tea` apart from `teapot`
+//              2, name, 0, tenant u32    the same by name; a name has no zero byte, and the
+//                                        one that ends it keeps `tea` apart from `teapot`
 #pragma once
 
 #include <array>

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/timers_start.h"
-#include "scheduler/timers.h"
+#include "daemon/engine_start.h"
+#include "scheduler/engine.h"
 #include "storage/ledger.h"
 #include "storage/memory_kv.h"
 #include "tests/support/outcomes.h"
@@ -24,7 +24,9 @@ class TimersLanes : public testing::Test {
     auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
     ASSERT_TRUE(opened.ok());
     store_ = std::move(*opened);
-    timers_ = std::make_unique<Timers>(options_, StartFrom(store_->opened()), now_);
+    engine_ = std::make_unique<Engine>(EngineOptions{options_}, StartFrom(store_->opened()), now_,
+                                       MonoMs{now_.ms});
+    timers_ = &engine_->timers();
     Settle(turns);
   }
   void Set(const std::string& host, int64_t in_ms, size_t body = 0) {
@@ -39,7 +41,7 @@ class TimersLanes : public testing::Test {
   void Settle(int turns = 4000) {
     for (int turn = 0; turn < turns; ++turn) {
       timers_->Tick(now_);
-      Ready ready = timers_->TakeReady();
+      Ready ready = engine_->TakeReady();
       bool any = !ready.ops.empty();
       for (const Delivery& delivery : ready.deliveries) {
         const std::string host(TargetOf(*delivery.timer));
@@ -65,7 +67,7 @@ class TimersLanes : public testing::Test {
     std::vector<Completion> done;
     const Status status = store_->Apply(std::move(ops), &done);
     ASSERT_TRUE(status.ok()) << status.message();
-    timers_->Complete(std::move(done), now_);
+    engine_->Complete(std::move(done), now_, MonoMs{now_.ms});
   }
   void Pass(int64_t ms, int64_t step_ms = 100) {
     for (int64_t passed = 0; passed < ms && !HasFatalFailure(); passed += step_ms) {
@@ -83,7 +85,8 @@ class TimersLanes : public testing::Test {
   TimersOptions options_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Ledger> store_;
-  std::unique_ptr<Timers> timers_;
+  std::unique_ptr<Engine> engine_;
+  Timers* timers_ = nullptr;  // of engine_
   std::map<std::string, int> started_;
   std::map<TimerId, WallMs> started_at_;
   std::map<std::string, std::vector<TimerId>> order_of_;
@@ -123,7 +126,7 @@ TEST_F(TimersLanes, CancelBehindAParkThatIsRefused) {
   for (int turn = 0; turn < 100'000 && !HasFatalFailure(); ++turn) {
     now_ = now_ + 1;
     timers_->Tick(now_);
-    Ready ready = timers_->TakeReady();
+    Ready ready = engine_->TakeReady();
     std::vector<TimerId> parks;
     for (const Op& op : ready.ops) {
       if (const auto* park = std::get_if<ParkOp>(&op.what)) parks.push_back(park->timer->id);
@@ -132,7 +135,7 @@ TEST_F(TimersLanes, CancelBehindAParkThatIsRefused) {
     for (const TimerId id : parks) {
       if (id > kParkedTargetsMax) timers_->Cancel(++token_, kLocalTenant, id, now_);
     }
-    Ready cancels = timers_->TakeReady();
+    Ready cancels = engine_->TakeReady();
     for (Op& op : cancels.ops) ready.ops.push_back(std::move(op));
     const bool idle = ready.ops.empty();
     if (!idle) Apply(std::move(ready.ops));
@@ -221,7 +224,7 @@ TEST_F(TimersLanes, LateTimersThatLookNamesUpStayInTheirLane) {
     std::vector<TimerId> looking_up;
     for (int turn = 0; turn < 200; ++turn) {
       timers_->Tick(now_);
-      Ready ready = timers_->TakeReady();
+      Ready ready = engine_->TakeReady();
       for (const Delivery& delivery : ready.deliveries) {
         looking_up.push_back(delivery.timer->id);
         timers_->LookupBegan(delivery.timer->id, now_);

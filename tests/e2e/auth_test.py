@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import socket
 import stat
@@ -17,16 +18,26 @@ delivery: {{targets: {{allow: [loopback]}}, retry: {{max_attempts: 1}}}}
 log: {{level: debug}}
 """
 TIMER = {"url": FAR, "seconds": 3600}
-ROUTES = (("POST", "/timers", TIMER), ("GET", "/timers", None), ("HEAD", "/timers", None),
-          ("DELETE", "/timers", None), ("GET", "/timers/count", None),
-          ("GET", "/timers/1", None), ("GET", "/timers/1?view=full", None),
-          ("HEAD", "/timers/1", None), ("DELETE", "/timers/1", None),
-          ("POST", "/timers/1/retry", None), ("POST", "/timers/retry", None),
-          ("GET", "/targets", None), ("POST", "/targets/pause", {"all": True}),
-          ("POST", "/targets/resume", {"all": True}),
-          ("POST", "/api/stopwatch", {"name": "tea"}), ("GET", "/api/stopwatch", None),
-          ("GET", "/api/stopwatch/tea", None), ("DELETE", "/api/stopwatch/tea", None),
-          ("HEAD", "/api/stopwatch/events?own=true", None))
+# Every route with data, and the scope that it needs.
+ROUTES = (("POST", "/timers", TIMER, "timers:write"), ("GET", "/timers", None, "timers:read"),
+          ("HEAD", "/timers", None, "timers:read"), ("DELETE", "/timers", None, "timers:write"),
+          ("GET", "/timers/count", None, "timers:read"), ("GET", "/timers/1", None, "timers:read"),
+          ("GET", "/timers/1?view=full", None, "timers:read"),
+          ("HEAD", "/timers/1", None, "timers:read"),
+          ("DELETE", "/timers/1", None, "timers:write"),
+          ("POST", "/timers/1/retry", None, "timers:write"),
+          ("POST", "/timers/retry", None, "timers:write"), ("GET", "/targets", None, "admin"),
+          ("POST", "/targets/pause", {"all": True}, "admin"),
+          ("POST", "/targets/resume", {"all": True}, "admin"),
+          ("POST", "/api/stopwatch", {"name": "tea"}, "stopwatches"),
+          ("GET", "/api/stopwatch", None, "stopwatches"),
+          ("GET", "/api/stopwatch/tea", None, "stopwatches"),
+          ("DELETE", "/api/stopwatch/tea", None, "stopwatches"),
+          ("HEAD", "/api/stopwatch/events?own=true", None, "stopwatches"),
+          ("DELETE", "/api/stopwatch/events", None, "stopwatches"))
+SCOPES = ("timers:read", "timers:write", "stopwatches", "streams", "admin")
+# What is for everybody is made for browsers and supervisors: it begins with one of these, or is /.
+PUBLIC = ("/health", "/ready", "/openapi.", "/docs")
 
 
 def bearer(token):
@@ -97,14 +108,14 @@ class LetIn(AuthCase):
         wrong = ([], bearer("wrong"), [("Authorization", f"Basic {token}")],
                  [("Authorization", token)], bearer(""), bearer(token[:-1]), bearer(token + "a"),
                  bearer(token) + bearer(token), [("Cookie", f"Authorization=Bearer {token}")])
-        for method, target, body in ROUTES:
+        for method, target, body, _ in ROUTES:
             for headers in wrong[:2]:
                 with self.subTest(f"{method} {target} {headers}"):
                     self.expect_401(d.request(method, target, body, headers))
         for headers in wrong:
             with self.subTest(headers):
                 self.expect_401(d.get("/timers", headers))
-        for method, target, body in ROUTES:
+        for method, target, body, _ in ROUTES:
             with self.subTest(f"{method} {target}"):
                 got = d.request(method, target, body, bearer(token))
                 self.assertNotIn(got.status, (401, 403, 429))
@@ -169,14 +180,11 @@ class LetIn(AuthCase):
         self.assertEqual([client.response().status for _ in heads], [200, 401, 401, 200])
 
     def test_scopes(self):
-        d_tokens = {scope: self.token("alice", "--scope", scope)
-                    for scope in ("timers:read", "timers:write", "stopwatches", "admin")}
+        tokens = {scope: self.token("alice", "--scope", scope) for scope in SCOPES}
         default = self.token("alice")
         d = self.serve()
-        for method, target, body in ROUTES:
-            scope = ("admin" if target.startswith("/targets") else
-                     "timers:read" if method in ("GET", "HEAD") else "timers:write")
-            for name, token in d_tokens.items():
+        for method, target, body, scope in ROUTES:
+            for name, token in tokens.items():
                 with self.subTest(f"{method} {target} {name}"):
                     got = d.request(method, target, body, bearer(token))
                     self.assertEqual(got.status == 403, name != scope, got.body)
@@ -186,10 +194,30 @@ class LetIn(AuthCase):
             got = d.request(method, target, body, bearer(default))
             self.assertEqual(got.status == 403, scope == "admin")
 
+    def test_every_route_of_the_binary_needs_a_token_or_is_known_to_be_for_everybody(self):
+        token = self.token("alice")
+        d = self.serve()
+        served = re.findall(r'event=route serves="([A-Z]+) ([^"]+)"', d.log(whole=True))
+        self.assertGreater(len(served), 25)
+        guarded = {("GET" if method == "HEAD" else method, target.partition("?")[0]
+                    .replace("/1", "/{id}").replace("tea", "{name}"))
+                   for method, target, *_ in ROUTES}
+        for method, path in served:
+            with self.subTest(f"{method} {path}"):
+                got = d.request(method, path.replace("{id}", "1").replace("{name}", "tea"))
+                if got.status == 401:
+                    self.assertIn((method, path), guarded)
+                    continue
+                asset = re.fullmatch(r"/[a-z_]*(\.(css|js|svg))?", path)
+                self.assertTrue(path.startswith(PUBLIC) or asset, path)
+                self.assertEqual((method, got.status), ("GET", 200))
+                for headers in (bearer("wrong"), bearer(token)):
+                    self.assertEqual(d.get(path, headers).body, got.body)
+
 
 class WrongTokens(AuthCase):
     def test_more_than_a_hundred_from_one_address_are_429_and_others_go_on(self):
-        token = self.token("alice")
+        token, unseen = self.token("alice"), self.token("bob")
         d = self.serve()
         with FromAddress("127.0.0.2", d.port) as guesser:
             for i in range(150):
@@ -197,11 +225,13 @@ class WrongTokens(AuthCase):
             answers = [guesser.request("GET", "/timers", headers=bearer(f"wrong{i}")).status
                        for i in range(101)]
             self.assertEqual(answers, [401] * 101)
-            for headers in (bearer("wrong"), bearer(token)):
-                got = guesser.request("GET", "/timers", headers=headers)
-                self.assertEqual(got.status, 429)
-                self.assertIn(int(got.header("retry-after")), range(1, 12))
-                self.assertEqual(got.header("content-type"), "application/problem+json")
+            got = guesser.request("GET", "/timers", headers=bearer("wrong"))
+            self.assertEqual(got.status, 429)
+            self.assertIn(int(got.header("retry-after")), range(1, 12))
+            self.assertEqual(got.header("content-type"), "application/problem+json")
+            for good in (token, unseen):
+                self.assertEqual(guesser.request("GET", "/timers", headers=bearer(good)).status,
+                                 200, "neighbours are not locked out")
             self.expect_401(guesser.request("GET", "/timers"))
             self.assertEqual(guesser.request("GET", "/health").status, 200)
         self.assertEqual(d.get("/timers", bearer(token)).status, 200)
@@ -227,6 +257,25 @@ class Changes(AuthCase):
         self.assertEqual(client.request("GET", "/timers", headers=bearer(bob)).status, 200)
         self.assertEqual(other.request("GET", "/timers", headers=bearer(bob)).status, 200)
         self.assert_no_token_in(d.log(whole=True))
+
+    def test_a_reload_drops_no_connection_and_no_request_that_is_half_here(self):
+        alice = self.token("alice")
+        d = self.serve()
+        idle, half, body = d.client(), d.client(), d.client()
+        for client in (idle, half, body):
+            self.addCleanup(client.close)
+            self.assertEqual(client.request("GET", "/timers", headers=bearer(alice)).status, 200)
+        request = half.encode("POST", "/timers", TIMER, bearer(alice))
+        half.send(request[:30])
+        body.send(request[:-5])
+        self.token("bob")
+        for _ in range(3):
+            self.reload(d)
+        half.send(request[30:])
+        body.send(request[-5:])
+        self.assertEqual([half.response().status, body.response().status], [201, 201])
+        self.assertEqual(idle.request("GET", "/timers/count", headers=bearer(alice)).json(),
+                         {"count": 2})
 
     def test_a_user_who_is_new_at_a_reload(self):
         alice = self.token("alice")
@@ -293,7 +342,7 @@ class Strangers(AuthCase):
 
     def test_another_users_timer_is_404_on_every_verb(self):
         timer = self.d.set(FAR, self.alice, seconds=3600)
-        for method, suffix in (("GET", ""), ("GET", "?view=full"), ("DELETE", ""),
+        for method, suffix in (("GET", ""), ("GET", "?view=full"), ("HEAD", ""), ("DELETE", ""),
                                ("POST", "/retry")):
             with self.subTest(f"{method} {suffix}"):
                 got = self.d.request(method, f"/timers/{timer}{suffix}", headers=self.bob)

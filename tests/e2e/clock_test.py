@@ -21,9 +21,9 @@ class WrongClock(Case):
         poll(lambda: time.time() > overdue, "the timer is overdue")
         return d, timer, far
 
-    def mark(self, d, ahead_s):
-        subprocess.run([TOOLS["mark_clock"], str(d.data), str(int((time.time() + ahead_s) * 1000))],
-                       check=True)
+    def mark(self, d, ahead_s, *stopwatch):
+        subprocess.run([TOOLS["mark_clock"], str(d.data), str(int((time.time() + ahead_s) * 1000)),
+                        *stopwatch], check=True)
 
     def setUp(self):
         super().setUp()
@@ -79,6 +79,16 @@ class WrongClock(Case):
             self.assertEqual(d.get("/ready").status, 200)
             d.wait_state(timer, "delivered")
             d.close()
+
+    def test_a_stopwatch_that_was_started_later_than_now_stands_at_zero(self):
+        d = self.daemon().start()
+        d.end(15)
+        self.mark(d, 3600, "tea")
+        d.start()
+        for target in ("/api/stopwatch", "/api/stopwatch/tea"):
+            self.assertEqual(list(d.get(target).json().values()), [0])
+        self.assertEqual(d.request("POST", "/api/stopwatch", {"name": "tea"}).status, 200)
+        poll(lambda: d.get("/api/stopwatch").json()["tea"] > 0, "it counts again")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ class Event:
 class EventStream:
     """One connection to /api/stopwatch/events. Use it in a `with`."""
 
-    def __init__(self, daemon, query, last_event_id=None, headers=()):
-        self.client = daemon.client()
+    def __init__(self, daemon, query, last_event_id=None, headers=(), timeout_s=20):
+        self.client = daemon.client(timeout_s)
         headers = list(headers)
         if last_event_id is not None:
             headers.append(("Last-Event-ID", last_event_id))
@@ -51,6 +51,16 @@ class EventStream:
             elif line == "" and name is not None:
                 self.last_id = event_id or self.last_id
                 return Event(name, json.loads("\n".join(data)), event_id)
+
+    def comment(self):
+        """The next comment, with no event before it."""
+        while True:
+            line = self._line()
+            if line is None or line not in ("",) and not line.startswith(":"):
+                raise AssertionError(f"not a comment: {line}")
+            if line:
+                self.comments.append(line)
+                return line
 
     def _line(self):
         while b"\n" not in self._text:

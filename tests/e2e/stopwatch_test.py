@@ -1,6 +1,9 @@
 """Stopwatches: the contract line by line, crashes, and the stream of events."""
 
+import datetime
+import hashlib
 import json
+import resource
 import signal
 import threading
 import time
@@ -281,10 +284,11 @@ class Users(AuthCase):
         for user in (alice, bob):
             self.assertEqual(d.get(PATH, user).body, b"{}")
         self.assertEqual(d.request("POST", PATH, {"name": "tea"}, alice).status, 201)
-        refused = [d.get(f"{PATH}/{name}", bob) for name in ("tea", "nobodys")]
-        self.assertEqual([answer.status for answer in refused], [403, 403])
-        self.assertEqual(refused[0].body, refused[1].body)
-        self.assertEqual(d.get(f"{PATH}/events?name=tea", bob).status, 403)
+        for form in ("{}", "events?name={}", "events?name={}&own=true"):
+            refused = [d.get(f"{PATH}/{form.format(name)}", bob) for name in ("tea", "nobodys")]
+            self.assertEqual([answer.status for answer in refused], [403, 403])
+            self.assertEqual(refused[0].body, refused[1].body)
+            self.assertEqual(refused[0].json()["type"], "/problems/not-owned")
         self.assertEqual(d.request("DELETE", f"{PATH}/tea", headers=bob).status, 204)
         self.assertEqual(list(d.get(PATH, alice).json()), ["tea"])
         self.assertEqual(d.request("POST", PATH, {"name": "tea"}, bob).status, 201)
@@ -295,15 +299,79 @@ class Users(AuthCase):
         d = self.serve()
         for user in (alice, bob):
             d.request("POST", PATH, {"name": "tea"}, user)
-        with EventStream(d, "name=tea", headers=alice) as stream:
+        with EventStream(d, "name=tea", headers=alice) as stream, \
+                EventStream(d, "own=true", headers=bob) as bobs:
             self.assertEqual([row["user"] for row in stream.next().data], ["alice", "bob"])
+            self.assertEqual([row["user"] for row in bobs.next().data], ["bob"])
             d.request("POST", PATH, {"name": "tea"}, bob)
             self.assertEqual(stream.next().data["user"], "bob")
             self.revoke("--user", "alice")
             self.reload(d)
             self.assertIsNone(stream.next())
             self.expect_401(d.get(PATH, alice))
-        self.assertEqual(d.get(PATH, bob).status, 200)
+            d.request("POST", PATH, {"name": "run"}, bob)
+            heard = [bobs.next().data, bobs.next().data]
+            self.assertEqual([(e["user"], e["name"]) for e in heard],
+                             [("bob", "tea"), ("bob", "run")])
+
+    def test_more_owners_than_a_page_come_whole_to_each_of_them(self):
+        users = [f"user{n:04}" for n in range(1200)]
+        rows = [f"t{n} {user} stopwatches 2026-11-21T08:00:00.000Z never "
+                f"{hashlib.sha256(user.encode()).hexdigest()}\n" for n, user in enumerate(users)]
+        self.tokens_file.write_text("".join(rows))
+        self.tokens_file.chmod(0o600)
+        d = self.serve()
+        with d.client() as client:
+            for some in (users[:600], users[600:]):
+                client.send(b"".join(client.encode("POST", PATH, {"name": "tea"}, bearer(user))
+                                     for user in some))
+                self.assertEqual({client.response().status for _ in some}, {201})
+        answer = d.get(f"{PATH}/tea", bearer(users[7]))
+        self.assertEqual(answer.header("transfer-encoding"), "chunked")
+        self.assertEqual(sorted(answer.json()), users)
+        with EventStream(d, "name=tea", headers=bearer(users[7])) as stream:
+            self.assertEqual(sorted(row["user"] for row in stream.next().data), users)
+
+
+class Readers(Case):
+    def test_a_long_list_waits_for_its_reader_and_is_not_kept_meanwhile(self):
+        d = self.daemon(config="http: {write_timeout: 10m}\n").start()
+        names = [f"{n:05}" + "\U0001f375" * 120 for n in range(8000)]
+        with d.client() as client:
+            for first in range(0, len(names), 50):
+                some = names[first:first + 50]
+                client.send(b"".join(client.encode("POST", PATH, {"name": name}) for name in some))
+                self.assertEqual({client.response().status for _ in some}, {201})
+        whole = len(d.get(PATH).body)
+        before = resident_bytes(d.pid)
+        readers = []
+        for _ in range(30):
+            readers.append(d.client(timeout_s=60))
+            self.addCleanup(readers[-1].close)
+            readers[-1].send(readers[-1].encode("GET", PATH))
+        for reader in readers:
+            self.assertEqual(reader.head().status, 200)
+        self.assertEqual(d.get("/health").status, 200)
+        grown = resident_bytes(d.pid) - before
+        show(f"{len(readers)} readers of {whole} bytes each: {grown} bytes more")
+        self.assertLess(grown, len(readers) * whole / 3)
+        for reader in readers[:3]:
+            self.assertEqual(list(json.loads(b"".join(reader.chunks()))), names)
+
+    def test_a_comment_comes_every_15_seconds(self):
+        d = self.daemon().start()
+        with EventStream(d, "own=true", timeout_s=60) as stream:
+            stream.next()
+            times = [stream.comments[0], stream.comment(), stream.comment()]
+        seconds = [datetime.datetime.strptime(line, ": server_now %Y-%m-%dT%H:%M:%S.%fZ")
+                   for line in times]
+        for earlier, later in zip(seconds, seconds[1:]):
+            self.assertGreaterEqual((later - earlier).total_seconds(), 14)
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
 
 
 class Crashes(Case):
