@@ -39,26 +39,29 @@ void StopwatchFeed::Add(StopwatchEvent::Kind kind, Stopwatch stopwatch) {
 void StopwatchFeed::Wake(SubscriberId id, const StopwatchEvent& event) {
   Subscriber& subscriber = subscribers_.at(id);
   if (!subscriber.Wants(event)) return;
-  const bool gives_up = event.kind == StopwatchEvent::Kind::kDeleted &&
-                        event.stopwatch.tenant == subscriber.tenant &&
-                        !Planted(Bug::kFeedKeepsNameNotOwned);
-  if (gives_up) GiveUp(id, event);
+  if (event.stopwatch.tenant == subscriber.tenant) OwningChanged(subscriber, event);
   if (std::exchange(subscriber.waiting, true)) return;
   subscriber.next = event.number;
   woken_.push_back(id);
 }
 
-void StopwatchFeed::GiveUp(SubscriberId id, const StopwatchEvent& event) {
-  for (Named& named : subscribers_.at(id).names) {
-    if (named.name == event.stopwatch.name && named.until == kForEver) named.until = event.number;
+void StopwatchFeed::OwningChanged(Subscriber& subscriber, const StopwatchEvent& event) {
+  if (event.kind == StopwatchEvent::Kind::kReset) return;
+  const bool gives_up = event.kind == StopwatchEvent::Kind::kDeleted;
+  if (gives_up && Planted(Bug::kFeedKeepsNameNotOwned)) return;
+  for (Named& named : subscriber.names) {
+    if (named.name != event.stopwatch.name || named.until != kForEver) continue;
+    if (gives_up) named.until = event.number;
+    // It subscribed too early: what it would hear of the name begins before this.
+    if (!gives_up) subscriber.lost = true;
   }
 }
 
 bool StopwatchFeed::CanResume(const Wish& wish, uint64_t after) const {
   if (after > last_ || after + 1 < First()) return false;
   for (auto event = events_.rbegin(); event != events_.rend() && event->number > after; ++event) {
-    if (event->kind != StopwatchEvent::Kind::kDeleted) continue;
-    if (event->stopwatch.tenant != wish.tenant) continue;
+    if (event->kind == StopwatchEvent::Kind::kReset) continue;
+    if (event->stopwatch.tenant != wish.tenant || Planted(Bug::kFeedResumesOverOwning)) continue;
     const auto& names = wish.names;
     if (std::find(names.begin(), names.end(), event->stopwatch.name) != names.end()) return false;
   }
@@ -100,6 +103,7 @@ void StopwatchFeed::Unsubscribe(SubscriberId id) {
 
 StopwatchFeed::Place StopwatchFeed::Take(SubscriberId id, const StopwatchEvent** event) {
   Subscriber& subscriber = subscribers_.at(id);
+  if (subscriber.lost) return Place::kLost;
   if (!subscriber.waiting) return subscriber.Ended() ? Place::kEnded : Place::kNothing;
   if (subscriber.next < First()) {
     if (!Planted(Bug::kFeedGapHidden)) return Place::kLost;

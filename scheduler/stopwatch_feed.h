@@ -6,7 +6,8 @@
 //
 // A subscriber hears of everybody's stopwatches of its names, and, with `own`, of all of its
 // tenant's. Its tenant has to own each name; once it deletes one, that deletion is the last that it
-// hears of the name, also of what others changed before and it has not taken.
+// hears of the name, also of what others changed before and it has not taken. Of what others did
+// before its tenant owned the name it hears nothing either.
 #pragma once
 
 #include <cstdint>
@@ -47,15 +48,15 @@ class StopwatchFeed {
     bool own = false;
   };
   // It hears of what comes from now on; with `after` also of what came after that number. False:
-  // that cannot be said any more (too long ago, another run, or it gave up one of its names since),
-  // and it hears of what comes from now on.
+  // that cannot be said any more (too long ago, another run, or it gave up or came to own one of its
+  // names since), and it hears of what comes from now on.
   [[nodiscard]] bool Subscribe(SubscriberId id, Wish wish, std::optional<uint64_t> after);
   void Unsubscribe(SubscriberId id);
 
   enum class Place {
     kNothing,  // all was taken; woken when there is more
     kEvent,
-    kLost,   // something for it is not there any more
+    kLost,   // something for it is not there any more, or it owns a name only since it subscribed
     kEnded,  // it owns none of its names any more
   };
   // Takes what is next. kEvent: `*event` is borrowed until the next Add.
@@ -78,6 +79,7 @@ class StopwatchFeed {
     TenantId tenant = 0;
     bool own = false;
     bool waiting = false;  // it has something to take from `next` on
+    bool lost = false;
     uint64_t next = 0;
     std::vector<Named> names;
     [[nodiscard]] bool Wants(const StopwatchEvent& event) const;
@@ -87,7 +89,7 @@ class StopwatchFeed {
   [[nodiscard]] uint64_t First() const { return last_ + 1 - events_.size(); }
   [[nodiscard]] bool CanResume(const Wish& wish, uint64_t after) const;
   void Wake(SubscriberId id, const StopwatchEvent& event);
-  void GiveUp(SubscriberId id, const StopwatchEvent& event);
+  void OwningChanged(Subscriber& subscriber, const StopwatchEvent& event);
 
   const size_t events_max_;
   std::deque<StopwatchEvent> events_;

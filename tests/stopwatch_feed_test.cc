@@ -39,7 +39,7 @@ TEST_F(StopwatchFeedTest, TellsOfEverybodysOfANameAndOfNothingElse) {
   Add(kBob, "tea");
   Add(kBob, "teapot");
   Add(kAlice, "run");
-  Add(kAlice, "tea", Kind::kCreated);
+  Add(kAlice, "tea");
   EXPECT_EQ(TakeAll(1), (Numbers{1, 4}));
   EXPECT_EQ(TakeAll(1), Numbers{});
 }
@@ -155,14 +155,27 @@ TEST_F(StopwatchFeedTest, WithOwnItGoesOnWithItsOwn) {
   EXPECT_EQ(TakeAll(1), (Numbers{1, 3}));
 }
 
-TEST_F(StopwatchFeedTest, DoesNotResumeOverADeletionOfItsOwn) {
+TEST_F(StopwatchFeedTest, DoesNotResumeOverTheEndOrTheBeginningOfOwningAName) {
   Add(kBob, "tea");
   Add(kAlice, "tea", Kind::kDeleted);
   Add(kAlice, "tea", Kind::kCreated);
   EXPECT_FALSE(feed_.Subscribe(1, {kAlice, {"tea"}, false}, 1));
-  EXPECT_TRUE(feed_.Subscribe(2, {kAlice, {"tea"}, false}, 2));
+  EXPECT_FALSE(feed_.Subscribe(2, {kAlice, {"tea"}, false}, 2));
   EXPECT_TRUE(feed_.Subscribe(3, {kBob, {"tea"}, false}, 1));
   EXPECT_TRUE(feed_.Subscribe(4, {kAlice, {}, true}, 1));
+  EXPECT_TRUE(feed_.Subscribe(5, {kAlice, {"tea"}, false}, 3));
+}
+
+TEST_F(StopwatchFeedTest, HearsNothingOfANameFromBeforeItWasOwned) {
+  Add(kAlice, "run");
+  Add(kBob, "tea");
+  // Subscribes, and owns the name before that is looked at.
+  ASSERT_TRUE(feed_.Subscribe(1, {kAlice, {"tea"}, true}, 1));
+  ASSERT_TRUE(feed_.Subscribe(2, {kAlice, {"tea"}, true}, {}));
+  Add(kBob, "tea");
+  Add(kAlice, "tea", Kind::kCreated);
+  EXPECT_EQ(TakeAll(1, Place::kLost), Numbers{});
+  EXPECT_EQ(TakeAll(2, Place::kLost), Numbers{});
 }
 
 TEST_F(StopwatchFeedTest, WhoIsGoneIsForgotten) {

@@ -136,6 +136,7 @@ TEST_F(StopwatchesTest, GoOnOverARestartAndAreNeverNegative) {
 }
 
 TEST_F(StopwatchesTest, TellTheFeedWhatBecameDurable) {
+  Start(kAlice, "tea");
   ASSERT_TRUE(watches().feed().Subscribe(1, {kAlice, {"tea"}, false}, {}));
   Start(kAlice, "tea");
   Pass(5);
@@ -144,7 +145,7 @@ TEST_F(StopwatchesTest, TellTheFeedWhatBecameDurable) {
   Delete(kBob, "tea");
   Delete(kBob, "tea");
   using Kind = StopwatchEvent::Kind;
-  const std::pair<Kind, TenantId> expected[] = {{Kind::kCreated, kAlice},
+  const std::pair<Kind, TenantId> expected[] = {{Kind::kReset, kAlice},
                                                 {Kind::kCreated, kBob},
                                                 {Kind::kReset, kBob},
                                                 {Kind::kDeleted, kBob}};

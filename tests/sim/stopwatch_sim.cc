@@ -86,6 +86,8 @@ void StopwatchSim::Crashed() {
   asked_.clear();
   durable_.clear();
   elapsed_.clear();
+  changes_ = 0;
+  owned_since_.clear();
   for (Subscriber& subscriber : subscribers_) subscriber = {};
 }
 
@@ -225,6 +227,11 @@ void StopwatchSim::Hear(Subscriber& subscriber, const StopwatchEvent& event) {
   if (subscriber.gave_up.contains(changed.name) && changed.tenant != subscriber.wish.tenant) {
     Fail("S5: a subscriber hears of a name that it owns no more");
   }
+  const auto owned = owned_since_.find({subscriber.wish.tenant, changed.name});
+  const bool early = owned != owned_since_.end() && event.number < owned->second;
+  if (early && changed.tenant != subscriber.wish.tenant) {
+    Fail("S5: a subscriber hears of a name what others did before it owned one");
+  }
   const auto key = std::pair(changed.tenant, changed.name);
   if (event.kind == StopwatchEvent::Kind::kDeleted) {
     subscriber.knows.erase(key);
@@ -234,7 +241,13 @@ void StopwatchSim::Hear(Subscriber& subscriber, const StopwatchEvent& event) {
 }
 
 void StopwatchSim::HandedBack(const Completion& done) {
-  if (done.kind != kOpKind<StopwatchDeleteOp> || done.result != OpResult::kDone) return;
+  const bool deletes = done.kind == kOpKind<StopwatchDeleteOp>;
+  const bool puts = done.kind == kOpKind<StopwatchPutOp>;
+  if (puts || (deletes && done.result == OpResult::kDone)) ++changes_;
+  if (puts && done.result == OpResult::kDone) {
+    owned_since_[{done.stopwatch.tenant, done.stopwatch.name}] = changes_;
+  }
+  if (!deletes || done.result != OpResult::kDone) return;
   for (Subscriber& subscriber : subscribers_) {
     const auto& names = subscriber.wish.names;
     const bool named = std::find(names.begin(), names.end(), done.stopwatch.name) != names.end();

@@ -4,7 +4,8 @@
 // Rules: S1 an answer is given for what is durable, and that is there after every crash. S2 a list
 // is what the model says at the moment of the read. S3 elapsed is never negative, and within one
 // run never less than it was seen before. S4 a subscriber that has taken all there is knows what
-// the model says of what it subscribed to. S5 it hears nothing of a name that it gave up.
+// the model says of what it subscribed to. S5 it hears nothing of a name that it gave up, nor of what
+// others did with one before its tenant owned it.
 #pragma once
 
 #include <cstdint>
@@ -95,6 +96,8 @@ class StopwatchSim {
   std::map<ReplyToken, Asked> asked_;
   std::map<StopwatchModel::Rows::value_type, int64_t> elapsed_;  // as last seen in this run
   std::vector<Subscriber> subscribers_;
+  uint64_t changes_ = 0;  // in this run: the number of the latest event
+  std::map<std::pair<TenantId, std::string>, uint64_t> owned_since_;  // created in this run
   ReplyToken next_token_ = ReplyToken{1} << 40;
   uint64_t connections_ = 0;
   uint64_t snapshots_ = 0;
