@@ -70,6 +70,7 @@ enum class Bug {
   kStopwatchAnsweredEarly,  // the answer leaves when the op is queued
   kFeedGapHidden,           // a subscriber that events were lost for goes on as if there were none
   kFeedKeepsNameNotOwned,   // events of a name go on after its subscriber owns none any more
+  kFeedForgetsTheLast,      // a full ring gives up a reset that nothing has followed
   kFeedResumesOverOwning,   // who resumes hears of a name what happened before they owned it
 };
 

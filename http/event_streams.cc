@@ -149,17 +149,17 @@ void EventStreams::SendPage(Stream& stream) {
 }
 
 bool EventStreams::SendChange(uint64_t id, Stream& stream) {
-  const StopwatchEvent* event = nullptr;
   const ReplyTo to = stream.to;
-  switch (stopwatches_.feed().Take(id, &event)) {
+  const StopwatchFeed::Taken taken = stopwatches_.feed().Take(id);
+  switch (taken.place) {
     case StopwatchFeed::Place::kNothing:
       return false;
     case StopwatchFeed::Place::kEvent:
       // Without an id the client resumes at the last one that had one.
-      if (event->number <= stopwatches_.feed().CompleteUpTo(id)) {
-        Write(stream, TextOf(*event) + IdLine(event->number) + "\n");
+      if (taken.complete) {
+        Write(stream, TextOf(*taken.event) + IdLine(taken.event->number) + "\n");
       } else {
-        Write(stream, TextOf(*event) + "\n");
+        Write(stream, TextOf(*taken.event) + "\n");
       }
       return true;
     case StopwatchFeed::Place::kLost:

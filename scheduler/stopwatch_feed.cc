@@ -1,6 +1,7 @@
 #include "scheduler/stopwatch_feed.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -8,13 +9,94 @@
 
 namespace belfry {
 
-bool StopwatchFeed::Subscriber::Wants(const StopwatchEvent& event) const {
-  const Stopwatch& changed = event.stopwatch;
-  const bool mine = changed.tenant == tenant;
+// --- changes -------------------------------------------------------------------------------------
+
+void StopwatchFeed::Add(StopwatchEvent::Kind kind, Stopwatch stopwatch) {
+  const uint64_t number = ++last_;
+  const TenantId tenant = stopwatch.tenant;
+  Name& name = Intern(stopwatch.name);
+  Latest& latest = name.latest[tenant];
+  const bool resets = kind == StopwatchEvent::Kind::kReset;
+  if (const uint64_t followed = std::exchange(latest.reset, 0); followed != 0) {
+    followed_.push_back(resets && Planted(Bug::kFeedForgetsTheLast) ? number : followed);
+  }
+  (resets ? latest.reset : latest.owning) = number;
+  const Entry& entry =
+      ring_.emplace_hint(ring_.end(), number, Entry{{number, kind, std::move(stopwatch)}, &name})
+          ->second;
+  for (const SubscriberId id : name.subscribers) Wake(id, entry);
+  if (const auto own = by_owner_.find(tenant); own != by_owner_.end()) {
+    for (const SubscriberId id : own->second) Wake(id, entry);
+  }
+  if (ring_.size() > events_max_) GiveUpOne();
+}
+
+void StopwatchFeed::GiveUpOne() {
+  auto given_up = ring_.begin();
+  if (followed_.empty()) {
+    floor_ = given_up->first;
+  } else {
+    given_up = ring_.find(followed_.front());
+    followed_.pop_front();
+  }
+  const auto& [number, entry] = *given_up;
+  Name& name = *entry.name;
+  const auto latest = name.latest.find(entry.event.stopwatch.tenant);
+  if (latest != name.latest.end()) {
+    if (latest->second.reset == number) latest->second.reset = 0;
+    if (latest->second.owning == number) latest->second.owning = 0;
+    if (latest->second.reset == 0 && latest->second.owning == 0) name.latest.erase(latest);
+  }
+  ring_.erase(given_up);
+  ForgetUnused(name);
+}
+
+StopwatchFeed::Name& StopwatchFeed::Intern(std::string_view text) {
+  if (const auto found = names_.find(text); found != names_.end()) return *found->second;
+  auto name = std::make_unique<Name>();
+  name->text = text;
+  Name& kept = *name;
+  names_.emplace(kept.text, std::move(name));
+  return kept;
+}
+
+void StopwatchFeed::ForgetUnused(const Name& name) {
+  if (name.latest.empty() && name.subscribers.empty()) names_.erase(names_.find(name.text));
+}
+
+void StopwatchFeed::Wake(SubscriberId id, const Entry& entry) {
+  Subscriber& subscriber = subscribers_.at(id);
+  if (!subscriber.Wants(entry)) return;
+  if (entry.event.stopwatch.tenant == subscriber.tenant) OwningChanged(subscriber, entry);
+  if (std::exchange(subscriber.waiting, true)) return;
+  subscriber.next = entry.event.number;
+  woken_.push_back(id);
+}
+
+void StopwatchFeed::OwningChanged(Subscriber& subscriber, const Entry& entry) {
+  if (entry.event.kind == StopwatchEvent::Kind::kReset) return;
+  const bool gives_up = entry.event.kind == StopwatchEvent::Kind::kDeleted;
+  if (gives_up && Planted(Bug::kFeedKeepsNameNotOwned)) return;
+  for (Named& named : subscriber.names) {
+    if (named.name != entry.name || named.until != kForEver) continue;
+    if (gives_up) {
+      named.until = entry.event.number;
+      subscriber.complete_up_to = std::min(subscriber.complete_up_to, named.until);
+    } else {
+      // It subscribed too early: what it would hear of the name begins before this.
+      subscriber.lost = true;
+    }
+  }
+}
+
+// --- subscribers ---------------------------------------------------------------------------------
+
+bool StopwatchFeed::Subscriber::Wants(const Entry& entry) const {
+  const bool mine = entry.event.stopwatch.tenant == tenant;
   if (mine && own) return true;
   for (const Named& named : names) {
-    if (named.name != changed.name) continue;
-    return mine ? event.number <= named.until : named.until == kForEver;
+    if (named.name != entry.name) continue;
+    return mine ? entry.event.number <= named.until : named.until == kForEver;
   }
   return false;
 }
@@ -24,48 +106,15 @@ bool StopwatchFeed::Subscriber::Ended() const {
                              [](const Named& named) { return named.until != kForEver; });
 }
 
-void StopwatchFeed::Add(StopwatchEvent::Kind kind, Stopwatch stopwatch) {
-  events_.push_back({++last_, kind, std::move(stopwatch)});
-  if (events_.size() > events_max_) events_.pop_front();
-  const StopwatchEvent& event = events_.back();
-  if (const auto named = by_name_.find(event.stopwatch.name); named != by_name_.end()) {
-    for (const SubscriberId id : named->second) Wake(id, event);
-  }
-  if (const auto own = by_owner_.find(event.stopwatch.tenant); own != by_owner_.end()) {
-    for (const SubscriberId id : own->second) Wake(id, event);
-  }
-}
-
-void StopwatchFeed::Wake(SubscriberId id, const StopwatchEvent& event) {
-  Subscriber& subscriber = subscribers_.at(id);
-  if (!subscriber.Wants(event)) return;
-  if (event.stopwatch.tenant == subscriber.tenant) OwningChanged(subscriber, event);
-  if (std::exchange(subscriber.waiting, true)) return;
-  subscriber.next = event.number;
-  woken_.push_back(id);
-}
-
-void StopwatchFeed::OwningChanged(Subscriber& subscriber, const StopwatchEvent& event) {
-  if (event.kind == StopwatchEvent::Kind::kReset) return;
-  const bool gives_up = event.kind == StopwatchEvent::Kind::kDeleted;
-  if (gives_up && Planted(Bug::kFeedKeepsNameNotOwned)) return;
-  for (Named& named : subscriber.names) {
-    if (named.name != event.stopwatch.name || named.until != kForEver) continue;
-    if (gives_up) named.until = event.number;
-    // It subscribed too early: what it would hear of the name begins before this.
-    if (!gives_up) subscriber.lost = true;
-  }
-}
-
 bool StopwatchFeed::CanResume(const Wish& wish, uint64_t after) const {
-  if (after > last_ || after + 1 < First()) return false;
-  for (auto event = events_.rbegin(); event != events_.rend() && event->number > after; ++event) {
-    if (event->kind == StopwatchEvent::Kind::kReset) continue;
-    if (event->stopwatch.tenant != wish.tenant || Planted(Bug::kFeedResumesOverOwning)) continue;
-    const auto& names = wish.names;
-    if (std::find(names.begin(), names.end(), event->stopwatch.name) != names.end()) return false;
-  }
-  return true;
+  if (after > last_ || after < floor_) return false;
+  if (Planted(Bug::kFeedResumesOverOwning)) return true;
+  return std::all_of(wish.names.begin(), wish.names.end(), [&](const std::string& text) {
+    const auto name = names_.find(text);
+    if (name == names_.end()) return true;
+    const auto latest = name->second->latest.find(wish.tenant);
+    return latest == name->second->latest.end() || latest->second.owning <= after;
+  });
 }
 
 bool StopwatchFeed::Subscribe(SubscriberId id, Wish wish, std::optional<uint64_t> after) {
@@ -78,9 +127,11 @@ bool StopwatchFeed::Subscribe(SubscriberId id, Wish wish, std::optional<uint64_t
   }
   subscriber.tenant = wish.tenant;
   subscriber.own = wish.own;
-  for (std::string& name : wish.names) {
-    by_name_[name].insert(id);
-    subscriber.names.push_back({std::move(name)});
+  subscriber.names.reserve(wish.names.size());
+  for (const std::string& text : wish.names) {
+    Name& name = Intern(text);
+    name.subscribers.insert(id);
+    subscriber.names.push_back({&name});
   }
   if (wish.own) by_owner_[wish.tenant].insert(id);
   CHECK(subscribers_.emplace(id, std::move(subscriber)).second);
@@ -90,39 +141,42 @@ bool StopwatchFeed::Subscribe(SubscriberId id, Wish wish, std::optional<uint64_t
 void StopwatchFeed::Unsubscribe(SubscriberId id) {
   const auto found = subscribers_.find(id);
   if (found == subscribers_.end()) return;
-  const auto leave = [id](auto& index, const auto& key) {
-    const auto at = index.find(key);
-    if (at == index.end()) return;
-    at->second.erase(id);
-    if (at->second.empty()) index.erase(at);
-  };
-  for (const Named& named : found->second.names) leave(by_name_, named.name);
-  leave(by_owner_, found->second.tenant);
+  const Subscriber subscriber = std::move(found->second);
   subscribers_.erase(found);
+  for (const Named& named : subscriber.names) {
+    named.name->subscribers.erase(id);
+    ForgetUnused(*named.name);
+  }
+  const auto own = by_owner_.find(subscriber.tenant);
+  if (own == by_owner_.end()) return;
+  own->second.erase(id);
+  if (own->second.empty()) by_owner_.erase(own);
 }
 
-StopwatchFeed::Place StopwatchFeed::Take(SubscriberId id, const StopwatchEvent** event) {
+// Most ask for the last one, or for what is behind it.
+StopwatchFeed::Ring::const_iterator StopwatchFeed::From(uint64_t number) const {
+  if (ring_.empty()) return ring_.end();
+  const auto last = std::prev(ring_.end());
+  if (number < last->first) return ring_.lower_bound(number);
+  return number == last->first ? last : ring_.end();
+}
+
+StopwatchFeed::Taken StopwatchFeed::Take(SubscriberId id) {
   Subscriber& subscriber = subscribers_.at(id);
-  if (subscriber.lost) return Place::kLost;
-  if (!subscriber.waiting) return subscriber.Ended() ? Place::kEnded : Place::kNothing;
-  if (subscriber.next < First()) {
-    if (!Planted(Bug::kFeedGapHidden)) return Place::kLost;
-    subscriber.next = First();
+  if (subscriber.lost) return {Place::kLost};
+  if (subscriber.waiting) {
+    if (subscriber.next <= floor_) {
+      if (!Planted(Bug::kFeedGapHidden)) return {Place::kLost};
+      subscriber.next = floor_ + 1;
+    }
+    for (auto at = From(subscriber.next); at != ring_.end(); ++at) {
+      if (!subscriber.Wants(at->second)) continue;
+      subscriber.next = at->first + 1;
+      return {Place::kEvent, &at->second.event, at->first <= subscriber.complete_up_to};
+    }
+    subscriber.waiting = false;
   }
-  while (subscriber.next <= last_) {
-    const StopwatchEvent& candidate = events_[subscriber.next++ - First()];
-    if (!subscriber.Wants(candidate)) continue;
-    *event = &candidate;
-    return Place::kEvent;
-  }
-  subscriber.waiting = false;
-  return subscriber.Ended() ? Place::kEnded : Place::kNothing;
-}
-
-uint64_t StopwatchFeed::CompleteUpTo(SubscriberId id) const {
-  uint64_t least = kForEver;
-  for (const Named& named : subscribers_.at(id).names) least = std::min(least, named.until);
-  return least;
+  return {subscriber.Ended() ? Place::kEnded : Place::kNothing};
 }
 
 std::vector<StopwatchFeed::SubscriberId> StopwatchFeed::TakeWoken() {

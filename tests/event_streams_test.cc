@@ -242,7 +242,8 @@ TEST_F(EventStreamsTest, WhatCannotBeResumedBeginsAnewAfterAResync) {
   Start(kLocalTenant, "tea");
   EventClient client(rig_, "name=tea");
   const std::string old = client.Events(1)[0].id;
-  for (size_t i = 0; i < HttpApiRig::kFeedEvents + 1; ++i) Start(kBob, "tea");
+  Start(kBob, "tea");
+  for (size_t i = 0; i < HttpApiRig::kFeedEvents + 1; ++i) Start(kBob, "n" + std::to_string(i));
   const std::string run = old.substr(0, old.find('-'));
   for (const std::string& id : {old, "1-" + old.substr(old.find('-') + 1), run + "-999999",
                                 run + "-", std::string("nonsense"), std::string()}) {
@@ -255,6 +256,48 @@ TEST_F(EventStreamsTest, WhatCannotBeResumedBeginsAnewAfterAResync) {
     EXPECT_EQ(events[1].name, "snapshot");
     EXPECT_EQ(events[1].data, "[" + Row("local", "tea") + "," + Row("bob", "tea") + "]");
   }
+}
+
+TEST_F(EventStreamsTest, OneStopwatchThatIsResetAllTheTimeTakesResumingFromNobody) {
+  Start(kLocalTenant, "tea");
+  EventClient client(rig_, "name=tea");
+  const std::string old = client.Events(1)[0].id;
+  Start(kBob, "tea");
+  for (size_t i = 0; i < 10 * HttpApiRig::kFeedEvents; ++i) Start(kBob + 1, "run");
+  EventClient again(rig_, "name=tea", "Last-Event-ID: " + old + "\r\n");
+  EXPECT_EQ(again.Events(1)[0].name, "created");
+}
+
+TEST_F(EventStreamsTest, ASnapshotThatTakesLongOutlivesManyResets) {
+  for (int i = 0; i < 5; ++i) Start(kLocalTenant, "n" + std::to_string(i));
+  rig_.hold_queries = true;
+  EventClient client(rig_, "own=true");
+  rig_.http->RunUntil([&] { return !rig_.held_queries.empty(); });
+  for (size_t i = 0; i < 10 * HttpApiRig::kFeedEvents; ++i) Start(kLocalTenant, "n1");
+  rig_.hold_queries = false;
+  EXPECT_EQ(client.Events(2)[0].name, "snapshot");
+  EXPECT_EQ(client.Events(2)[1].name, "reset");
+  EXPECT_FALSE(client.over());
+}
+
+TEST_F(EventStreamsTest, ResumingSaysNothingFromBeforeTheNameWasOwned) {
+  Start(kLocalTenant, "run");
+  EventClient client(rig_, "own=true");
+  const std::string old = client.Events(1)[0].id;
+  Start(kBob, "tea");
+  Start(kLocalTenant, "tea");
+  EventClient again(rig_, "name=tea", "Last-Event-ID: " + old + "\r\n");
+  EXPECT_EQ(again.Events(2)[0].name, "resync");
+  EXPECT_EQ(again.Events(2)[1].name, "snapshot");
+  // Or while it is looked at whether it is.
+  rig_.hold_queries = true;
+  EventClient racing(rig_, "name=swim", "Last-Event-ID: " + old + "\r\n");
+  rig_.http->RunUntil([&] { return !rig_.held_queries.empty(); });
+  Start(kBob, "swim");
+  Start(kLocalTenant, "swim");
+  rig_.hold_queries = false;
+  rig_.http->RunUntil([&] { return racing.over(); });
+  EXPECT_TRUE(racing.Now().empty());
 }
 
 TEST_F(EventStreamsTest, ResumingAsksForOwnershipAgain) {
@@ -308,14 +351,14 @@ TEST_F(EventStreamsTest, CarriesNoMoreOfANameOnceTheCallerGaveItUp) {
 
 TEST_F(EventStreamsTest, AReaderThatFallsBehindIsCutOffAndResumes) {
   Start(kLocalTenant, "tea");
-  const std::string name(kUserNameCharsMax, 'n');
+  const std::string name(kUserNameCharsMax - 5, 'n');
   HttpClient slow(*rig_.http, 4096);
   slow.Send(Get("/api/stopwatch/events?own=true"));
   rig_.http->RunUntil([&] { return ReadChunks(slow.Received()).text.ends_with("\n\n"); });
   rig_.http->RunUntil([&] { return slow.Received().find("event: snapshot") != std::string::npos; });
   // It reads nothing: more than the kernel takes, then the mark, then the ring.
   constexpr size_t kMany = 30'000;
-  for (size_t i = 0; i < kMany; ++i) Start(kLocalTenant, name);
+  for (size_t i = 0; i < kMany; ++i) Start(kLocalTenant, name + std::to_string(10'000 + i));
   rig_.http->RunUntil([&] {
     slow.Received();
     return slow.ended;

@@ -108,6 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"StopwatchAnsweredEarly", Bug::kStopwatchAnsweredEarly},
                     Planting{"FeedGapHidden", Bug::kFeedGapHidden},
                     Planting{"FeedKeepsNameNotOwned", Bug::kFeedKeepsNameNotOwned},
+                    Planting{"FeedForgetsTheLast", Bug::kFeedForgetsTheLast},
                     Planting{"FeedResumesOverOwning", Bug::kFeedResumesOverOwning},
                     Planting{"CallbackArmedEarly", Bug::kCallbackArmedEarly},
                     Planting{"CallbackInItsOwnBatch", Bug::kCallbackInItsOwnBatch}),

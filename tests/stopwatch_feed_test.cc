@@ -21,17 +21,24 @@ class StopwatchFeedTest : public testing::Test {
   Numbers TakeAll(StopwatchFeed::SubscriberId id, Place expected = Place::kNothing) {
     Numbers numbers;
     for (;;) {
-      const StopwatchEvent* event = nullptr;
-      const Place place = feed_.Take(id, &event);
-      if (place != Place::kEvent) {
-        EXPECT_EQ(place, expected);
+      const StopwatchFeed::Taken taken = feed_.Take(id);
+      if (taken.place != Place::kEvent) {
+        EXPECT_EQ(taken.place, expected);
         return numbers;
       }
-      numbers.push_back(event->number);
+      numbers.push_back(taken.event->number);
+      complete_ = taken.complete;
     }
   }
 
+  // More than the ring holds, of stopwatches that change once.
+  void AddOthers(const std::string& name, TenantId count) {
+    for (TenantId i = 0; i < count; ++i) Add(100 + others_++, name);
+  }
+
   StopwatchFeed feed_{4};
+  TenantId others_ = 0;
+  bool complete_ = true;  // as of the last that was taken
 };
 
 TEST_F(StopwatchFeedTest, TellsOfEverybodysOfANameAndOfNothingElse) {
@@ -64,8 +71,7 @@ TEST_F(StopwatchFeedTest, WakesOnceUntilAllWasTaken) {
   Add(kBob, "tea");
   Add(kBob, "tea");
   EXPECT_EQ(feed_.TakeWoken(), Numbers{1});
-  const StopwatchEvent* event = nullptr;
-  EXPECT_EQ(feed_.Take(1, &event), Place::kEvent);
+  EXPECT_EQ(feed_.Take(1).place, Place::kEvent);
   Add(kBob, "tea");
   EXPECT_TRUE(feed_.TakeWoken().empty());
   EXPECT_EQ(TakeAll(1), (Numbers{2, 3}));
@@ -76,7 +82,7 @@ TEST_F(StopwatchFeedTest, WakesOnceUntilAllWasTaken) {
 TEST_F(StopwatchFeedTest, WhoIsSlowerThanTheRingIsToldSo) {
   ASSERT_TRUE(feed_.Subscribe(1, {kAlice, {"tea"}, false}, {}));
   ASSERT_TRUE(feed_.Subscribe(2, {kAlice, {"tea"}, false}, {}));
-  for (int i = 0; i < 4; ++i) Add(kBob, "tea");
+  AddOthers("tea", 4);
   EXPECT_EQ(TakeAll(2).size(), 4u);
   Add(kBob, "tea");
   EXPECT_EQ(TakeAll(1, Place::kLost), Numbers{});
@@ -89,6 +95,34 @@ TEST_F(StopwatchFeedTest, WhatIsForOthersLosesNothing) {
   EXPECT_EQ(TakeAll(1), Numbers{});
   Add(kBob, "tea");
   EXPECT_EQ(TakeAll(1), Numbers{101});
+}
+
+TEST_F(StopwatchFeedTest, AStopwatchThatIsResetAllTheTimeTakesNothingFromOthers) {
+  Add(kBob, "tea");
+  Add(kBob, "run");
+  for (int i = 0; i < 100; ++i) Add(kAlice, "run");
+  ASSERT_TRUE(feed_.Subscribe(1, {kAlice, {"tea", "run"}, false}, 0));
+  // Of the resets behind one another the last ones are there.
+  EXPECT_EQ(TakeAll(1), (Numbers{1, 2, 101, 102}));
+  ASSERT_TRUE(feed_.Subscribe(2, {kAlice, {"tea"}, false}, {}));
+  Add(kBob, "tea");
+  for (int i = 0; i < 100; ++i) Add(kAlice, "tea");
+  EXPECT_EQ(TakeAll(2).back(), feed_.last());
+}
+
+TEST_F(StopwatchFeedTest, OnlyAResetThatIsFollowedIsGivenUpBeforeItsTime) {
+  Add(kBob, "tea");                  // 1
+  Add(kBob, "tea", Kind::kDeleted);  // 2: stands for 1
+  Add(kBob, "tea", Kind::kCreated);
+  Add(kBob, "run");
+  ASSERT_TRUE(feed_.Subscribe(1, {kAlice, {"tea"}, false}, 0));
+  Add(kBob, "swim");
+  EXPECT_EQ(TakeAll(1), (Numbers{2, 3}));
+  // None of the others has a later one that says the same.
+  Add(kBob, "sit");
+  EXPECT_FALSE(feed_.Subscribe(2, {kAlice, {"tea"}, false}, 0));
+  ASSERT_TRUE(feed_.Subscribe(3, {kAlice, {"tea"}, false}, 2));
+  EXPECT_EQ(TakeAll(3), Numbers{3});
 }
 
 TEST_F(StopwatchFeedTest, ResumesBehindWhatWasHeard) {
@@ -104,7 +138,7 @@ TEST_F(StopwatchFeedTest, ResumesBehindWhatWasHeard) {
 }
 
 TEST_F(StopwatchFeedTest, DoesNotResumeWhatIsTooOldOrWasNever) {
-  for (int i = 0; i < 6; ++i) Add(kBob, "tea");
+  AddOthers("tea", 6);
   EXPECT_TRUE(feed_.Subscribe(1, {kAlice, {"tea"}, false}, 2));
   EXPECT_EQ(TakeAll(1), (Numbers{3, 4, 5, 6}));
   for (const uint64_t after : {uint64_t{0}, uint64_t{1}, uint64_t{7}, ~uint64_t{0}}) {
@@ -129,12 +163,13 @@ TEST_F(StopwatchFeedTest, TheDeletionOfItsOwnIsTheLastOfAName) {
 TEST_F(StopwatchFeedTest, WhatWasWithheldIsTakenByWhoResumesBehindTheDeletion) {
   ASSERT_TRUE(feed_.Subscribe(1, {kAlice, {"tea"}, true}, {}));
   Add(kAlice, "run");
-  EXPECT_GT(feed_.CompleteUpTo(1), 1'000'000u);
   Add(kAlice, "tea", Kind::kDeleted);
+  EXPECT_EQ(TakeAll(1), (Numbers{1, 2}));
+  EXPECT_TRUE(complete_);
   Add(kBob, "tea");
   Add(kAlice, "run");
-  EXPECT_EQ(TakeAll(1), (Numbers{1, 2, 4}));
-  EXPECT_EQ(feed_.CompleteUpTo(1), 2u);
+  EXPECT_EQ(TakeAll(1), Numbers{4});
+  EXPECT_FALSE(complete_) << "it has not heard of 3";
   feed_.Unsubscribe(1);
   ASSERT_TRUE(feed_.Subscribe(1, {kAlice, {"tea"}, true}, 2));
   EXPECT_EQ(TakeAll(1), (Numbers{3, 4}));

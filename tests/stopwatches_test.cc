@@ -145,18 +145,16 @@ TEST_F(StopwatchesTest, TellTheFeedWhatBecameDurable) {
   Delete(kBob, "tea");
   Delete(kBob, "tea");
   using Kind = StopwatchEvent::Kind;
-  const std::pair<Kind, TenantId> expected[] = {{Kind::kReset, kAlice},
-                                                {Kind::kCreated, kBob},
-                                                {Kind::kReset, kBob},
-                                                {Kind::kDeleted, kBob}};
-  const StopwatchEvent* event = nullptr;
+  const std::pair<Kind, TenantId> expected[] = {
+      {Kind::kReset, kAlice}, {Kind::kCreated, kBob}, {Kind::kReset, kBob}, {Kind::kDeleted, kBob}};
   for (const auto& [kind, tenant] : expected) {
-    ASSERT_EQ(watches().feed().Take(1, &event), StopwatchFeed::Place::kEvent);
-    EXPECT_EQ(event->kind, kind);
-    EXPECT_EQ(event->stopwatch.tenant, tenant);
-    EXPECT_EQ(event->stopwatch.name, "tea");
+    const StopwatchFeed::Taken taken = watches().feed().Take(1);
+    ASSERT_EQ(taken.place, StopwatchFeed::Place::kEvent);
+    EXPECT_EQ(taken.event->kind, kind);
+    EXPECT_EQ(taken.event->stopwatch.tenant, tenant);
+    EXPECT_EQ(taken.event->stopwatch.name, "tea");
   }
-  EXPECT_EQ(watches().feed().Take(1, &event), StopwatchFeed::Place::kNothing);
+  EXPECT_EQ(watches().feed().Take(1).place, StopwatchFeed::Place::kNothing);
 }
 
 TEST_F(StopwatchesTest, ADeleteIsAnsweredAlikeWhetherThereWasOneOrNot) {

@@ -198,12 +198,12 @@ void StopwatchSim::TakeSome(int who, uint64_t most) {
   if (!subscriber.connected || !subscriber.ready) return;
   StopwatchFeed& feed = engine_->stopwatches().feed();
   for (uint64_t i = 0; i < most; ++i) {
-    const StopwatchEvent* event = nullptr;
-    switch (feed.Take(static_cast<StopwatchFeed::SubscriberId>(who), &event)) {
+    const auto taken = feed.Take(static_cast<StopwatchFeed::SubscriberId>(who));
+    switch (taken.place) {
       case StopwatchFeed::Place::kNothing:
         return;
       case StopwatchFeed::Place::kEvent:
-        Hear(subscriber, *event);
+        Hear(subscriber, *taken.event, taken.complete);
         break;
       case StopwatchFeed::Place::kLost:
         return Disconnect(who);
@@ -215,15 +215,12 @@ void StopwatchSim::TakeSome(int who, uint64_t most) {
   }
 }
 
-void StopwatchSim::Hear(Subscriber& subscriber, const StopwatchEvent& event) {
+void StopwatchSim::Hear(Subscriber& subscriber, const StopwatchEvent& event, bool complete) {
   ++events_;
   const Stopwatch& changed = event.stopwatch;
   if (event.number <= subscriber.last) Fail("S4: an event comes twice");
   subscriber.last = event.number;
-  const auto id = static_cast<StopwatchFeed::SubscriberId>(&subscriber - subscribers_.data());
-  if (event.number <= engine_->stopwatches().feed().CompleteUpTo(id)) {
-    subscriber.heard = event.number;
-  }
+  if (complete) subscriber.heard = event.number;
   if (subscriber.gave_up.contains(changed.name) && changed.tenant != subscriber.wish.tenant) {
     Fail("S5: a subscriber hears of a name that it owns no more");
   }

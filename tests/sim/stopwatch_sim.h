@@ -4,8 +4,8 @@
 // Rules: S1 an answer is given for what is durable, and that is there after every crash. S2 a list
 // is what the model says at the moment of the read. S3 elapsed is never negative, and within one
 // run never less than it was seen before. S4 a subscriber that has taken all there is knows what
-// the model says of what it subscribed to. S5 it hears nothing of a name that it gave up, nor of what
-// others did with one before its tenant owned it.
+// the model says of what it subscribed to. S5 it hears nothing of a name that it gave up, nor of
+// what others did with one before its tenant owned it.
 #pragma once
 
 #include <cstdint>
@@ -81,7 +81,7 @@ class StopwatchSim {
   void Disconnect(int who);
   void AskPage(int who);
   void TakeSome(int who, uint64_t most);
-  void Hear(Subscriber& subscriber, const StopwatchEvent& event);
+  void Hear(Subscriber& subscriber, const StopwatchEvent& event, bool complete);
   void TakePage(const Asked& asked, const StopwatchListReply& reply);
   void CheckElapsed(const StopwatchListReply& reply);
   void CheckKnows(const Subscriber& subscriber);
