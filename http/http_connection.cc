@@ -212,7 +212,7 @@ void HttpConnection::RenderReady() {
   while (!slots_.empty() && slots_.front().response && !slots_.front().head_rendered) {
     RenderFront();
     if (slots_.front().stream.source == nullptr) {
-      PopFront();
+      EndFront();
     } else {
       slots_.front().head_rendered = true;
       room_owed_ = true;

@@ -73,6 +73,7 @@ class HttpConnection {
     bool streamed = false;
     StreamOptions stream;        // a source: it writes what follows the head
     bool head_rendered = false;  // and it does
+    bool ended = false;          // nothing more follows; perhaps before its turn came
   };
   enum class Wait : uint8_t { kNothing, kIdle, kHead, kBody, kDrain };
 
@@ -93,6 +94,7 @@ class HttpConnection {
   void RenderReady();
   void RenderFront();
   void PopFront();
+  void EndFront();
   // The slot that streams now; null: none does.
   [[nodiscard]] Slot* Streaming();
   [[nodiscard]] size_t UnsentBytes() const;

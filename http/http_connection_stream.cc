@@ -55,13 +55,21 @@ bool HttpConnection::WriteStream(uint64_t sequence, std::string_view bytes) {
 }
 
 void HttpConnection::EndStream(uint64_t sequence) {
-  Slot* const slot = Streaming();
-  if (closing_ || slot == nullptr || sequence != first_sequence_) return;
-  if (slot->http_1_1) out_.append("0\r\n\r\n");
+  const uint64_t index = sequence - first_sequence_;
+  if (closing_ || index >= slots_.size() || slots_[index].stream.source == nullptr) return;
+  Slot& slot = slots_[index];
+  slot.stream = {};
+  slot.ended = true;
+  if (!slot.head_rendered) return;  // its turn has not come
   room_owed_ = false;
-  PopFront();
+  EndFront();
   RenderReady();
   owner_.FlushSoon(*this);
+}
+
+void HttpConnection::EndFront() {
+  if (slots_.front().ended && slots_.front().http_1_1) out_.append("0\r\n\r\n");
+  PopFront();
 }
 
 void HttpConnection::CutOff(uint64_t sequence) {

@@ -10,10 +10,14 @@
 namespace belfry {
 namespace {
 
-// Begins a stream for every request to /s, and answers all others with their path.
+// Begins a stream for every request to /s, and answers all others with their path; /held later.
 class StreamHandler final : public RequestHandler, public StreamSource {
  public:
   void Handle(const Request& request, const ReplyTo& to) override {
+    if (request.path == "/held") {
+      held = to;
+      return;
+    }
     if (!request.path.starts_with("/s")) {
       Response response;
       response.body = std::string(request.path);
@@ -46,6 +50,7 @@ class StreamHandler final : public RequestHandler, public StreamSource {
   void Write(std::string_view bytes) {
     roomy = opened.back().responder->Write(opened.back(), bytes);
   }
+  void AnswerHeld() { Respond(held, {}); }
   void End() { opened.back().responder->End(opened.back()); }
 
   bool begin_at_once = true;
@@ -54,6 +59,7 @@ class StreamHandler final : public RequestHandler, public StreamSource {
   size_t begun = 0;
   size_t pour_bytes = 0;
   size_t poured = 0;
+  ReplyTo held;
   std::vector<ReplyTo> opened;
   std::vector<uint64_t> rooms;
   std::vector<uint64_t> gone;
@@ -245,6 +251,37 @@ TEST_F(HttpStream, AStopWaitsForItsEnd) {
   rig_.RunTurns();
   EXPECT_TRUE(rig_.server->Flushed());
   EXPECT_TRUE(ReadChunks(client_.UntilEnd()).ended);
+}
+
+TEST_F(HttpStream, OneThatEndsBeforeItsTurnIsEmpty) {
+  ASSERT_TRUE(client_.Send(Get("/held") + Get("/s") + Get("/behind")));
+  rig_.RunUntil([&] { return handler_.begun == 1; });
+  handler_.End();
+  handler_.End();
+  rig_.RunTurns();
+  EXPECT_EQ(client_.Received(), "");
+  handler_.AnswerHeld();
+  rig_.RunUntil([&] { return client_.Received().find("/behind") != std::string::npos; });
+  const std::string& received = client_.Received();
+  const Chunks chunks = ReadChunks(received.substr(received.find("HTTP/1.1 200 OK", 1)));
+  EXPECT_TRUE(chunks.ended);
+  EXPECT_EQ(chunks.text, "");
+  EXPECT_TRUE(handler_.rooms.empty());
+  EXPECT_TRUE(handler_.gone.empty());
+}
+
+TEST_F(HttpStream, AStopDoesNotWaitForOneThatEndedBeforeItsTurn) {
+  ASSERT_TRUE(client_.Send(Get("/held") + "GET /s HTTP/1.0\r\nHost: localhost\r\n\r\n"));
+  rig_.RunUntil([&] { return handler_.begun == 1; });
+  rig_.server->StopAccepting();
+  rig_.server->StopReading();
+  handler_.End();
+  handler_.AnswerHeld();
+  rig_.RunUntil([&] { return rig_.server->Flushed(); });
+  const std::string all = client_.UntilEnd();
+  const std::string second = all.substr(all.find("HTTP/1.1 200 OK", 1));
+  EXPECT_TRUE(HasLine(second, "Connection: close"));
+  EXPECT_EQ(BodyOf(second), "");
 }
 
 TEST_F(HttpStream, BeginForAClientThatIsGoneSaysSo) {
