@@ -36,8 +36,12 @@ class TokenTable {
   [[nodiscard]] size_t size() const { return grants_.size(); }
 
  private:
+  // Random already, for every token that was made here.
+  struct FirstBytes {
+    size_t operator()(const TokenHash& token) const;
+  };
   std::vector<Grant> grants_;
-  absl::flat_hash_map<uint64_t, uint32_t> places_;  // by the first bytes of the hash
+  absl::flat_hash_map<TokenHash, uint32_t, FirstBytes> places_;
 };
 
 }  // namespace belfry
