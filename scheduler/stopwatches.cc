@@ -35,7 +35,8 @@ std::optional<Refusal> Stopwatches::WhyNoOp() const {
 }
 
 void Stopwatches::List(ReplyToken token, StopwatchQuery query) {
-  if (queries_ >= kQueriesQueuedMax) return Answer(token, Refusal::kOverloaded);
+  const bool goes_on = query.after.has_value();
+  if (queries_ >= kQueriesQueuedMax && !goes_on) return Answer(token, Refusal::kOverloaded);
   ++queries_;
   ready_.queries.push_back({token, std::move(query), nullptr});
 }

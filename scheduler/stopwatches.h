@@ -30,7 +30,8 @@ class Stopwatches {
   // stored.
   void Start(ReplyToken token, TenantId tenant, std::string name, MonoMs now);
   void Delete(ReplyToken token, TenantId tenant, std::string name);  // StopwatchGoneReply
-  // StopwatchListReply, or NotOwnedReply.
+  // StopwatchListReply, or NotOwnedReply. What was begun goes on: a further page is not refused
+  // because too much is waiting.
   void List(ReplyToken token, StopwatchQuery query);
 
   // --- what came back ---------------------------------------------------------------------------

@@ -208,6 +208,14 @@ TEST_F(StopwatchesTest, MoreThanTheQueuesHoldIsRefused) {
   EXPECT_EQ(ready.queries.size(), kQueriesQueuedMax);
 }
 
+TEST_F(StopwatchesTest, AFurtherPageIsReadHoweverMuchWaits) {
+  for (size_t i = 0; i < kQueriesQueuedMax; ++i) watches().List(1, {kAlice, {}, true, {}, 1});
+  watches().List(2, {kAlice, {}, true, StopwatchCursor{0, 0, "tea"}, 1});
+  const Ready ready = engine_->TakeReady();
+  EXPECT_TRUE(ready.replies.empty());
+  EXPECT_EQ(ready.queries.size(), kQueriesQueuedMax + 1);
+}
+
 TEST_F(StopwatchesTest, OpsOfTimersAndStopwatchesStayInOrder) {
   auto timer = std::make_unique<Timer>();
   timer->tenant = kAlice;
