@@ -97,9 +97,9 @@ bool Loop::HandOver(Ready ready) {
     slot_given_back = true;
   }
   for (Query& query : ready.queries) Read(std::move(query));
-  for (const Reply& reply : ready.replies) parts_.replies.Answer(reply);
+  for (Reply& reply : ready.replies) parts_.replies.Answer(std::move(reply));
   if (!ready.queries.empty()) {
-    for (const Reply& reply : parts_.engine.TakeReplies()) parts_.replies.Answer(reply);
+    for (Reply& reply : parts_.engine.TakeReplies()) parts_.replies.Answer(std::move(reply));
   }
   return slot_given_back;
 }

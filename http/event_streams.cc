@@ -61,20 +61,25 @@ void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::
   stream.resync = last_event_id && !goes_on;
   stream.snapshot = stream.paging = !last_event_id || !goes_on;
   if (!stream.snapshot) stream.query.rows_max = 0;
-  const Stream& kept = streams_.emplace(id, std::move(stream)).first->second;
-  Ask(id, kept);
+  Ask(id, streams_.emplace(id, std::move(stream)).first->second);
 }
 
-void EventStreams::Ask(uint64_t id, const Stream& stream) {
+void EventStreams::Ask(uint64_t id, Stream& stream) {
+  stream.asked = true;
   stopwatches_.List(replies_.AddFor(this, id), stream.query);
 }
 
-void EventStreams::Take(const Reply& reply, uint64_t id) {
+void EventStreams::Take(Reply&& reply, uint64_t id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;  // the client is gone
   Stream& stream = found->second;
-  if (const auto* list = std::get_if<StopwatchListReply>(&reply.what)) {
-    if (stream.snapshot) stream.page = list->page;
+  stream.asked = false;
+  if (auto* list = std::get_if<StopwatchListReply>(&reply.what)) {
+    if (stream.snapshot) {
+      stream.page = std::move(list->page);
+    } else {
+      stream.query = {};
+    }
     if (stream.begun) return Send(id);
     return Begin(id, stream);
   }
@@ -118,24 +123,23 @@ void EventStreams::HasRoom(uint64_t id) {
 
 // --- what there is, then what changes ------------------------------------------------------------
 
+// A further page is asked for when there is room for it.
 void EventStreams::Send(uint64_t id) {
-  for (;;) {
-    const auto found = streams_.find(id);
-    if (found == streams_.end() || !found->second.roomy) return;
-    Stream& stream = found->second;
-    if (!stream.paging) {
-      if (!SendChange(id, stream)) return;
-      continue;
-    }
-    if (!stream.page) return;  // it is on its way
-    SendPage(stream);
-    if (stream.paging) return Ask(id, stream);
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  Stream& stream = found->second;
+  if (stream.roomy && stream.page) SendPage(stream);
+  if (stream.paging) {
+    if (stream.roomy && !stream.asked) Ask(id, stream);
+    return;
+  }
+  while (stream.roomy && SendChange(id, stream)) {
   }
 }
 
 // Each page is a line of data, so that the snapshot is one event however long it is.
 void EventStreams::SendPage(Stream& stream) {
-  const StopwatchPage page = *std::exchange(stream.page, std::nullopt);
+  StopwatchPage page = *std::exchange(stream.page, std::nullopt);
   std::string text = stream.begun_snapshot ? "data: " : "event: snapshot\ndata: [";
   stream.begun_snapshot = true;
   for (const Stopwatch& row : page.rows) {
@@ -143,7 +147,11 @@ void EventStreams::SendPage(Stream& stream) {
     AppendStopwatch(text, row, user_name_, nullptr);
   }
   stream.paging = page.next.has_value();
-  stream.query.after = page.next;
+  if (stream.paging) {
+    stream.query.after = std::move(page.next);
+  } else {
+    stream.query = {};
+  }
   text += stream.paging ? "\n" : "]\n" + IdLine(stream.snapshot_number) + "\n";
   Write(stream, text);
 }

@@ -53,7 +53,7 @@ class EventStreams final : public ReplyTaker, public StreamSource {
   // The daemon stops: all end in order.
   void EndAll();
 
-  void Take(const Reply& reply, uint64_t stream) override;
+  void Take(Reply&& reply, uint64_t stream) override;
   void HasRoom(uint64_t stream) override;
   void Gone(uint64_t stream) override { Forget(stream); }
 
@@ -63,7 +63,7 @@ class EventStreams final : public ReplyTaker, public StreamSource {
   struct Stream {
     ReplyTo to;
     Ticket ticket;
-    StopwatchQuery query;          // of the snapshot's next page
+    StopwatchQuery query;          // of the snapshot's next page; nothing once that is complete
     uint64_t snapshot_number = 0;  // of the last change before it subscribed
     bool resync = false;
     bool snapshot = false;  // it is to have one
@@ -72,11 +72,12 @@ class EventStreams final : public ReplyTaker, public StreamSource {
     bool roomy = false;
     bool paging = false;  // the snapshot is not complete
     bool begun_snapshot = false;
+    bool asked = false;                 // a page is on its way
     bool any_row = false;               // of the snapshot
     std::optional<StopwatchPage> page;  // to be sent when there is room
   };
 
-  void Ask(uint64_t id, const Stream& stream);
+  void Ask(uint64_t id, Stream& stream);
   void Begin(uint64_t id, Stream& stream);
   void Send(uint64_t id);
   void SendPage(Stream& stream);

@@ -72,7 +72,7 @@ ReplyTable::Waiting& ReplyTable::At(ReplyToken token) {
   return waiting;
 }
 
-void ReplyTable::Answer(const Reply& reply) {
+void ReplyTable::Answer(Reply&& reply) {
   Waiting& waiting = At(reply.token);
   const auto* refusal = std::get_if<Refusal>(&reply.what);
   ReplyTaker* const taker = waiting.taker;
@@ -84,7 +84,7 @@ void ReplyTable::Answer(const Reply& reply) {
   waiting.taken = false;
   free_.push_back(static_cast<uint32_t>(reply.token));
   // It may add others.
-  if (taker != nullptr) taker->Take(reply, what);
+  if (taker != nullptr) taker->Take(std::move(reply), what);
 }
 
 }  // namespace belfry

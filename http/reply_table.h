@@ -18,7 +18,7 @@ namespace belfry {
 class ReplyTaker {
  public:
   virtual ~ReplyTaker() = default;
-  virtual void Take(const Reply& reply, uint64_t what) = 0;
+  virtual void Take(Reply&& reply, uint64_t what) = 0;
 };
 
 class ReplyTable {
@@ -48,7 +48,7 @@ class ReplyTable {
   // Of a token that is not answered; valid until the next Add.
   [[nodiscard]] Waiting& At(ReplyToken token);
   // Each Reply of the scheduler, once.
-  void Answer(const Reply& reply);
+  void Answer(Reply&& reply);
 
   // Added and not answered.
   [[nodiscard]] size_t size() const { return waiting_.size() - free_.size(); }

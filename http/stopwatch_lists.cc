@@ -22,18 +22,19 @@ void StopwatchLists::Answer(const ReplyTo& to, TenantId tenant, std::string name
   if (!name.empty()) list.query.names.push_back(std::move(name));
   list.query.rows_max = page_rows_;
   const uint64_t id = ++last_list_;
-  const List& kept = lists_.emplace(id, std::move(list)).first->second;
-  Ask(id, kept);
+  Ask(id, lists_.emplace(id, std::move(list)).first->second);
 }
 
-void StopwatchLists::Ask(uint64_t id, const List& list) {
+void StopwatchLists::Ask(uint64_t id, List& list) {
+  list.asked = true;
   stopwatches_.List(replies_.AddFor(this, id), list.query);
 }
 
-void StopwatchLists::Take(const Reply& reply, uint64_t id) {
+void StopwatchLists::Take(Reply&& reply, uint64_t id) {
   const auto found = lists_.find(id);
   if (found == lists_.end()) return;  // the client is gone
   List& list = found->second;
+  list.asked = false;
   if (const auto* page = std::get_if<StopwatchListReply>(&reply.what)) {
     Append(list, *page);
     if (list.begun) return Send(id);
@@ -76,12 +77,16 @@ void StopwatchLists::HasRoom(uint64_t id) {
   Send(id);
 }
 
-// A page that is on its way is sent when it comes.
 void StopwatchLists::Send(uint64_t id) {
   List& list = lists_.at(id);
-  if (!list.roomy || list.unsent.empty()) return;
-  list.roomy = list.to.responder->Write(list.to, std::exchange(list.unsent, {}));
-  if (!list.ended) return Ask(id, list);
+  if (!list.roomy) return;
+  if (!list.unsent.empty()) {
+    list.roomy = list.to.responder->Write(list.to, std::exchange(list.unsent, {}));
+  }
+  if (!list.ended) {
+    if (list.roomy && !list.asked) Ask(id, list);
+    return;
+  }
   const ReplyTo to = list.to;
   lists_.erase(id);
   to.responder->End(to);

@@ -1,5 +1,5 @@
-// stopwatch_lists.h - lists of stopwatches, as long as they are: page by page from the store, and
-// no further page before the client has taken the last.
+// stopwatch_lists.h - lists of stopwatches, as long as they are: page by page from the store. A
+// further page is asked for when the client has room, so at most one waits here for each.
 //
 // Loop thread only. Each page is read under a snapshot of its own: a long list shows every
 // stopwatch that was there all the time, each as it was when its page was read.
@@ -26,7 +26,7 @@ class StopwatchLists final : public ReplyTaker, public StreamSource {
   // Answers with one object: with a name the owners' of that name, else all of the tenant's.
   void Answer(const ReplyTo& to, TenantId tenant, std::string name);
 
-  void Take(const Reply& reply, uint64_t list) override;
+  void Take(Reply&& reply, uint64_t list) override;
   void HasRoom(uint64_t list) override;
   void Gone(uint64_t list) override { lists_.erase(list); }
 
@@ -35,13 +35,14 @@ class StopwatchLists final : public ReplyTaker, public StreamSource {
     ReplyTo to;
     StopwatchQuery query;
     bool begun = false;  // it is streamed
+    bool asked = false;  // a page is on its way
     std::string unsent;  // what came before there was room
     bool roomy = false;
     bool empty = true;   // nothing stands in the object yet
     bool ended = false;  // all rows are in `unsent`, or sent
   };
 
-  void Ask(uint64_t id, const List& list);
+  void Ask(uint64_t id, List& list);
   void Append(List& list, const StopwatchListReply& reply);
   void Send(uint64_t id);
 

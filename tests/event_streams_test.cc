@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "tests/support/http_api_rig.h"
 #include "tests/support/http_chunks.h"
+#include "tests/support/stream_collector.h"
 
 namespace belfry {
 namespace {
@@ -171,6 +172,30 @@ TEST_F(EventStreamsTest, ASnapshotOfManyPagesIsOneEvent) {
   const auto events = client.Events(1);
   EXPECT_EQ(events[0].data, expected + "]");
   EXPECT_NE(events[0].id, "");
+}
+
+TEST_F(EventStreamsTest, NoFurtherPageOfASnapshotIsReadBeforeThereIsRoom) {
+  const std::string name(kUserNameCharsMax - 4, 'x');
+  for (int i = 0; i < 1000; ++i) Start(kLocalTenant, name + std::to_string(1000 + i));
+  StreamCollector slow;
+  const ReplyTo to = slow.New();
+  rig_.events->Open(to, {}, {kLocalTenant, {}, true}, {});
+  rig_.http->RunTurns(200);
+  EXPECT_TRUE(slow.at(to).streamed);
+  EXPECT_EQ(rig_.queries_run, 1u);
+  slow.GiveRoom(to);
+  rig_.http->RunTurns(600);
+  const std::string& text = slow.at(to).text;
+  const auto rows = [&] { return std::count(text.begin(), text.end(), '{'); };
+  EXPECT_EQ(rig_.queries_run * HttpApiRig::kPageRows, static_cast<size_t>(rows()));
+  EXPECT_LT(rows(), 500);
+  for (int room = 0; room < 5; ++room) {
+    slow.GiveRoom(to);
+    rig_.http->RunTurns(600);
+  }
+  EXPECT_EQ(rows(), 1000);
+  EXPECT_NE(text.find("]\nid: "), std::string::npos);
+  slow.Leave(to);
 }
 
 TEST_F(EventStreamsTest, NamesMayRepeatUpTo64Times) {

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "tests/support/http_api_rig.h"
 #include "tests/support/http_chunks.h"
+#include "tests/support/stream_collector.h"
 
 namespace belfry {
 namespace {
@@ -222,22 +223,32 @@ TEST_F(StopwatchRoutesTest, ALongListIsStreamedPageByPage) {
 
 TEST_F(StopwatchRoutesTest, NoFurtherPageIsReadBeforeTheClientTookTheLast) {
   const std::string name(kUserNameCharsMax - 4, 'x');
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     rig_.engine->stopwatches().Start(0, kLocalTenant, name + std::to_string(1000 + i),
                                      rig_.http->clock.mono);
   }
   rig_.http->RunTurns();
-  HttpClient slow(*rig_.http, 4096);
-  slow.Send(Get("/api/stopwatch"));
-  rig_.http->RunUntil([&] { return slow.Received().size() > 100; });
-  rig_.hold_queries = true;
+  const std::string tail = name + "1999\":0}";
+  StreamCollector slow;
+  const ReplyTo to = slow.New();
+  rig_.lists().Answer(to, kLocalTenant, "");
+  rig_.http->RunUntil([&] { return slow.at(to).streamed; });
   rig_.http->RunTurns(200);
-  EXPECT_LE(rig_.held_queries.size(), 1u);
-  rig_.hold_queries = false;
-  rig_.http->RunUntil([&] { return slow.Received().ends_with("\r\n0\r\n\r\n"); });
-  const std::string text = ReadChunks(slow.Received()).text;
-  EXPECT_TRUE(text.ends_with(name + "1499\":0}"));
-  EXPECT_EQ(static_cast<size_t>(std::count(text.begin(), text.end(), ',')), 499u);
+  EXPECT_EQ(rig_.queries_run, 1u);
+  slow.GiveRoom(to);
+  rig_.http->RunTurns(400);
+  // As much as there was room for, to a page, and no page that waits here.
+  const std::string& text = slow.at(to).text;
+  EXPECT_LE(text.size(), kStreamUnsentBytesMax + HttpApiRig::kPageRows * (tail.size() + 2));
+  EXPECT_EQ(rig_.queries_run * HttpApiRig::kPageRows,
+            static_cast<size_t>(std::count(text.begin(), text.end(), ':')));
+  for (int room = 0; room < 3; ++room) {
+    slow.GiveRoom(to);
+    rig_.http->RunTurns(400);
+  }
+  EXPECT_TRUE(slow.at(to).ended);
+  EXPECT_TRUE(text.ends_with(tail));
+  EXPECT_EQ(static_cast<size_t>(std::count(text.begin(), text.end(), ',')), 999u);
 }
 
 TEST_F(StopwatchRoutesTest, AClientThatGoesAwayLeavesNothingBehind) {

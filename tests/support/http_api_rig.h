@@ -78,11 +78,12 @@ class HttpApiRig {
     engine->Tick(http->clock.wall, http->clock.mono);
     Ready ready = engine->TakeReady();
     for (const Delivery& delivery : ready.deliveries) started.push_back(delivery);
-    for (const Reply& reply : ready.replies) replies->Answer(reply);
+    for (Reply& reply : ready.replies) replies->Answer(std::move(reply));
     for (Query& query : ready.queries) held_queries.push_back(std::move(query));
     if (!hold_queries) {
       for (const Query& query : std::exchange(held_queries, {})) {
         engine->QueryDone(store_->Run(query), http->clock.mono);
+        ++queries_run;
       }
     }
     if (ready.ops.empty() || hold_ops) {
@@ -110,6 +111,7 @@ class HttpApiRig {
     return client->Ask(request);
   }
   [[nodiscard]] Router& router() { return router_; }
+  [[nodiscard]] StopwatchLists& lists() { return *lists_; }
   // Lets in who has `token`.
   void Admit(const std::string& token, TenantId tenant, Scopes scopes = Scopes::All()) {
     grants.push_back({TokenHasher().Hash(token), tenant, "u" + std::to_string(tenant), scopes, {}});
@@ -155,6 +157,7 @@ class HttpApiRig {
   std::vector<Op> held;
   bool hold_queries = false;  // reads that take their time
   std::vector<Query> held_queries;
+  size_t queries_run = 0;
   std::unique_ptr<EventStreams> events;
 
  private:
