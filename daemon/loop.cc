@@ -76,6 +76,7 @@ void Loop::Turn() {
   parts_.server.FlushWrites();
   AnnounceReady();
   AdvanceStop();
+  if (parts_.events.busy()) wake_at = now;
   SleepUntil(wake_at, now);
 }
 

@@ -249,7 +249,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   target_routes.Register(router);
   const auto user_name = [&tenants](TenantId tenant) { return tenants.NameOf(tenant); };
   StopwatchLists stopwatch_lists(engine.stopwatches(), replies, user_name);
-  EventStreams events(engine.stopwatches(), replies, clock, authentication, user_name);
+  EventStreams events(engine.stopwatches(), replies, clock, authentication, user_name, {});
   authentication.WhenTokensChange([&events] { events.EndRevoked(); });
   StopwatchRoutes stopwatch_routes(engine.stopwatches(), replies, clock, stopwatch_lists, events);
   stopwatch_routes.Register(router);

@@ -37,13 +37,13 @@ std::string_view NameOf(StopwatchEvent::Kind kind) {
 
 EventStreams::EventStreams(Stopwatches& stopwatches, ReplyTable& replies, const Clock& clock,
                            const Authentication& authentication, UserNameFn user_name,
-                           size_t page_rows)
+                           EventStreamsOptions options)
     : stopwatches_(stopwatches),
       replies_(replies),
       clock_(clock),
       authentication_(authentication),
       user_name_(std::move(user_name)),
-      page_rows_(page_rows) {}
+      options_(options) {}
 
 // It subscribes before it asks what there is, so that no change is missed in between.
 void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::Wish wish,
@@ -52,7 +52,7 @@ void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::
   Stream stream;
   stream.to = to;
   stream.ticket = ticket;
-  stream.query = {wish.tenant, wish.names, wish.own, std::nullopt, page_rows_};
+  stream.query = {wish.tenant, wish.names, wish.own, std::nullopt, options_.page_rows};
   StopwatchFeed& feed = stopwatches_.feed();
   stream.snapshot_number = feed.last();
   std::optional<uint64_t> after;
@@ -164,11 +164,7 @@ bool EventStreams::SendChange(uint64_t id, Stream& stream) {
       return false;
     case StopwatchFeed::Place::kEvent:
       // Without an id the client resumes at the last one that had one.
-      if (taken.complete) {
-        Write(stream, TextOf(*taken.event) + IdLine(taken.event->number) + "\n");
-      } else {
-        Write(stream, TextOf(*taken.event) + "\n");
-      }
+      Write(stream, TextOf(*taken.event, taken.complete));
       return true;
     case StopwatchFeed::Place::kLost:
       Forget(id);
@@ -181,17 +177,19 @@ bool EventStreams::SendChange(uint64_t id, Stream& stream) {
   CHECK(false);
 }
 
-// The same for all who get it at the same time.
-const std::string& EventStreams::TextOf(const StopwatchEvent& event) {
+std::string_view EventStreams::TextOf(const StopwatchEvent& event, bool with_id) {
   const WallMs now = Now();
-  if (event.number == text_number_ && now == text_now_) return text_;
-  text_number_ = event.number;
-  text_now_ = now;
-  text_ = "event: ";
-  text_.append(NameOf(event.kind)).append("\ndata: ");
-  AppendStopwatch(text_, event.stopwatch, user_name_, &now);
-  text_ += '\n';
-  return text_;
+  if (event.number != text_number_ || now != text_now_) {
+    text_number_ = event.number;
+    text_now_ = now;
+    text_without_id_ = "event: ";
+    text_without_id_.append(NameOf(event.kind)).append("\ndata: ");
+    AppendStopwatch(text_without_id_, event.stopwatch, user_name_, &now);
+    text_without_id_ += '\n';
+    text_ = text_without_id_ + IdLine(event.number) + "\n";
+    text_without_id_ += '\n';
+  }
+  return with_id ? text_ : text_without_id_;
 }
 
 std::string EventStreams::IdLine(uint64_t number) const {
@@ -216,27 +214,40 @@ void EventStreams::Write(Stream& stream, std::string_view bytes) {
 // --- time and the end ----------------------------------------------------------------------------
 
 void EventStreams::Tick() {
-  for (const uint64_t id : stopwatches_.feed().TakeWoken()) Send(id);
+  for (const uint64_t id : stopwatches_.feed().TakeWoken()) woken_.push_back(id);
+  for (size_t left = options_.writes_per_turn; left > 0 && !woken_.empty(); --left) {
+    const uint64_t id = woken_.front();
+    woken_.pop_front();
+    Send(id);
+  }
   SendComments();
 }
 
-// Within the snapshot a comment is a line of its own, behind which the event goes on.
+bool EventStreams::busy() const {
+  return !woken_.empty() || (!comments_.empty() && comments_.front().first <= clock_.Mono());
+}
+
 void EventStreams::SendComments() {
   const MonoMs now = clock_.Mono();
-  while (!comments_.empty() && comments_.front().first <= now) {
+  if (comments_.empty() || comments_.front().first > now) return;
+  const std::string comment = Comment() + "\n";
+  for (size_t left = options_.writes_per_turn; left > 0; --left) {
+    if (comments_.empty() || comments_.front().first > now) return;
     const uint64_t id = comments_.front().second;
     comments_.pop_front();
-    const auto found = streams_.find(id);
-    if (found == streams_.end()) continue;
-    Stream& stream = found->second;
-    if (!authentication_.StillGood(stream.ticket)) {
-      End(id);
-      continue;
-    }
-    comments_.emplace_back(now + kFeedCommentMs, id);
-    const bool inside = stream.paging && stream.begun_snapshot;
-    if (stream.roomy) Write(stream, inside ? Comment() : Comment() + "\n");
+    SendComment(id, comment);
   }
+}
+
+// Within the snapshot a comment is a line of its own, behind which the event goes on.
+void EventStreams::SendComment(uint64_t id, std::string_view comment) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  Stream& stream = found->second;
+  if (!authentication_.StillGood(stream.ticket)) return End(id);
+  comments_.emplace_back(clock_.Mono() + kFeedCommentMs, id);
+  if (stream.paging && stream.begun_snapshot) comment.remove_suffix(1);
+  if (stream.roomy) Write(stream, comment);
 }
 
 void EventStreams::EndRevoked() {

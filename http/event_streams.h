@@ -14,6 +14,8 @@
 // the names; one that the client names in Last-Event-ID is resumed behind, without a snapshot. What
 // came before the snapshot was read may follow it once more.
 //
+// What many streams are to be told goes out over several turns of the loop.
+//
 // A stream ends when its caller owns none of its names any more, and when its token is revoked or
 // has expired, which is looked at with every comment.
 #pragma once
@@ -35,12 +37,17 @@
 
 namespace belfry {
 
+struct EventStreamsOptions {
+  size_t page_rows = kStopwatchPageRows;
+  size_t writes_per_turn = kFeedWritesPerTurnMax;
+};
+
 class EventStreams final : public ReplyTaker, public StreamSource {
  public:
   // All of these outlive this, and this outlives the connections.
   EventStreams(Stopwatches& stopwatches, ReplyTable& replies, const Clock& clock,
                const Authentication& authentication, UserNameFn user_name,
-               size_t page_rows = kStopwatchPageRows);
+               EventStreamsOptions options);
 
   // `last_event_id` as the client sent it; nullopt: it did not.
   void Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::Wish wish,
@@ -48,6 +55,8 @@ class EventStreams final : public ReplyTaker, public StreamSource {
 
   // Once a turn: sends what the feed has, and the comments that are due.
   void Tick();
+  // It was more than one turn may send: the next one is due at once.
+  [[nodiscard]] bool busy() const;
   // Other tokens let in: those whose token does not any more end in order.
   void EndRevoked();
   // The daemon stops: all end in order.
@@ -85,12 +94,14 @@ class EventStreams final : public ReplyTaker, public StreamSource {
   [[nodiscard]] bool SendChange(uint64_t id, Stream& stream);
   void Write(Stream& stream, std::string_view bytes);
   void SendComments();
+  void SendComment(uint64_t id, std::string_view comment);
   void Forget(uint64_t id);
   void End(uint64_t id);
   [[nodiscard]] WallMs Now() const { return stopwatches_.Now(clock_.Mono()); }
   [[nodiscard]] std::string IdLine(uint64_t number) const;
   [[nodiscard]] std::string Comment() const;
-  [[nodiscard]] const std::string& TextOf(const StopwatchEvent& event);
+  // With its id, or without; the same for all who get it at the same time.
+  [[nodiscard]] std::string_view TextOf(const StopwatchEvent& event, bool with_id);
   // kNoNumber: it is of no event of this run.
   [[nodiscard]] uint64_t NumberIn(std::string_view event_id) const;
 
@@ -99,14 +110,16 @@ class EventStreams final : public ReplyTaker, public StreamSource {
   const Clock& clock_;
   const Authentication& authentication_;
   const UserNameFn user_name_;
-  const size_t page_rows_;
+  const EventStreamsOptions options_;
   bool ended_ = false;
   uint64_t last_stream_ = 0;
   absl::flat_hash_map<uint64_t, Stream> streams_;
+  std::deque<uint64_t> woken_;                        // to be sent what the feed has for them
   std::deque<std::pair<MonoMs, uint64_t>> comments_;  // when to whom; those that ended pass by
   uint64_t text_number_ = 0;                          // what text_ is about, and the time in it
   WallMs text_now_;
   std::string text_;
+  std::string text_without_id_;
 };
 
 }  // namespace belfry

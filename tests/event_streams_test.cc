@@ -415,6 +415,53 @@ TEST_F(EventStreamsTest, ChangesDuringASnapshotFollowIt) {
   EXPECT_NE(events[1].data.find("later"), std::string::npos);
 }
 
+TEST_F(EventStreamsTest, WhatManyAreToldGoesOutOverSeveralTurns) {
+  Start(kLocalTenant, "tea");
+  constexpr size_t kPerTurn = HttpApiRig::kWritesPerTurn;
+  constexpr size_t kMany = 2 * kPerTurn + 1;
+  StreamCollector collector;
+  std::vector<ReplyTo> all;
+  for (size_t i = 0; i < kMany; ++i) {
+    all.push_back(collector.New());
+    rig_.events->Open(all.back(), {}, {kLocalTenant, {"tea"}, false}, {});
+  }
+  rig_.http->RunTurns();
+  for (const ReplyTo& to : all) collector.GiveRoom(to);
+  rig_.http->RunTurns();
+  EXPECT_FALSE(rig_.events->busy());
+  // How many have so many of these.
+  const auto told = [&](std::string_view what, size_t times) {
+    size_t have = 0;
+    for (const ReplyTo& to : all) {
+      const std::string& text = collector.at(to).text;
+      size_t count = 0;
+      for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++count;
+      have += count == times ? 1 : 0;
+    }
+    return have;
+  };
+  rig_.engine->stopwatches().Start(0, kBob, "tea", rig_.http->clock.mono);
+  rig_.Pump();
+  EXPECT_EQ(told("event: created", 1), kPerTurn);
+  EXPECT_TRUE(rig_.events->busy());
+  rig_.Pump();
+  EXPECT_EQ(told("event: created", 1), 2 * kPerTurn);
+  rig_.Pump();
+  EXPECT_EQ(told("event: created", 1), kMany);
+  EXPECT_FALSE(rig_.events->busy());
+  rig_.http->clock.mono = rig_.http->clock.mono + kFeedCommentMs;
+  EXPECT_TRUE(rig_.events->busy());
+  rig_.Pump();
+  EXPECT_EQ(told(": server_now", 2), kPerTurn);
+  EXPECT_TRUE(rig_.events->busy());
+  rig_.Pump();
+  rig_.Pump();
+  EXPECT_EQ(told(": server_now", 2), kMany);
+  EXPECT_FALSE(rig_.events->busy());
+  for (const ReplyTo& to : all) collector.Leave(to);
+  EXPECT_EQ(rig_.events->size(), 0u);
+}
+
 TEST_F(EventStreamsTest, HeadHasTheHeadAlone) {
   rig_.client->Send("HEAD /api/stopwatch/events?own=true HTTP/1.1\r\nHost: localhost\r\n\r\n");
   rig_.http->RunUntil([&] { return rig_.client->Received().ends_with("\r\n\r\n"); });
