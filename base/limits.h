@@ -146,6 +146,7 @@ constexpr size_t kStopwatchOpsQueuedMax = 16'384;  // on their way to disk; beyo
 constexpr size_t kFeedEventsMax = 8192;            // kept for those who resume
 constexpr size_t kFeedNamesMax = 64;               // of one subscriber
 constexpr int64_t kFeedCommentMs = 15 * kSecondMs;
+constexpr size_t kFeedSparedShare = 8;  // of the connections, an eighth is for no event stream
 constexpr size_t kFeedWritesPerTurnMax = 1024;  // event streams that are told something in one turn
 
 // The store.

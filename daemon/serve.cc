@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "daemon/clock_watch.h"
 #include "daemon/credential_file.h"
 #include "daemon/delivery_files.h"
@@ -109,6 +110,12 @@ SenderOptions SendingOptions(const Config& config, const FileShares& files,
   options.timeout_ms = config.delivery.timeout_ms;
   options.max_in_flight = files.deliveries;
   options.idle_connections_max = files.idle_targets;
+  return options;
+}
+
+EventStreamsOptions EventOptions(size_t connections) {
+  EventStreamsOptions options;
+  options.streams_max = connections - connections / kFeedSparedShare;
   return options;
 }
 
@@ -249,7 +256,8 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   target_routes.Register(router);
   const auto user_name = [&tenants](TenantId tenant) { return tenants.NameOf(tenant); };
   StopwatchLists stopwatch_lists(engine.stopwatches(), replies, user_name);
-  EventStreams events(engine.stopwatches(), replies, clock, authentication, user_name, {});
+  EventStreams events(engine.stopwatches(), replies, clock, authentication, user_name,
+                      EventOptions(files.connections));
   authentication.WhenTokensChange([&events] { events.EndRevoked(); });
   StopwatchRoutes stopwatch_routes(engine.stopwatches(), replies, clock, stopwatch_lists, events);
   stopwatch_routes.Register(router);

@@ -48,8 +48,12 @@ EventStreams::EventStreams(Stopwatches& stopwatches, ReplyTable& replies, const 
 // It subscribes before it asks what there is, so that no change is missed in between.
 void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::Wish wish,
                         std::optional<std::string_view> last_event_id) {
+  if (!HasRoomFor(wish.tenant)) {
+    return Respond(to, Problem(ProblemKind::kOverloaded, "too many event streams are open"));
+  }
   const uint64_t id = ++last_stream_;
   Stream stream;
+  stream.tenant = wish.tenant;
   stream.to = to;
   stream.ticket = ticket;
   stream.query = {wish.tenant, wish.names, wish.own, std::nullopt, options_.page_rows};
@@ -61,7 +65,15 @@ void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::
   stream.resync = last_event_id && !goes_on;
   stream.snapshot = stream.paging = !last_event_id || !goes_on;
   if (!stream.snapshot) stream.query.rows_max = 0;
+  ++streams_of_[stream.tenant];
   Ask(id, streams_.emplace(id, std::move(stream)).first->second);
+}
+
+bool EventStreams::HasRoomFor(TenantId tenant) const {
+  if (streams_.size() >= options_.streams_max) return false;
+  const auto of_tenant = streams_of_.find(tenant);
+  if (!authentication_.needs_token() || of_tenant == streams_of_.end()) return true;
+  return of_tenant->second < options_.streams_max / 2;
 }
 
 void EventStreams::Ask(uint64_t id, Stream& stream) {
@@ -269,7 +281,11 @@ void EventStreams::EndAll() {
 }
 
 void EventStreams::Forget(uint64_t id) {
-  streams_.erase(id);
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  const auto of_tenant = streams_of_.find(found->second.tenant);
+  if (--of_tenant->second == 0) streams_of_.erase(of_tenant);
+  streams_.erase(found);
   stopwatches_.feed().Unsubscribe(id);
 }
 

@@ -14,6 +14,9 @@
 // the names; one that the client names in Last-Event-ID is resumed behind, without a snapshot. What
 // came before the snapshot was read may follow it once more.
 //
+// Each stays on a connection, so there are streams_max at most, and one user has half of that at
+// most when there are users; the next one is a 503.
+//
 // What many streams are to be told goes out over several turns of the loop.
 //
 // A stream ends when its caller owns none of its names any more, and when its token is revoked or
@@ -38,6 +41,7 @@
 namespace belfry {
 
 struct EventStreamsOptions {
+  size_t streams_max = 0;
   size_t page_rows = kStopwatchPageRows;
   size_t writes_per_turn = kFeedWritesPerTurnMax;
 };
@@ -72,6 +76,7 @@ class EventStreams final : public ReplyTaker, public StreamSource {
   struct Stream {
     ReplyTo to;
     Ticket ticket;
+    TenantId tenant = 0;
     StopwatchQuery query;          // of the snapshot's next page; nothing once that is complete
     uint64_t snapshot_number = 0;  // of the last change before it subscribed
     bool resync = false;
@@ -86,6 +91,7 @@ class EventStreams final : public ReplyTaker, public StreamSource {
     std::optional<StopwatchPage> page;  // to be sent when there is room
   };
 
+  [[nodiscard]] bool HasRoomFor(TenantId tenant) const;
   void Ask(uint64_t id, Stream& stream);
   void Begin(uint64_t id, Stream& stream);
   void Send(uint64_t id);
@@ -114,6 +120,7 @@ class EventStreams final : public ReplyTaker, public StreamSource {
   bool ended_ = false;
   uint64_t last_stream_ = 0;
   absl::flat_hash_map<uint64_t, Stream> streams_;
+  absl::flat_hash_map<TenantId, size_t> streams_of_;  // those that have any
   std::deque<uint64_t> woken_;                        // to be sent what the feed has for them
   std::deque<std::pair<MonoMs, uint64_t>> comments_;  // when to whom; those that ended pass by
   uint64_t text_number_ = 0;                          // what text_ is about, and the time in it

@@ -492,6 +492,25 @@ TEST_F(EventStreamsTest, AStopEndsThemInOrder) {
   EXPECT_EQ(Status("own=true"), "HTTP/1.1 503 Service Unavailable");
 }
 
+TEST_F(EventStreamsTest, SoManyAtOnceAndThenOneWhenOneHasGone) {
+  StreamCollector collector;
+  std::vector<ReplyTo> all;
+  const auto open = [&] {
+    all.push_back(collector.New());
+    rig_.events->Open(all.back(), {}, {kLocalTenant, {}, true}, {});
+    rig_.http->RunTurns();
+    return collector.at(all.back()).response->status;
+  };
+  for (size_t i = 0; i < HttpApiRig::kStreamsMax; ++i) EXPECT_EQ(open(), 200);
+  EXPECT_EQ(open(), 503);
+  EXPECT_EQ(collector.at(all.back()).response->headers, "Retry-After: 1\r\n");
+  all.pop_back();
+  EXPECT_EQ(BodyOf(rig_.Ask(Get("/api/stopwatch"))), "{}") << "others are served";
+  collector.Leave(all.front());
+  EXPECT_EQ(open(), 200);
+  EXPECT_EQ(rig_.events->size(), HttpApiRig::kStreamsMax);
+}
+
 class EventStreamsWithTokens : public testing::Test {
  protected:
   EventStreamsWithTokens() {
@@ -528,6 +547,38 @@ TEST_F(EventStreamsWithTokens, AStreamThatHasNotBegunEndsToo) {
   rig_.hold_queries = false;
   rig_.http->RunUntil([&] { return client.over(); });
   EXPECT_TRUE(client.Now().empty());
+}
+
+TEST_F(EventStreamsWithTokens, AStreamWhoseTurnHasNotComeEndsToo) {
+  rig_.hold_ops = true;
+  HttpClient client(*rig_.http);
+  const std::string bearer = "Authorization: Bearer b\r\n";
+  client.Send(PostJson("/api/stopwatch", R"({"name":"tea"})", bearer) +
+              Get("/api/stopwatch/events?own=true", bearer));
+  rig_.http->RunUntil([&] { return rig_.events->size() == 1; });
+  rig_.http->RunTurns();
+  rig_.grants.clear();
+  rig_.SetGrants();
+  EXPECT_EQ(rig_.events->size(), 0u);
+  rig_.ReleaseOps();
+  rig_.http->RunUntil([&] { return client.Received().ends_with("\r\n\r\n0\r\n\r\n"); });
+  EXPECT_EQ(client.Received().find("event:"), std::string::npos);
+}
+
+TEST_F(EventStreamsWithTokens, OneUserHasHalfOfThemAtMost) {
+  StreamCollector collector;
+  const auto open = [&](TenantId tenant) {
+    const ReplyTo to = collector.New();
+    rig_.events->Open(
+        to, {.token = TokenHasher().Hash(tenant == 2 ? "b" : "c"), .scope = Scope::kStopwatches},
+        {tenant, {}, true}, {});
+    rig_.http->RunTurns();
+    return collector.at(to).response->status;
+  };
+  for (size_t i = 0; i < HttpApiRig::kStreamsMax / 2; ++i) EXPECT_EQ(open(2), 200);
+  EXPECT_EQ(open(2), 503);
+  for (size_t i = 0; i < HttpApiRig::kStreamsMax / 2; ++i) EXPECT_EQ(open(3), 200);
+  EXPECT_EQ(open(3), 503);
 }
 
 TEST_F(EventStreamsWithTokens, AStreamEndsSoonAfterItsTokenExpired) {

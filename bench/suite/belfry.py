@@ -12,7 +12,7 @@ READY_LIMIT_S = 300
 TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
-def config_text(per_target=None, budget_mib=None):
+def config_text(per_target=None, budget_mib=None, connections=None):
     """YAML: the defaults, but webhooks may go to loopback."""
     lines = ["delivery:", "  targets:", "    allow: [public, private, loopback]"]
     if per_target:
@@ -20,6 +20,8 @@ def config_text(per_target=None, budget_mib=None):
     if budget_mib:
         lines += ["memory:", f"  budget: {budget_mib}MiB", f"  window: {budget_mib // 4}MiB",
                   f"  id_cache: {budget_mib // 8}MiB"]
+    if connections:
+        lines += ["http:", f"  max_connections: {connections}"]
     return "\n".join(lines) + "\n"
 
 

@@ -31,6 +31,7 @@ class HttpApiRig {
   static constexpr size_t kPageRows = 3;
   static constexpr size_t kFeedEvents = 16;
   static constexpr size_t kWritesPerTurn = 4;
+  static constexpr size_t kStreamsMax = 20;
 
   explicit HttpApiRig(RouterOptions options = {},
                       Authentication::Mode mode = Authentication::Mode::kNone)
@@ -61,9 +62,9 @@ class HttpApiRig {
     };
     lists_ =
         std::make_unique<StopwatchLists>(engine->stopwatches(), *replies, user_name, kPageRows);
-    events =
-        std::make_unique<EventStreams>(engine->stopwatches(), *replies, http->clock, authentication,
-                                       user_name, EventStreamsOptions{kPageRows, kWritesPerTurn});
+    events = std::make_unique<EventStreams>(
+        engine->stopwatches(), *replies, http->clock, authentication, user_name,
+        EventStreamsOptions{kStreamsMax, kPageRows, kWritesPerTurn});
     authentication.WhenTokensChange([this] { events->EndRevoked(); });
     stopwatch_routes_ = std::make_unique<StopwatchRoutes>(engine->stopwatches(), *replies,
                                                           http->clock, *lists_, *events);

@@ -54,7 +54,10 @@ def add_ratio(bench, what, count, alone, crowded):
 
 def streams(bench):
     plan = bench.plan
-    with bench.work() as folder, bench.belfry(folder / "belfry").start() as belfry:
+    # Of its connections an eighth is kept free of event streams.
+    connections = plan.streams * 8 // 7 + 100
+    with bench.work() as folder, \
+            bench.belfry(folder / "belfry", connections=connections).start() as belfry:
         bench.say(f"{count_text(plan.streams)} event streams")
         before = belfry.status_mib("VmRSS")
         with bench.client(folder / "listen", "listen", "--url", belfry.url, "--clients",
