@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/http_api_rig.h"
+#include "tests/support/two_tenants_streams.h"
 
 namespace belfry {
 namespace {
@@ -22,6 +23,7 @@ constexpr uint64_t kSeed = 20261121;
 constexpr int kOperations = 100'000;
 constexpr TimerId kNeverGiven = 1'000'000'000;
 constexpr size_t kKeys = 40;
+constexpr size_t kStreams = 6;
 constexpr std::array<std::string_view, 6> kStates{"pending", "retrying",  "delivered",
                                                   "dead",    "cancelled", "firing"};
 
@@ -55,7 +57,9 @@ struct User {
 
 class TwoTenants : public testing::Test {
  protected:
-  TwoTenants() : rig_({}, Authentication::Mode::kToken) {
+  TwoTenants()
+      : rig_({}, Authentication::Mode::kToken),
+        streams_({"bob", "carol"}, rig_.engine->stopwatches().run()) {
     for (size_t i = 0; i < users_.size(); ++i) {
       const std::string token = "token-" + std::to_string(i);
       Scopes scopes = Scopes::All();
@@ -177,6 +181,50 @@ class TwoTenants : public testing::Test {
     user.timers.clear();
   }
 
+  [[nodiscard]] size_t IndexOf(const User& user) const { return &user == users_.data() ? 0 : 1; }
+
+  void CheckStreams() {
+    for (int turn = 0; turn < 8; ++turn) {
+      streams_.GiveRoom();
+      rig_.Pump();
+    }
+    streams_.Check();
+  }
+
+  // Names that may be the other's alone, and a Last-Event-ID that may be the other's or made up.
+  void Listen(const User& user) {
+    if (streams_.open() >= kStreams) streams_.CloseOldest();
+    TwoTenantsStreams::Wish wish;
+    for (size_t i = 0; i < HttpApiRig::kPageRows; ++i) {
+      if (Random(3) == 0) wish.names.insert("n" + std::to_string(i));
+    }
+    wish.own = wish.names.empty() || Random(3) == 0;
+    const uint64_t changes = streams_.changes();
+    const uint64_t back = Random(HttpApiRig::kFeedEvents);
+    const std::string ids[] = {"",
+                               "",
+                               streams_.last_id(0),
+                               streams_.last_id(1),
+                               streams_.IdOf(changes - std::min(back, changes)),
+                               streams_.IdOf(Random(changes + 2))};
+    wish.last_event_id = ids[Random(std::size(ids))];
+    Request request;
+    request.verb = Verb::kGet;
+    request.path = "/api/stopwatch/events";
+    std::string query = wish.own ? "own=true" : "own=false";
+    for (const std::string& name : wish.names) query += "&name=" + name;
+    request.query = query;
+    request.headers = {{"Host", "h"}, {"Authorization", user.authorization}};
+    if (!wish.last_event_id.empty()) {
+      request.headers.push_back({"Last-Event-ID", wish.last_event_id});
+    }
+    streams_.Open(IndexOf(user), wish, [&](const ReplyTo& to) {
+      rig_.router().Handle(request, to);
+      for (int turn = 0; turn < 3; ++turn) rig_.Pump();
+    });
+    CheckStreams();
+  }
+
   // Names are shared: who has one sees who else has.
   void Stopwatch(User& user) {
     const User& other = users_[&user == &users_[0] ? 1 : 0];
@@ -186,11 +234,14 @@ class TwoTenants : public testing::Test {
     if (Random(3) == 0) {
       EXPECT_EQ(Ask(user, Verb::kDelete, path).status, 204);
       user.stopwatches.erase(name);
+      streams_.Deleted(IndexOf(user), name);
     } else if (Random(2) == 0) {
       const std::string body = "{\"name\":\"" + name + "\"}";
       EXPECT_EQ(Ask(user, Verb::kPost, "/api/stopwatch", "", body).status, has ? 200 : 201);
       user.stopwatches.insert(name);
+      streams_.Started(IndexOf(user), name);
     }
+    CheckStreams();
     const std::string own = Ask(user, Verb::kGet, "/api/stopwatch").body;
     EXPECT_EQ(static_cast<size_t>(std::count(own.begin(), own.end(), ':')),
               user.stopwatches.size());
@@ -226,6 +277,8 @@ class TwoTenants : public testing::Test {
       case 4:
       case 5:
         return Stopwatch(user);
+      case 6:
+        return Listen(user);
       default:
         break;
     }
@@ -284,6 +337,7 @@ class TwoTenants : public testing::Test {
   }
 
   HttpApiRig rig_;
+  TwoTenantsStreams streams_;
   std::mt19937_64 random_{kSeed};
   std::array<User, 2> users_;
   Response nothing_;
@@ -307,6 +361,9 @@ TEST_F(TwoTenants, NeitherSeesAnythingOfTheOther) {
     }
   }
   EXPECT_GT(foreign_, 20'000u) << "ids of the other were asked for";
+  EXPECT_GT(streams_.heard_of_other, 500u);
+  EXPECT_GT(streams_.resumed, 100u);
+  EXPECT_GT(streams_.resyncs, 100u);
   EXPECT_GT(users_[0].keys.size() + users_[1].keys.size(), kKeys);
   EXPECT_EQ(seen.size(), kStates.size()) << "timers in every state were there";
 }
