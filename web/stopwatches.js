@@ -12,6 +12,8 @@ const byId = (id) => document.getElementById(id);
 const msOf = (time) => (typeof time === "number" ? time : Date.parse(time));
 const pathOf = (name) => `/api/stopwatch/${encodeURIComponent(name)}`;
 const collator = new Intl.Collator(undefined, { numeric: true });
+// Names that the collator takes for the same have an order, too.
+const compareNames = (a, b) => collator.compare(a, b) || (a < b ? -1 : Number(a > b));
 
 /** 754321 ms are ["12:34", ".3"]; from an hour on without tenths, from a day on with days. */
 export function partsOf(elapsedMs) {
@@ -166,6 +168,7 @@ export class Stopwatches {
   #snapshot(entries) {
     this.#times.clear();
     this.#told = new Set(this.#open);
+    for (const row of this.#rows.values()) row.users = null;
     for (const { user, name, started_at } of entries) {
       this.#timesOf(name).set(user, msOf(started_at));
       // With no name unfolded all of them are the caller's.
@@ -183,15 +186,22 @@ export class Stopwatches {
   #change(what, { user, name, started_at, server_now }) {
     if (this.#me === null && this.#open.size === 0) this.#setMe(user);
     this.#clock.heard(msOf(server_now));
+    const had = this.#times.get(name)?.has(user) ?? false;
     if (what === "deleted") {
       this.#times.get(name)?.delete(user);
       if (user === this.#me) this.#times.delete(name);
     } else {
       this.#timesOf(name).set(user, msOf(started_at));
     }
-    this.#draw();
-    if (user !== this.#me) return;
     const row = this.#rows.get(name);
+    if (had === (what !== "deleted")) {
+      this.#count();
+    } else if (user === this.#me) {
+      this.#draw();
+    } else if (row) {
+      this.#changeUsers(row, user, !had);
+    }
+    if (user !== this.#me) return;
     if (what === "reset") {
       flash(row?.element);
       this.#page.announce(`${name} starts again from zero`);
@@ -206,7 +216,7 @@ export class Stopwatches {
   }
   #own() {
     const names = [...this.#times.keys()].filter((name) => this.#times.get(name).has(this.#me));
-    return names.sort((a, b) => collator.compare(a, b) || (a < b ? -1 : 1));
+    return names.sort(compareNames);
   }
   #setMe(user) {
     this.#me = user;
@@ -352,7 +362,8 @@ export class Stopwatches {
     const element = byId("watch-template").content.firstElementChild.cloneNode(true);
     element.querySelector(".watch-name bdi").textContent = name;
     for (const spot of element.querySelectorAll("[data-name]")) spot.textContent = name;
-    const row = { name, element, owners: new Map(), shown: OWNERS_SHOWN };
+    // users: all owners in order, kept while they are shown; owners: of those the elements.
+    const row = { name, element, users: null, owners: new Map(), shown: OWNERS_SHOWN };
     row.counter = new Counter(element.querySelector(".watch-line .time"));
     row.everyone = element.querySelector("div.everyone");
     this.#rows.set(name, row);
@@ -360,13 +371,35 @@ export class Stopwatches {
   }
 
   // The caller first, then by name.
+  #compareUsers = (a, b) => (b === this.#me) - (a === this.#me) || compareNames(a, b);
+
+  // One came or went: there may be very many, so they are not put in order anew.
+  #changeUsers(row, user, came) {
+    if (row.users !== null) {
+      let [at, end] = [0, row.users.length];
+      while (at < end) {
+        const middle = (at + end) >> 1;
+        if (this.#compareUsers(row.users[middle], user) < 0) at = middle + 1;
+        else end = middle;
+      }
+      if (came) row.users.splice(at, 0, user);
+      else row.users.splice(at, 1);
+    }
+    this.#drawOwners(row);
+    this.#count();
+  }
+
   #drawOwners(row) {
     const open = this.#open.has(row.name);
     row.element.querySelector("button[data-do=everyone]").setAttribute("aria-expanded", open);
     row.everyone.hidden = !open;
     const told = this.#told.has(row.name);
-    const users = open && told ? [...this.#times.get(row.name).keys()] : [];
-    users.sort((a, b) => (b === this.#me) - (a === this.#me) || collator.compare(a, b));
+    if (open && told) {
+      row.users ??= [...this.#times.get(row.name).keys()].sort(this.#compareUsers);
+    } else {
+      row.users = null;
+    }
+    const users = row.users ?? [];
     const shown = users.slice(0, row.shown);
     const list = row.everyone.querySelector(".owners");
     const kept = new Set(shown);
