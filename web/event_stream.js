@@ -89,6 +89,7 @@ export class EventStream {
       const attempt = new AbortController();
       const stop = () => attempt.abort();
       wanted.signal.addEventListener("abort", stop);
+      let leastMs = 0;
       let quiet = setTimeout(stop, QUIET_MS_MAX);
       const heard = () => {
         clearTimeout(quiet);
@@ -118,21 +119,23 @@ export class EventStream {
           this.#on.state({ name: "refused", error });
           return;
         }
+        if (error instanceof Refused) leastMs = 1000 * (error.retryAfterSeconds || 0);
       } finally {
         clearTimeout(quiet);
         wanted.signal.removeEventListener("abort", stop);
         attempt.abort();
       }
       if (wanted.signal.aborted) return;
-      await this.#pause(failures++);
+      await this.#pause(failures++, leastMs);
     }
   }
 
-  // Longer each time, and not the same for all pages that lost the same daemon.
-  async #pause(failures) {
+  // Longer each time, not the same for all pages that lost the same daemon, and never shorter than
+  // the daemon asks for.
+  async #pause(failures, leastMs) {
     const most = Math.min(FIRST_WAIT_MS * 2 ** failures, WAIT_MS_MAX);
-    const waitMs = most * (0.75 + Math.random() / 4);
-    if (failures === 0) {
+    const waitMs = leastMs + most * (0.75 + Math.random() / 4);
+    if (failures === 0 && leastMs === 0) {
       this.#on.state({ name: "connecting" });
     } else {
       this.#on.state({ name: "lost", retryAt: performance.now() + waitMs });

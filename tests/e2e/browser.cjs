@@ -42,10 +42,10 @@ const commands = {
   role: ({ page }, role, name) => page.getByRole(role, { name, exact: true }).count(),
   screenshot: ({ page }, path) => page.screenshot({ path }).then(() => null),
   // From now on requests with this method to this path are answered so, and do not arrive.
-  answer: ({ page }, method, path, status, problem) =>
+  answer: ({ page }, method, path, status, problem, headers = {}) =>
     page.route(`**${path}`, (route) =>
       route.request().method() === method
-        ? route.fulfill({ status, contentType: "application/problem+json", body: problem })
+        ? route.fulfill({ status, contentType: "application/problem+json", headers, body: problem })
         : route.continue(),
     ),
   pass_all: ({ page }) => page.unrouteAll(),

@@ -225,6 +225,19 @@ class Connection(PageCase):
         elapsed_ms = self.api("alice", "GET", "/api/stopwatch").json()["tea"]
         self.assertLessEqual(abs(shown - elapsed_ms / 1000), 1.5)
 
+    def test_a_daemon_that_asks_for_time_gets_it(self):
+        self.with_tokens("alice")
+        page = self.window("alice")
+        self.start(page, "tea")
+        page.answer("GET", "/api/stopwatch/events**", 503, "{}", {"Retry-After": "300"})
+        self.click_in_row(page, "tea", "everyone")
+        page.wait("!document.querySelector('#lost').hidden")
+        self.assertRegex(page.evaluate("document.querySelector('#lost-when').textContent"),
+                         r"\ATrying again in (29\d|30\d) s\.\Z")
+        page.pass_all()
+        page.click("#retry")
+        self.wait_live(page)
+
     def test_a_failure_is_told_and_goes_with_the_next_success(self):
         self.with_tokens("alice")
         page = self.window("alice")
@@ -265,6 +278,8 @@ class SigningIn(PageCase):
         page = self.window("alice")
         self.start(page, "tea")
         self.assertEqual(page.evaluate(STORAGES), 0)
+        # Nor does the browser offer to keep it.
+        self.assertEqual(page.evaluate("document.querySelector('#token').autocomplete"), "off")
         self.assertNotIn(self.tokens["alice"], page.evaluate("document.documentElement.outerHTML"))
         self.assertEqual(page.evaluate("document.querySelector('#token').value"), "")
         for url in page.requests():
