@@ -10,6 +10,8 @@ const FRAME_MS = 100;
 
 const byId = (id) => document.getElementById(id);
 const msOf = (time) => (typeof time === "number" ? time : Date.parse(time));
+// In a path browsers take them for steps, encoded or not.
+const isStep = (name) => name === "." || name === "..";
 const pathOf = (name) => `/api/stopwatch/${encodeURIComponent(name)}`;
 const collator = new Intl.Collator(undefined, { numeric: true });
 // Names that the collator takes for the same have an order, too.
@@ -244,8 +246,7 @@ export class Stopwatches {
     const name = field.value.trim();
     let error = "";
     if (name === "") error = "It needs a name.";
-    // In a path browsers take them for steps.
-    if (name === "." || name === "..") error = "It is not dots alone.";
+    if (isStep(name)) error = "It is not dots alone.";
     if ([...name].length > NAME_LENGTH_MAX) error = `At most ${NAME_LENGTH_MAX} characters.`;
     if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) error = "Without control characters.";
     this.#hint(error);
@@ -288,7 +289,11 @@ export class Stopwatches {
       button.disabled = false;
       button.focus();
     }
-    if (button.dataset.do === "delete" && (await confirmDelete(row.name))) this.#delete(row);
+    if (button.dataset.do === "delete" && isStep(row.name)) {
+      this.#page.failed(`“${row.name}” was not deleted. No browser can ask for that; curl can.`);
+    } else if (button.dataset.do === "delete" && (await confirmDelete(row.name))) {
+      this.#delete(row);
+    }
   }
 
   async #delete(row) {

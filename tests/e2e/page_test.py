@@ -391,6 +391,18 @@ class Everybody(PageCase):
             page.press("Enter")
             self.wait_text(page, "#name-error", why)
 
+    def test_a_name_that_no_browser_can_delete_says_so(self):
+        self.with_tokens("alice")
+        page = self.window("alice")
+        self.api("alice", "POST", "/api/stopwatch", {"name": ".."})
+        page.wait(f"{seconds(row('..'))} >= 0")
+        self.click_in_row(page, "..", "everyone")
+        page.wait(f"{seconds(owner('..', 'alice'))} >= 0")
+        self.click_in_row(page, "..", "delete")
+        self.wait_text(page, "#failed-text", "“..” was not deleted.")
+        self.assertFalse(page.evaluate("document.querySelector('dialog').open"))
+        self.assertTrue(page.evaluate(f"!!{row('..')}"))
+
     def test_it_fits_a_phone_and_nothing_jumps(self):
         self.with_tokens("alice")
         for scheme in ("light", "dark"):
