@@ -52,6 +52,7 @@ enum class Bug {
   kBacklogTakesAllSlots,        // the backlog leaves no slots to on-time timers
   kPauseNotAskedOnStart,        // the switches of the store are not looked at when it is opened
   kPausedAreCharged,            // waiting for a paused target counts as an attempt
+  kStrangersOpHolds,            // what one tenant asks for under an id holds another's timer back
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit

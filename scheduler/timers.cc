@@ -181,7 +181,7 @@ void Timers::FreeFlight(TimerId id) {
 void Timers::Rearm(TimerPtr timer) {
   if (!timer) return;
   if (!Exists(timer->tenant, timer->id)) return parking_.Left(timer->id);
-  if (unfinished_.CountFor(timer->id) > 0) {
+  if (unfinished_.CountFor(timer->tenant, timer->id) > 0) {
     held_[timer->id] = std::move(timer);
   } else if (parking_.IsOut(timer->id)) {
     const Key key = KeyOf(*timer);
@@ -194,7 +194,7 @@ void Timers::Rearm(TimerPtr timer) {
 // An op changed nothing under the id: what is held is still true, and free when it was the last.
 void Timers::ReleaseHeld(TimerId id) {
   const auto held = held_.find(id);
-  if (held == held_.end() || unfinished_.CountFor(id) > 0) return;
+  if (held == held_.end() || unfinished_.CountFor(held->second->tenant, id) > 0) return;
   TimerPtr timer = std::move(held->second);
   held_.erase(held);
   Rearm(std::move(timer));
@@ -205,7 +205,8 @@ bool Timers::Claims(TimerPtr& timer) {
   const TimerId id = timer->id;
   if (!Exists(timer->tenant, id) && !Planted(Bug::kFloorNotHonouredByPage)) return true;
   if (flights_.contains(id) || admission_.Find(id) != nullptr) return true;
-  if (unfinished_.CountFor(id) == 0 || Planted(Bug::kPageArmsQueuedCancel)) return false;
+  const bool quiet = unfinished_.CountFor(timer->tenant, id) == 0;
+  if (quiet || Planted(Bug::kPageArmsQueuedCancel)) return false;
   held_[id] = std::move(timer);
   return true;
 }
@@ -237,7 +238,7 @@ void Timers::PutBack(TimerId id, TimerPtr timer) {
   flight_bytes_ -= bytes;
   firing_ = nullptr;
   flights_.erase(flight);
-  CHECK(unfinished_.CountFor(id) == 0);
+  CHECK(unfinished_.CountFor(timer->tenant, id) == 0);
   const bool due = timer->next_attempt <= now_;  // not after a clock step back
   if (!due || !Exists(timer->tenant, id)) return Rearm(std::move(timer));
   Stage(std::move(timer), bytes, slot.lane);
@@ -248,13 +249,13 @@ void Timers::Settle(const Key& key, TimerPtr timer, const Outcome& outcome) {
   ApplyOutcome(*timer, outcome, options_.retry, options_.jitter_seed, now_);
   if (Planted(Bug::kOutcomeNotDurable)) return FreeFlight(key.id);
   if (!IsAlive(timer->state)) return End(key, std::move(timer));
-  const WallMs least = std::min(key.at, timer->next_attempt);
-  Enqueue({0, RetryOp{key, std::move(timer)}}, {0, key.id, least, false, 0});
+  const Unfinished::Entry entry{0, timer->tenant, key.id, std::min(key.at, timer->next_attempt)};
+  Enqueue({0, RetryOp{key, std::move(timer)}}, entry);
 }
 
 // With the callback that this end asks for, in the same batch: neither is there without the other.
 void Timers::End(const Key& key, TimerPtr ended) {
-  Unfinished::Entry entry{0, ended->id, key.at};
+  Unfinished::Entry entry{0, ended->tenant, ended->id, key.at};
   TimerPtr callback = Exists(ended->tenant, ended->id) ? CallbackOf(*ended, now_) : nullptr;
   if (callback) {
     callback->id = ++last_id_;

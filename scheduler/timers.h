@@ -7,8 +7,9 @@
 // Invariants, walked by tests/support/invariants.cc:
 // (1) A timer is armed only by the completion of the op or page that made it durable.
 // (2) An id has at most one place in memory: heap, held, staged, or in flight. A timer is held
-//     while an op on its id is unfinished.
-// (3) A timer is started only when no op on its id is unfinished.
+//     while an op of its tenant on its id is unfinished; what another tenant asks for under the id
+//     changes nothing of it and holds nothing back.
+// (3) A timer is started only when no op of its tenant on its id is unfinished.
 // (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op, or
 //     the backlog's cursor will meet it, or it was passed over (left_rows.h), or it is parked above
 //     its lot's cursor. The timers of a ReplayStepOp are known when it completes, those of a

@@ -30,7 +30,7 @@ void Timers::Set(ReplyToken token, TimerPtr timer, std::string idempotency_key,
   timer->created_at = now;
   set_keys_.push_back(std::move(in_progress));
   if (look_up_only) {
-    const Unfinished::Entry entry{token, 0, kKeyMax.at, true, bytes};
+    const Unfinished::Entry entry{token, 0, 0, kKeyMax.at, true, bytes};
     return Enqueue(
         {token, PutOp{std::move(timer), std::move(idempotency_key), std::move(request_body), true}},
         entry);
@@ -45,7 +45,7 @@ void Timers::Set(ReplyToken token, TimerPtr timer, std::string idempotency_key,
     Answer(token, SetReply{timer->id});
     token = 0;
   }
-  const Unfinished::Entry entry{token, timer->id, timer->next_attempt, true, bytes};
+  const Unfinished::Entry entry{token, timer->tenant, timer->id, timer->next_attempt, true, bytes};
   Enqueue({token, PutOp{std::move(timer), std::move(idempotency_key), std::move(request_body)}},
           entry);
 }
@@ -68,7 +68,7 @@ void Timers::Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now) {
   const Timer* here = InMemory(id);
   if (here != nullptr && here->tenant != tenant) return Answer(token, NotFoundReply{});
   if (here == nullptr) {
-    return Enqueue({token, EraseByIdOp{tenant, id, now}}, {token, id, kKeyMax.at, false, 0});
+    return Enqueue({token, EraseByIdOp{tenant, id, now}}, {token, tenant, id});
   }
   TimerPtr timer = window_.heap().Remove(id);
   if (!timer) timer = admission_.Remove(id, now);
@@ -76,7 +76,7 @@ void Timers::Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now) {
   const Key key = KeyOf(*timer);
   timer->state = TimerState::kCancelled;
   timer->finished = now;
-  Enqueue({token, SettleOp{key, std::move(timer)}}, {token, id, key.at, false, 0});
+  Enqueue({token, SettleOp{key, std::move(timer)}}, {token, tenant, id, key.at});
 }
 
 void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs now) {
@@ -91,7 +91,7 @@ void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs now) {
   };
   admission_.DropIf(staged_below, now);
   low_may_rise_ = true;
-  Enqueue({token, FloorOp{tenant, last_id_}}, {token, 0, kKeyMax.at, false, 0});
+  Enqueue({token, FloorOp{tenant, last_id_}}, {token});
 }
 
 void Timers::Find(ReplyToken token, const FindQuery& query) {
@@ -111,7 +111,7 @@ void Timers::Find(ReplyToken token, const FindQuery& query) {
 }
 
 void Timers::FindElsewhere(ReplyToken token, const FindQuery& query) {
-  const bool quiet = unfinished_.CountFor(query.id) == 0;
+  const bool quiet = unfinished_.CountFor(query.tenant, query.id) == 0;
   const auto known = quiet && !query.full ? ids_.Find(query.id) : std::nullopt;
   if (!known) return Ask(token, query);
   if (known->tenant != query.tenant) return Answer(token, NotFoundReply{});
@@ -171,7 +171,7 @@ void Timers::NoteFound(const QueryResult& result) {
   const auto* what = std::get_if<std::optional<TimerView>>(&result.what);
   const bool found = result.status.ok() && what != nullptr && what->has_value();
   ids_.Answered(result.asked->tenant, result.asked->id, found ? &**what : nullptr,
-                unfinished_.CountFor(result.asked->id) == 0);
+                unfinished_.CountFor(result.asked->tenant, result.asked->id) == 0);
 }
 
 // An attempt is under way, or has ended without a durable outcome.
@@ -193,9 +193,10 @@ TimerId Timers::DurableFloor(TenantId tenant) const {
 
 // A copy in memory that no unfinished op is about to change.
 const Timer* Timers::InMemory(TimerId id) const {
-  if (unfinished_.CountFor(id) > 0) return nullptr;
   const Timer* timer = window_.heap().Find(id);
-  return timer != nullptr ? timer : admission_.Find(id);
+  if (timer == nullptr) timer = admission_.Find(id);
+  if (timer == nullptr || unfinished_.CountFor(timer->tenant, id) > 0) return nullptr;
+  return timer;
 }
 
 void Timers::Answer(ReplyToken token, decltype(Reply::what) what) {

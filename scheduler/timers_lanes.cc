@@ -221,10 +221,11 @@ void Timers::TakeLeft(LoadedPage page) {
 
 void Timers::Park(TimerPtr timer) {
   const Key key = KeyOf(*timer);
+  const Unfinished::Entry entry{0, timer->tenant, key.id, key.at};
   std::string target(TargetOf(*timer));
   ++parks_;
   ++parks_of_[target];
-  Enqueue({0, ParkOp{key, std::move(timer), std::move(target)}}, {0, key.id, key.at, false, 0});
+  Enqueue({0, ParkOp{key, std::move(timer), std::move(target)}}, entry);
 }
 
 void Timers::CompletePark(Completion& done) {
@@ -248,7 +249,7 @@ void Timers::CompletePark(Completion& done) {
 // There are too many lots. It comes back by itself, not all of them at once.
 void Timers::ParkLater(TimerPtr timer) {
   const TimerId id = timer->id;
-  if (unfinished_.CountFor(id) > 0) {
+  if (unfinished_.CountFor(timer->tenant, id) > 0) {
     held_[id] = std::move(timer);
     return;
   }
@@ -273,8 +274,8 @@ void Timers::PutAway(WallMs now) {
 // Out of a lot, or back to a later time: without an attempt.
 void Timers::MoveToDue(const Key& key, TimerPtr timer) {
   const WallMs least = std::min(key.at, timer->next_attempt);
-  const TimerId id = timer->id;
-  Enqueue({0, RetryOp{key, std::move(timer)}}, {0, id, least, false, 0});
+  const Unfinished::Entry entry{0, timer->tenant, timer->id, least};
+  Enqueue({0, RetryOp{key, std::move(timer)}}, entry);
 }
 
 void Timers::QueueUnparks() {
@@ -309,7 +310,7 @@ void Timers::TakeParked(Completion& done) {
     if (flights_.contains(id) || admission_.Find(id) != nullptr) continue;
     if (!Exists(timer->tenant, id)) {
       parking_.Left(id);
-    } else if (unfinished_.CountFor(id) > 0) {
+    } else if (unfinished_.CountFor(timer->tenant, id) > 0) {
       held_[id] = std::move(timer);
     } else if (timer->next_attempt > now_) {
       const Key key = KeyOf(*timer);
@@ -325,7 +326,7 @@ void Timers::TakeParked(Completion& done) {
 
 void Timers::Pause(ReplyToken token, std::string target, bool paused) {
   if (failed_) return Answer(token, Refusal::kStopping);
-  Enqueue({token, PauseOp{std::move(target), paused}}, {token, 0, kKeyMax.at, false, 0});
+  Enqueue({token, PauseOp{std::move(target), paused}}, {token});
 }
 
 bool Timers::IsPaused(std::string_view target) const {

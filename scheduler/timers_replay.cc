@@ -36,7 +36,7 @@ void Timers::Replay(ReplyToken token, TenantId tenant, TimerId id, WallMs now) {
     alive.state = here->state;
     return Answer(token, NotDeadReply{id, StateOf(alive, under_way)});
   }
-  Enqueue({token, ReplayByIdOp{tenant, id, now}}, {token, id, now, false, 0});
+  Enqueue({token, ReplayByIdOp{tenant, id, now}}, {token, tenant, id, now});
 }
 
 void Timers::CompleteReplay(Completion& done) {
@@ -73,8 +73,7 @@ void Timers::Counted(ReplyToken token, uint64_t count) {
   RangeAsked& asked = found->second;
   if (!asked.dry_run && count > 0 && !failed_ && !replays_.full()) {
     asked.count = count;
-    return Enqueue({token, ReplayRangeOp{replays_.Accept(), asked.range}},
-                   {token, 0, kKeyMax.at, false, 0});
+    return Enqueue({token, ReplayRangeOp{replays_.Accept(), asked.range}}, {token});
   }
   if (asked.dry_run) {
     Answer(token, CountReply{count});
@@ -103,7 +102,7 @@ bool Timers::RoomToReplay() const {
 void Timers::QueueReplayStep(WallMs now) {
   if (!RoomToReplay()) return;
   if (const auto number = replays_.NextStep(now)) {
-    Enqueue({0, ReplayStepOp{*number, now}}, {0, 0, now, false, 0});
+    Enqueue({0, ReplayStepOp{*number, now}}, {0, 0, 0, now});
   }
 }
 

@@ -8,8 +8,8 @@ namespace belfry {
 void Unfinished::Queued(const Entry& entry) {
   ++queued_;
   fifo_.push_back(entry);
-  if (entry.id != 0) ++count_[entry.id];
-  if (entry.second_id != 0) ++count_[entry.second_id];
+  if (entry.id != 0) ++count_[Of(entry.tenant, entry.id)];
+  if (entry.second_id != 0) ++count_[Of(entry.tenant, entry.second_id)];
   if (entry.is_set) ++sets_;
   set_bytes_ += entry.set_bytes;
   if (entry.least_at == kKeyMax.at) return;
@@ -22,16 +22,20 @@ Unfinished::Entry Unfinished::Completed() {
   ++completed_;
   const Entry entry = fifo_.front();
   fifo_.pop_front();
-  if (entry.id != 0) Uncount(entry.id);
-  if (entry.second_id != 0) Uncount(entry.second_id);
+  if (entry.id != 0) Uncount(Of(entry.tenant, entry.id));
+  if (entry.second_id != 0) Uncount(Of(entry.tenant, entry.second_id));
   if (entry.is_set) --sets_;
   set_bytes_ -= entry.set_bytes;
   if (!least_.empty() && least_.front().number <= completed_) least_.pop_front();
   return entry;
 }
 
-void Unfinished::Uncount(TimerId id) {
-  const auto found = count_.find(id);
+Unfinished::Owned Unfinished::Of(TenantId tenant, TimerId id) {
+  return {Planted(Bug::kStrangersOpHolds) ? 0 : tenant, id};
+}
+
+void Unfinished::Uncount(const Owned& owned) {
+  const auto found = count_.find(owned);
   if (Planted(Bug::kSetInsteadOfCount)) {
     if (found != count_.end()) count_.erase(found);
   } else if (--found->second == 0) {
@@ -48,8 +52,8 @@ std::vector<ReplyToken> Unfinished::TakeTokens() {
   return tokens;
 }
 
-size_t Unfinished::CountFor(TimerId id) const {
-  const auto found = count_.find(id);
+size_t Unfinished::CountFor(TenantId tenant, TimerId id) const {
+  const auto found = count_.find(Of(tenant, id));
   return found == count_.end() ? 0 : found->second;
 }
 

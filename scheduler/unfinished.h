@@ -1,11 +1,14 @@
 // unfinished.h - ops that were queued and have not completed: how many per id, who waits for each,
 // and the smallest key among them.
 //
-// Loop thread only. Completions come in the order of queueing, so one FIFO holds it all.
+// Loop thread only. Completions come in the order of queueing, so one FIFO holds it all. Ids are
+// counted per tenant: what a stranger asks for under an id cannot change its timer, and must not
+// hold it back.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,6 +20,7 @@ class Unfinished {
  public:
   struct Entry {
     ReplyToken token = 0;
+    TenantId tenant = 0;           // who asks for the ids
     TimerId id = 0;                // 0: the op is about no single timer
     WallMs least_at = kKeyMax.at;  // the smallest key time that the op names or writes
     bool is_set = false;
@@ -31,14 +35,17 @@ class Unfinished {
   std::vector<ReplyToken> TakeTokens();
 
   [[nodiscard]] size_t size() const { return fifo_.size(); }
-  [[nodiscard]] size_t CountFor(TimerId id) const;
+  [[nodiscard]] size_t CountFor(TenantId tenant, TimerId id) const;
   [[nodiscard]] size_t sets() const { return sets_; }
   [[nodiscard]] size_t set_bytes() const { return set_bytes_; }
   // kKeyMax.at when no unfinished op names a key.
   [[nodiscard]] WallMs LeastAt() const;
 
  private:
-  void Uncount(TimerId id);
+  using Owned = std::pair<TenantId, TimerId>;
+
+  [[nodiscard]] static Owned Of(TenantId tenant, TimerId id);
+  void Uncount(const Owned& owned);
 
   struct Least {
     uint64_t number;  // of the op in queueing order
@@ -47,7 +54,7 @@ class Unfinished {
 
   std::deque<Entry> fifo_;
   std::deque<Least> least_;  // rising in both: the front is the minimum over fifo_
-  absl::flat_hash_map<TimerId, uint32_t> count_;
+  absl::flat_hash_map<Owned, uint32_t> count_;
   uint64_t queued_ = 0;
   uint64_t completed_ = 0;
   size_t sets_ = 0;

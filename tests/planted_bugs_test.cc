@@ -90,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"BacklogTakesAllSlots", Bug::kBacklogTakesAllSlots},
                     Planting{"PauseNotAskedOnStart", Bug::kPauseNotAskedOnStart},
                     Planting{"PausedAreCharged", Bug::kPausedAreCharged},
+                    Planting{"StrangersOpHolds", Bug::kStrangersOpHolds},
                     Planting{"AcknowledgeBeforeSync", Bug::kAcknowledgeBeforeSync},
                     Planting{"RetryAsTwoBatches", Bug::kRetryAsTwoBatches},
                     Planting{"WatermarkNotLowered", Bug::kWatermarkNotLowered},

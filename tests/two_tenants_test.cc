@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <map>
 #include <optional>
 #include <random>
@@ -324,6 +325,66 @@ class TwoTenants : public testing::Test {
     }
   }
 
+  // Without waiting for the answer.
+  OneAnswer& Send(const User& user, Verb verb, const std::string& path, std::string body = "") {
+    body.reserve(body.size() + kBodyPaddingBytes);
+    Request request;
+    request.verb = verb;
+    request.path = path;
+    request.body = body;
+    request.headers = {{"Host", "h"}, {"Authorization", user.authorization}};
+    if (!body.empty()) request.headers.push_back({"Content-Type", "application/json"});
+    rig_.router().Handle(request, {&sent_.emplace_back(), 0, 0});
+    return sent_.back();
+  }
+
+  // One sets a timer; the other, who guesses its id, keeps asking for it, so that there always is a
+  // request of theirs that is not answered. It fires all the same.
+  void Meddle(User& user, const User& other) {
+    const TimerId id = ++last_;
+    const std::string path = "/timers/" + std::to_string(id);
+    const size_t first = sent_.size();
+    const OneAnswer& set =
+        Send(user, Verb::kPost, "/timers", "{\"url\":\"" + user.mark + "\",\"seconds\":1}");
+    rig_.started.clear();
+    for (int round = 0; round < 5; ++round) {
+      Send(other, Verb::kDelete, path);
+      rig_.hold_ops = true;
+      rig_.Pump();
+      Send(other, Verb::kPost, path + "/retry");
+      rig_.ReleaseOps();
+      rig_.hold_ops = true;
+      rig_.http->clock.wall = rig_.http->clock.wall + 500;
+      rig_.http->clock.mono = rig_.http->clock.mono + 500;
+    }
+    ASSERT_EQ(rig_.started.size(), 1u) << "timer " << id;
+    EXPECT_EQ(rig_.started[0].timer->id, id);
+    rig_.ReleaseOps();
+    rig_.Pump();
+    EXPECT_EQ(set.answer->status, 201);
+    for (size_t i = first + 1; i < sent_.size(); ++i) {
+      ASSERT_TRUE(sent_[i].answer);
+      EXPECT_EQ(sent_[i].answer->body, nothing_.body);
+    }
+    user.timers.insert(id);
+  }
+
+  // Time passes until nothing is left to fire.
+  void LetAllFire() {
+    constexpr std::array<size_t, 3> kAlive{1, 2, 6};  // in Counts: pending, retrying, firing
+    const auto alive = [&] {
+      for (const User& user : users_) {
+        const auto counts = Counts(user);
+        for (const size_t state : kAlive) {
+          if (counts[state] != R"({"count":0})") return true;
+        }
+      }
+      return false;
+    };
+    for (int minute = 0; minute < 600 && alive(); ++minute) rig_.PassAndAnswer(kMinuteMs, 200);
+    EXPECT_FALSE(alive());
+  }
+
   void Step() {
     User& user = users_[Random(2)];
     const User& other = users_[&user == &users_[0] ? 1 : 0];
@@ -343,6 +404,7 @@ class TwoTenants : public testing::Test {
   Response nothing_;
   TimerId last_ = 0;
   uint64_t foreign_ = 0;
+  std::deque<OneAnswer> sent_;
 };
 
 TEST_F(TwoTenants, NeitherSeesAnythingOfTheOther) {
@@ -366,6 +428,10 @@ TEST_F(TwoTenants, NeitherSeesAnythingOfTheOther) {
   EXPECT_GT(streams_.resyncs, 100u);
   EXPECT_GT(users_[0].keys.size() + users_[1].keys.size(), kKeys);
   EXPECT_EQ(seen.size(), kStates.size()) << "timers in every state were there";
+  LetAllFire();
+  Meddle(users_[0], users_[1]);
+  Meddle(users_[1], users_[0]);
+  LetAllFire();
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ void World::ClientStep() {
   switch (Random(11)) {
     case 0:
     case 1:
-      return Cancel(Random(last_id_ + 3));
+      return Cancel(kLocalTenant, Random(last_id_ + 3));
     case 2:
       return OneIn(6) ? CancelAll() : OneIn(4) ? PauseOne() : ReadOne();
     case 4:
@@ -127,6 +127,7 @@ void World::ClientStep() {
     default:
       const uint64_t burst = OneIn(50) ? 30 : OneIn(5) ? 6 : 1;
       for (uint64_t i = 0; i < burst; ++i) SetOne(false);
+      if (OneIn(4)) Meddle();
   }
 }
 
@@ -161,18 +162,6 @@ void World::SetOne(bool far) {
   const ReplyToken token = Expect({Ask::kSet, 0, body == "same" ? key : "", now_});
   Note("set key=" + key + " due=" + FormatRfc3339(timer->due));
   timers_->Set(token, std::move(timer), key, body, now_);
-}
-
-void World::Cancel(TimerId id) {
-  const TenantId tenant = OneIn(8) ? kLocalTenant + 1 : kLocalTenant;
-  const ReplyToken token = Expect({Ask::kCancel, tenant == kLocalTenant ? id : 0, "", {}});
-  Note("cancel " + std::to_string(id) + " by " + std::to_string(tenant));
-  timers_->Cancel(token, tenant, id, now_);
-}
-
-void World::CancelAll() {
-  Note("cancel all");
-  timers_->CancelAll(Expect({Ask::kCancelAll, 0, "", {}}), kLocalTenant, now_);
 }
 
 ReplyToken World::Expect(Request request) {
@@ -482,6 +471,7 @@ void World::Check() {
   const auto parked = Parked();
   if (const auto wrong = inspector.Violation(live, parked)) oracle_.Fail(*wrong);
   if (const auto wrong = inspector.LotViolation(live, parked)) oracle_.Fail(*wrong);
+  CheckHeld();
   CheckTargets();
   const auto unsent = std::count_if(unsent_.begin(), unsent_.end(),
                                     [&](TimerId id) { return inspector.InFlight(id); });
@@ -575,22 +565,6 @@ void World::CheckSet(const Request& request, const Reply& reply) {
   last_id_ = std::max(last_id_, set->id);
   Note("201 " + std::to_string(set->id));
   oracle_.SetAcknowledged(set->id, request.key, request.asked, latest_);
-}
-
-void World::CheckCancel(const Request& request, const Reply& reply) {
-  if (request.id == 0) {
-    // Somebody else's timer, or none: only 404 is right.
-    if (std::holds_alternative<CancelReply>(reply.what)) oracle_.Fail("I4: a stranger cancelled");
-    return;
-  }
-  if (std::holds_alternative<CancelReply>(reply.what)) {
-    Note("cancelled " + std::to_string(request.id));
-    return oracle_.CancelAcknowledged(request.id);
-  }
-  if (std::holds_alternative<NotFoundReply>(reply.what)) return oracle_.NotFound(request.id, true);
-  if (const auto* late = std::get_if<TooLateReply>(&reply.what)) {
-    oracle_.TooLate(request.id, late->why == TooLateReply::Why::kAlreadyFiring);
-  }
 }
 
 uint64_t World::Random(uint64_t below) { return random_() % below; }

@@ -37,6 +37,9 @@ class World {
   [[nodiscard]] const StopwatchSim& stopwatches() const { return stopwatches_; }
 
  private:
+  // Has no timers, and asks for those of others.
+  static constexpr TenantId kStranger = kLocalTenant + 1;
+
   enum class Target {
     kHealthy,
     kFailing,
@@ -77,9 +80,12 @@ class World {
   void ClientStep();
   void StartOver();
   void SetOne(bool far);
-  void Cancel(TimerId id);
+  void Cancel(TenantId tenant, TimerId id);
   void CancelAll();
+  void Meddle();
+  void CheckHeld();
   void ReplayOne();
+  void Replay(TenantId tenant, TimerId id);
   void ReplayRange();
   void PauseOne();
   void ResumeAll();
@@ -138,6 +144,7 @@ class World {
   void CheckStopwatches();
   void CheckSet(const Request& request, const Reply& reply);
   void CheckCancel(const Request& request, const Reply& reply);
+  void CheckStranger(const Reply& reply);
   void CheckFind(const Request& request, const Reply& reply);
   void CheckReplay(const Request& request, const Reply& reply);
   // One read is done, or what it found is handed back; false when there is none.

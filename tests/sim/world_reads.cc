@@ -18,7 +18,7 @@ void World::ReadOne() {
       const ReplyToken token = Expect({Ask::kFind, looked_at_, "", {}, oracle_.Now(looked_at_)});
       timers_->Find(token, {kLocalTenant, looked_at_, OneIn(3)});
       // While the read is under way, and before the next look at it.
-      if (OneIn(4)) Cancel(looked_at_);
+      if (OneIn(4)) OneIn(8) ? Meddle() : Cancel(kLocalTenant, looked_at_);
     }
   }
 }

@@ -28,7 +28,10 @@ void World::AddWishes(uint64_t dice, Timer* timer) {
 void World::ReplayOne() {
   TimerId id = Random(last_id_ + 3);
   for (int look = 0; look < 8 && !oracle_.Now(id).dead; ++look) id = Random(last_id_ + 3);
-  const TenantId tenant = OneIn(8) ? kLocalTenant + 1 : kLocalTenant;
+  Replay(OneIn(8) ? kStranger : kLocalTenant, id);
+}
+
+void World::Replay(TenantId tenant, TimerId id) {
   Note("replay " + std::to_string(id) + " by " + std::to_string(tenant));
   const bool own = tenant == kLocalTenant;
   const ReplyToken token = Expect({Ask::kReplay, own ? id : 0, "", {}, oracle_.Now(id)});
@@ -91,8 +94,7 @@ std::map<TimerId, Key> World::LiveAndHandedBack() const {
 
 void World::CheckReplay(const Request& request, const Reply& reply) {
   if (request.id == 0) {
-    if (std::holds_alternative<ReplayReply>(reply.what)) oracle_.Fail("I4: a stranger replayed");
-    return;
+    return CheckStranger(reply);
   }
   if (std::holds_alternative<ReplayReply>(reply.what)) {
     Note("replayed " + std::to_string(request.id));

@@ -13,7 +13,7 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
     const std::string name = "timer " + std::to_string(id);
     const int places = Places(id);
     if (places > 1) return name + " has two places in memory";
-    if (timers_.unfinished_.CountFor(id) > 0) {
+    if (timers_.unfinished_.CountFor(kLocalTenant, id) > 0) {
       if (InHeap(id)) return name + " is armed while an op on it is unfinished";
       continue;
     }
@@ -32,7 +32,7 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
     if (key > horizon() && InHeap(id)) return name + " is in the heap above the horizon";
   }
   for (const auto& [id, held] : timers_.held_) {
-    if (timers_.unfinished_.CountFor(id) == 0) return "timer held for no op";
+    if (timers_.unfinished_.CountFor(held->tenant, id) == 0) return "timer held for no op";
   }
   if (timers_.flights_.size() != timers_.admission_.in_flight() + timers_.unsettled_) {
     return "slots leak";
@@ -45,7 +45,7 @@ std::optional<std::string> TimersInspector::LotViolation(const std::map<TimerId,
   const auto& lots = timers_.parking_.lots_;
   for (const TimerId id : parked) {
     const auto found = live.find(id);
-    if (found == live.end() || timers_.unfinished_.CountFor(id) > 0) continue;
+    if (found == live.end() || timers_.unfinished_.CountFor(kLocalTenant, id) > 0) continue;
     if (!timers_.Exists(kLocalTenant, id) || Places(id) > 0) continue;
     const bool ahead = std::any_of(lots.begin(), lots.end(), [&](const auto& lot) {
       return found->second > lot.second->cursor;
@@ -54,7 +54,7 @@ std::optional<std::string> TimersInspector::LotViolation(const std::map<TimerId,
     return "timer " + std::to_string(id) + " is parked behind its lot's cursor, and nowhere else";
   }
   for (const auto& [id, out] : timers_.parking_.out_) {
-    if (timers_.unfinished_.CountFor(id) > 0 || Places(id) > 0) continue;
+    if (timers_.unfinished_.CountFor(kLocalTenant, id) > 0 || Places(id) > 0) continue;
     return "timer " + std::to_string(id) + " is out of its lot, and nowhere";
   }
   return std::nullopt;
@@ -84,11 +84,17 @@ bool TimersInspector::HeapHasDue(WallMs now) const {
 
 bool TimersInspector::WasPassedOver(TimerId id, const Key& key) const {
   return timers_.left_.Covers(key) && !timers_.backlog_.WillMeet(key) && key <= horizon() &&
-         timers_.unfinished_.CountFor(id) == 0 && Places(id) == 0;
+         timers_.unfinished_.CountFor(kLocalTenant, id) == 0 && Places(id) == 0;
 }
 
 bool TimersInspector::IsLate(TimerId id) const {
   return timers_.flights_.at(id).slot.lane == Lane::kBacklog;
+}
+
+std::vector<TimerId> TimersInspector::Held() const {
+  std::vector<TimerId> ids;
+  for (const auto& [id, timer] : timers_.held_) ids.push_back(id);
+  return ids;
 }
 
 bool TimersInspector::InHeap(TimerId id) const {

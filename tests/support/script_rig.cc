@@ -20,6 +20,10 @@ std::string Option(const std::vector<std::string>& words, const std::string& nam
   return fallback;
 }
 
+TenantId TenantOf(const std::vector<std::string>& words) {
+  return static_cast<TenantId>(std::stoul(Option(words, "tenant", std::to_string(kLocalTenant))));
+}
+
 int64_t Span(const std::string& text) {
   const bool negative = text.starts_with('-');
   const bool sign = negative || text.starts_with('+');
@@ -108,11 +112,11 @@ void ScriptRig::Do(const Words& words) {
   if (verb == "set") {
     DoSet(words);
   } else if (verb == "cancel") {
-    timers_->Cancel(next_token_++, kLocalTenant, std::stoull(words.at(1)), now_);
+    timers_->Cancel(next_token_++, TenantOf(words), std::stoull(words.at(1)), now_);
   } else if (verb == "cancel-all") {
     timers_->CancelAll(next_token_++, kLocalTenant, now_);
   } else if (verb == "replay") {
-    timers_->Replay(next_token_++, kLocalTenant, std::stoull(words.at(1)), now_);
+    timers_->Replay(next_token_++, TenantOf(words), std::stoull(words.at(1)), now_);
   } else if (verb == "replay-range") {
     DoReplayRange(words);
   } else if (verb == "pause" || verb == "resume") {
