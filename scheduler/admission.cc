@@ -244,8 +244,13 @@ const Timer* Admission::Find(TimerId id) const {
   return found->second.line->waiting.Find(found->second.key);
 }
 
-void Admission::DropIf(const std::function<bool(const Timer&)>& drop, WallMs now) {
-  TakeIf([&drop](const WaitingLine::Place& place) { return drop(*place.timer); }, now);
+void Admission::DropIf(TenantId tenant, const std::function<bool(const Timer&)>& drop, WallMs now) {
+  const auto known = tenants_.find(tenant);
+  if (known == tenants_.end() || known->second->lines == 0) return;
+  const auto wanted = [&](const WaitingLine::Place& place) {
+    return place.timer->tenant == tenant && drop(*place.timer);
+  };
+  TakeIf(wanted, now);
 }
 
 std::vector<TimerPtr> Admission::TakeLaterThan(WallMs now) {

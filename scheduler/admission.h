@@ -143,7 +143,7 @@ class Admission {
   // Staged timers by id: as in TimerHeap.
   TimerPtr Remove(TimerId id, WallMs now);
   [[nodiscard]] const Timer* Find(TimerId id) const;
-  void DropIf(const std::function<bool(const Timer&)>& drop, WallMs now);
+  void DropIf(TenantId tenant, const std::function<bool(const Timer&)>& drop, WallMs now);
   // Drops the on-time timers with keys before `before` of targets that have no room. The smallest
   // of their keys; kKeyMax when there was none.
   [[nodiscard]] Key DropWithoutRoom(const Key& before, WallMs now);

@@ -38,6 +38,7 @@ void TimerHeap::Insert(TimerPtr timer) {
     free_slots_.pop_back();
   }
   const size_t bytes = MemoryBytes(*timer);
+  ++count_of_[timer->tenant];
   slots_[slot] = {std::move(timer), 0, static_cast<uint32_t>(bytes)};
   slot_of_.emplace(key.id, slot);
   bytes_ += bytes;
@@ -102,6 +103,7 @@ void TimerHeap::DropEntriesIf(const Drop& drop) {
     slots_.clear();
     free_slots_.clear();
     slot_of_.clear();
+    count_of_.clear();
     bytes_ = 0;
     return;
   }
@@ -112,8 +114,12 @@ void TimerHeap::DropEntriesIf(const Drop& drop) {
   Heapify();
 }
 
-void TimerHeap::DropIf(const std::function<bool(const Timer&)>& drop) {
-  DropEntriesIf([&](const Entry& entry) { return drop(*slots_[entry.slot].timer); });
+void TimerHeap::DropIf(TenantId tenant, const std::function<bool(const Timer&)>& drop) {
+  if (!count_of_.contains(tenant)) return;
+  DropEntriesIf([&](const Entry& entry) {
+    const Timer& timer = *slots_[entry.slot].timer;
+    return timer.tenant == tenant && drop(timer);
+  });
 }
 
 void TimerHeap::DropBelow(const Key& key) {
@@ -135,6 +141,7 @@ bool TimerHeap::FreeSome() {
 
 void TimerHeap::CheckInvariants() const {
   size_t bytes = 0;
+  absl::flat_hash_map<TenantId, size_t> counted;
   for (uint32_t i = 0; i < entries_.size(); ++i) {
     const Slot& slot = slots_[entries_[i].slot];
     CHECK(slot.position == i);
@@ -142,9 +149,11 @@ void TimerHeap::CheckInvariants() const {
     CHECK(i == 0 || Before(entries_[(i - 1) / kArity].key, entries_[i].key));
     CHECK(slot_of_.at(entries_[i].key.id) == entries_[i].slot);
     bytes += slot.bytes;
+    ++counted[slot.timer->tenant];
   }
   CHECK(slot_of_.size() == entries_.size());
   CHECK(bytes == bytes_);
+  CHECK(counted == count_of_);
 }
 
 void TimerHeap::Place(uint32_t position, const Entry& entry) {
@@ -207,7 +216,13 @@ TimerPtr TimerHeap::FreeSlot(const Entry& entry) {
   bytes_ -= s.bytes;
   slot_of_.erase(entry.key.id);
   free_slots_.push_back(entry.slot);
+  Uncount(s.timer->tenant);
   return std::move(s.timer);
+}
+
+void TimerHeap::Uncount(TenantId tenant) {
+  const auto found = count_of_.find(tenant);
+  if (--found->second == 0) count_of_.erase(found);
 }
 
 }  // namespace belfry

@@ -3,7 +3,8 @@
 // Loop thread only. Owns the timers in it.
 // Invariants: (1) slots_[entries_[i].slot].position == i. (2) No entry is before its parent, by
 // (key time, id): a total order. (3) A key changes only outside the heap. (4) bytes() is the sum of
-// MemoryBytes over the timers held.
+// MemoryBytes over the timers held. (5) count_of_ has the tenants of the timers held, and how many
+// each has.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,9 @@ class TimerHeap {
   // Drops the latest timers until at most `keep_bytes` are held, but never the earliest one.
   // Returns the smallest key dropped, or kKeyMax when nothing was.
   Key DropLatest(size_t keep_bytes);
-  // Drops every timer for which `drop` says so.
-  void DropIf(const std::function<bool(const Timer&)>& drop);
+  // Drops every timer of the tenant for which `drop` says so. Nothing is looked at when none of
+  // the tenant's is here, whatever others have.
+  void DropIf(TenantId tenant, const std::function<bool(const Timer&)>& drop);
   // Drops every timer with a key before `key`.
   void DropBelow(const Key& key);
   // Frees some of what was set aside; false when nothing was left to free.
@@ -70,11 +72,13 @@ class TimerHeap {
   template <typename Drop>
   void DropEntriesIf(const Drop& drop);
   TimerPtr FreeSlot(const Entry& entry);
+  void Uncount(TenantId tenant);
 
   std::vector<Entry> entries_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
   absl::flat_hash_map<TimerId, uint32_t> slot_of_;
+  absl::flat_hash_map<TenantId, size_t> count_of_;
   std::vector<TimerPtr> set_aside_;
   size_t bytes_ = 0;
 };

@@ -81,15 +81,15 @@ void Timers::Cancel(ReplyToken token, TenantId tenant, TimerId id, WallMs now) {
 
 void Timers::CancelAll(ReplyToken token, TenantId tenant, WallMs now) {
   if (failed_) return Answer(token, Refusal::kStopping);
+  // Nobody has set anything since.
+  if (DurableFloor(tenant) == last_id_) return Answer(token, AllGoneReply{});
   floors_[tenant] = last_id_;
-  const auto below = [&](const Timer& t) { return t.tenant == tenant && t.id <= last_id_; };
-  window_.heap().DropIf(below);
-  const auto staged_below = [&](const Timer& t) {
-    if (!below(t)) return false;
+  window_.heap().DropIf(tenant, [](const Timer&) { return true; });
+  const auto left = [this](const Timer& t) {
     parking_.Left(t.id);
     return true;
   };
-  admission_.DropIf(staged_below, now);
+  admission_.DropIf(tenant, left, now);
   low_may_rise_ = true;
   Enqueue({token, FloorOp{tenant, last_id_}}, {token});
 }

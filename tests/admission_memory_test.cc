@@ -114,7 +114,8 @@ TEST(AdmissionMemory, WhatWasOnlyStagedIsNotRemembered) {
   AdmissionRig rig(10, 10);
   for (TimerId id = 1; id <= 2 * kTargetsKept; ++id) rig.Stage(id, "http://" + std::to_string(id));
   EXPECT_EQ(rig.admission.targets(), 2 * kTargetsKept);
-  rig.admission.DropIf([](const Timer&) { return true; }, rig.now);
+  rig.admission.DropIf(
+      1, [](const Timer&) { return true; }, rig.now);
   EXPECT_EQ(rig.admission.targets(), 0u);
   EXPECT_FALSE(rig.admission.CanStart(rig.now));
 }

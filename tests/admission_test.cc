@@ -36,8 +36,12 @@ TEST(Admission, ATenantsTimersAreDroppedAndThoseOfOthersStay) {
   for (TimerId id = 1; id <= 9; ++id) {
     rig.Stage(id, "http://" + std::to_string(id % 2), 0, static_cast<TenantId>(1 + id % 3));
   }
-  rig.admission.DropIf([](const Timer& t) { return t.tenant == 2; }, rig.now);
+  size_t looks = 0;
+  const auto drop = [&looks](const Timer&) { return ++looks > 0; };
+  rig.admission.DropIf(2, drop, rig.now);
   EXPECT_EQ(rig.admission.staged(), 6u);
+  for (const TenantId without : {2, 7}) rig.admission.DropIf(without, drop, rig.now);
+  EXPECT_EQ(looks, 3u) << "nobody else's are looked at";
   Ids all = rig.StartAll();
   for (size_t i = 0; i < all.size(); ++i) {
     rig.End(all[i]);

@@ -63,7 +63,7 @@ TEST(TimerHeap, TheEarliestTimerIsNeverDropped) {
 TEST(TimerHeap, DroppingAllSetsThemAsideAndFreesThemByAndBy) {
   TimerHeap heap;
   for (TimerId id = 1; id <= 5000; ++id) heap.Insert(Make(id, int64_t(id)));
-  heap.DropIf([](const Timer&) { return true; });
+  heap.DropIf(kLocalTenant, [](const Timer&) { return true; });
   EXPECT_TRUE(heap.empty());
   EXPECT_EQ(heap.bytes(), 0u);
   EXPECT_EQ(heap.Find(1), nullptr);
@@ -79,11 +79,30 @@ TEST(TimerHeap, DroppingAllSetsThemAsideAndFreesThemByAndBy) {
 TEST(TimerHeap, DroppingSomeKeepsTheRest) {
   TimerHeap heap;
   for (TimerId id = 1; id <= 100; ++id) heap.Insert(Make(id, int64_t(1000 - id)));
-  heap.DropIf([](const Timer& t) { return t.id % 2 == 0; });
+  heap.DropIf(kLocalTenant, [](const Timer& t) { return t.id % 2 == 0; });
   heap.CheckInvariants();
   EXPECT_EQ(heap.size(), 50u);
   EXPECT_EQ(heap.Find(2), nullptr);
   EXPECT_EQ(heap.top().id, 99u);
+}
+
+TEST(TimerHeap, OnlyTimersOfTheTenantAreLookedAtAndNoneWhenItHasNone) {
+  TimerHeap heap;
+  size_t looks = 0;
+  const auto drop = [&looks](const Timer&) { return ++looks > 0; };
+  for (TimerId id = 1; id <= 90; ++id) {
+    TimerPtr timer = Make(id, int64_t(id));
+    timer->tenant = static_cast<TenantId>(1 + id % 3);
+    heap.Insert(std::move(timer));
+  }
+  heap.DropIf(4, drop);
+  EXPECT_EQ(looks, 0u);
+  heap.DropIf(2, drop);
+  EXPECT_EQ(looks, 30u);
+  heap.DropIf(2, drop);
+  EXPECT_EQ(looks, 30u);
+  EXPECT_EQ(heap.size(), 60u);
+  heap.CheckInvariants();
 }
 
 TEST(TimerHeap, DroppingFindsTheLatestWhateverTheirSizes) {
