@@ -69,6 +69,7 @@ enum class Bug {
   kStopwatchNameUnended,    // a listing of `tea` has `teapot` too
   kStopwatchNegative,       // what an earlier run started later than now has a negative time
   kStopwatchAnsweredEarly,  // the answer leaves when the op is queued
+  kStopwatchWrongClock,     // a clock that cannot be right is measured with
   kFeedGapHidden,           // a subscriber that events were lost for goes on as if there were none
   kFeedKeepsNameNotOwned,   // events of a name go on after its subscriber owns none any more
   kFeedForgetsTheLast,      // a full ring gives up a reset that nothing has followed

@@ -134,7 +134,7 @@ void Loop::TakeCompletions() {
   const Status status = parts_.commits.Take(&done);
   TakeTenants(&done);
   for (const Completion& completion : done) LogCompletion(completion);
-  parts_.engine.Complete(std::move(done), parts_.clock.Wall(), parts_.clock.Mono());
+  parts_.engine.Complete(std::move(done), parts_.clock.Wall());
   if (!status.ok()) Failed(status);
   HandOver(parts_.engine.TakeReady());
   SendEvents();

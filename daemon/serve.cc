@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <random>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -84,6 +85,15 @@ TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, si
   options.retry = DefaultRetry(config);
   options.jitter_seed = seed;
   options.accept_clock = flags.accept_clock;
+  return options;
+}
+
+EngineOptions OptionsForEngine(const Config& config, const ServeFlags& flags, size_t in_flight,
+                               MonoMs now) {
+  std::random_device random;
+  EngineOptions options;
+  options.timers = SchedulerOptions(config, flags, in_flight, now.ms);
+  options.run = uint64_t{random()} << 32 | random();
   return options;
 }
 
@@ -223,8 +233,8 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
 
   UvLoop uv;
   std::atomic<Loop*> loop = nullptr;
-  Engine engine({SchedulerOptions(config, flags, files.deliveries, clock.Mono().ms)},
-                StartFrom(state), clock.Wall(), clock.Mono());
+  Engine engine(OptionsForEngine(config, flags, files.deliveries, clock.Mono()), StartFrom(state),
+                clock.Wall(), clock.Mono());
   CommitThread commits(&data.store(), &clock, CommitOptions(config, data, notifier, loop));
   ReadPool reads(&uv.loop, data.store(), [&engine, &clock](QueryResult result) {
     engine.QueryDone(std::move(result), clock.Mono());

@@ -88,7 +88,8 @@ Response Problem(ProblemKind kind, std::string_view detail, const std::vector<Fi
   }
   if (!members.empty()) body.append(",").append(members);
   body += '}';
-  if (kind == ProblemKind::kOverloaded || kind == ProblemKind::kStopping) {
+  if (kind == ProblemKind::kOverloaded || kind == ProblemKind::kStopping ||
+      kind == ProblemKind::kNotReady) {
     response.headers = "Retry-After: 1\r\n";
   }
   return response;

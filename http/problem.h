@@ -41,7 +41,7 @@ enum class ProblemKind {
   kOutcomeUnknown,         // 500: it may have been stored
   kOverloaded,             // 503, with Retry-After: nothing was stored
   kStopping,               // 503, with Retry-After: nothing was stored
-  kNotReady,               // 503
+  kNotReady,               // 503, with Retry-After
   kNoSpace,                // 507: nothing was stored
 };
 

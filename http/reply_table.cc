@@ -29,6 +29,9 @@ Response ResponseTo(Refusal refusal) {
       return Problem(ProblemKind::kTooManyPaused, "resume another target first; nothing changed");
     case Refusal::kReadFailed:
       return Problem(ProblemKind::kReadFailed, "the store could not be read");
+    case Refusal::kClockWrong:
+      return Problem(ProblemKind::kNotReady,
+                     "the clock of this server cannot be right, see /ready; nothing was stored");
   }
   CHECK(false);
 }

@@ -1,12 +1,21 @@
 #include "scheduler/engine.h"
 
+#include "base/planted.h"
+
 namespace belfry {
 
 Engine::Engine(EngineOptions options, const EngineStart& start, WallMs wall, MonoMs mono)
     : timers_(std::move(options.timers), start.timers, wall, &ready_),
-      stopwatches_(options.feed_events_max, wall, mono, &ready_) {}
+      stopwatches_(options.feed_events_max, options.run, &ready_) {
+  BelieveClock(wall, mono);
+}
 
-void Engine::Complete(std::vector<Completion> done, WallMs wall, MonoMs) {
+void Engine::BelieveClock(WallMs wall, MonoMs mono) {
+  if (!timers_.clock_sane() && !Planted(Bug::kStopwatchWrongClock)) return;
+  stopwatches_.BelieveClock(wall, mono);
+}
+
+void Engine::Complete(std::vector<Completion> done, WallMs wall) {
   for (Completion& completion : done) {
     if (Stopwatches::IsOurs(completion.kind)) {
       stopwatches_.Complete(completion);
@@ -32,7 +41,10 @@ void Engine::StoreFailed() {
   stopwatches_.StoreFailed();
 }
 
-void Engine::Tick(WallMs wall, MonoMs) { timers_.Tick(wall); }
+void Engine::Tick(WallMs wall, MonoMs mono) {
+  timers_.Tick(wall);
+  BelieveClock(wall, mono);
+}
 
 void Engine::SetNoSpace(bool no_space) {
   timers_.SetNoSpace(no_space);

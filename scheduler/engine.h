@@ -19,6 +19,7 @@ namespace belfry {
 struct EngineOptions {
   TimersOptions timers;
   size_t feed_events_max = kFeedEventsMax;
+  uint64_t run = 1;  // another one each time: a number of one run's events means nothing in another
 };
 
 // What the scheduler needs from the opened store.
@@ -39,14 +40,15 @@ class Engine {
   [[nodiscard]] Stopwatches& stopwatches() { return stopwatches_; }
 
   // --- what came back ---------------------------------------------------------------------------
-  void Complete(std::vector<Completion> done, WallMs wall, MonoMs mono);  // in the store's order
+  void Complete(std::vector<Completion> done, WallMs wall);  // in the store's order
   void QueryDone(QueryResult result, MonoMs mono);
   // The store failed: nothing starts any more, and every waiting client of an op that is not
   // completed gets kOutcomeUnknown.
   void StoreFailed();
 
   // --- time and operation -----------------------------------------------------------------------
-  // Does what is due, and at most a bounded amount of it a call; wake_at says when again.
+  // Does what is due, and at most a bounded amount of it a call; wake_at says when again. `wall`
+  // and `mono` are the same moment.
   void Tick(WallMs wall, MonoMs mono);
   void SetNoSpace(bool no_space);  // below storage.min_free: what stores something new is refused
   void StopStarting();             // SIGTERM: no delivery starts from here on, ops still commit
@@ -65,6 +67,8 @@ class Engine {
   }
 
  private:
+  void BelieveClock(WallMs wall, MonoMs mono);
+
   Ready ready_;
   Timers timers_;
   Stopwatches stopwatches_;

@@ -28,6 +28,7 @@ enum class Refusal {
   kOutcomeUnknown,         // 500: it may have been stored
   kTooManyPaused,          // 409: kPausedTargetsMax are paused already, or the name is too long
   kReadFailed,             // 500: the store could not be read
+  kClockWrong,             // 503, nothing stored: the clock cannot be right
 };
 
 struct SetReply {

@@ -8,19 +8,27 @@
 
 namespace belfry {
 
-Stopwatches::Stopwatches(size_t feed_events_max, WallMs wall, MonoMs mono, Ready* ready)
-    : clock_(wall, mono),
-      run_(static_cast<uint64_t>(wall.ms)),
-      feed_(feed_events_max),
-      ready_(*ready) {}
+Stopwatches::Stopwatches(size_t feed_events_max, uint64_t run, Ready* ready)
+    : run_(run), feed_(feed_events_max), ready_(*ready) {}
+
+// Once: from then on it goes with the monotonic clock.
+void Stopwatches::BelieveClock(WallMs wall, MonoMs mono) {
+  if (!clock_) clock_.emplace(wall, mono);
+}
+
+WallMs Stopwatches::Now(MonoMs mono) const {
+  CHECK(clock_.has_value());
+  return clock_->At(mono);
+}
 
 void Stopwatches::Start(ReplyToken token, TenantId tenant, std::string name, MonoMs now) {
   if (const auto refusal = WhyNoOp()) return Answer(token, *refusal);
+  if (!clock_) return Answer(token, Refusal::kClockWrong);
   if (no_space_) return Answer(token, Refusal::kNoSpace);
   if (Planted(Bug::kStopwatchAnsweredEarly)) {
     Answer(std::exchange(token, 0), StopwatchReply{name, true});
   }
-  Enqueue({token, StopwatchPutOp{{tenant, std::move(name), clock_.At(now)}}});
+  Enqueue({token, StopwatchPutOp{{tenant, std::move(name), Now(now)}}});
 }
 
 void Stopwatches::Delete(ReplyToken token, TenantId tenant, std::string name) {
@@ -35,6 +43,7 @@ std::optional<Refusal> Stopwatches::WhyNoOp() const {
 }
 
 void Stopwatches::List(ReplyToken token, StopwatchQuery query) {
+  if (!clock_) return Answer(token, Refusal::kClockWrong);
   const bool goes_on = query.after.has_value();
   if (queries_ >= kQueriesQueuedMax && !goes_on) return Answer(token, Refusal::kOverloaded);
   ++queries_;
@@ -65,7 +74,7 @@ void Stopwatches::QueryDone(QueryResult result, MonoMs now) {
   }
   auto& page = std::get<StopwatchPage>(result.what);
   if (!page.owned) return Answer(result.token, NotOwnedReply{});
-  Answer(result.token, StopwatchListReply{std::move(page), clock_.At(now)});
+  Answer(result.token, StopwatchListReply{std::move(page), Now(now)});
 }
 
 void Stopwatches::StoreFailed() {

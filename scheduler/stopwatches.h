@@ -4,6 +4,9 @@
 //
 // Loop thread only. Exactly one Reply is made for each token that was given in. A change is
 // answered and told to subscribers by the completion that made it durable.
+//
+// Nothing is measured with a clock that cannot be right: what it started would stand still, or be
+// years old, when it is set. Starts and lists are refused until there is one that is believed.
 #pragma once
 
 #include <deque>
@@ -20,8 +23,8 @@ namespace belfry {
 
 class Stopwatches {
  public:
-  // `wall` and `mono` are the same moment. `ready` outlives this; its owner takes it.
-  Stopwatches(size_t feed_events_max, WallMs wall, MonoMs mono, Ready* ready);
+  // `ready` outlives this; its owner takes it.
+  Stopwatches(size_t feed_events_max, uint64_t run, Ready* ready);
   Stopwatches(const Stopwatches&) = delete;
   Stopwatches& operator=(const Stopwatches&) = delete;
 
@@ -44,11 +47,14 @@ class Stopwatches {
   void StoreFailed();
 
   void SetNoSpace(bool no_space) { no_space_ = no_space; }
+  // The clock is believed, now or since long. `wall` and `mono` are the same moment.
+  void BelieveClock(WallMs wall, MonoMs mono);
 
   [[nodiscard]] StopwatchFeed& feed() { return feed_; }
-  // Differs from run to run: numbers of the feed mean nothing in another.
+  // As given in: numbers of the feed mean nothing in another.
   [[nodiscard]] uint64_t run() const { return run_; }
-  [[nodiscard]] WallMs Now(MonoMs mono) const { return clock_.At(mono); }
+  // The clock is believed.
+  [[nodiscard]] WallMs Now(MonoMs mono) const;
   // Queued or at the store.
   [[nodiscard]] size_t unfinished_ops() const { return waiting_.size(); }
 
@@ -57,7 +63,7 @@ class Stopwatches {
   void Enqueue(Op op);
   void Answer(ReplyToken token, decltype(Reply::what) what);
 
-  const StopwatchClock clock_;
+  std::optional<StopwatchClock> clock_;  // as of when it was first believed
   const uint64_t run_;
   StopwatchFeed feed_;
   std::deque<ReplyToken> waiting_;  // of the unfinished ops, in order

@@ -502,6 +502,7 @@ TEST(HttpApi, HealthAndReady) {
   EXPECT_EQ(StatusLine(rig.Ask(Get("/ready"))), "HTTP/1.1 200 OK");
   rig.why_not_ready = "the clock is a year behind";
   const std::string response = rig.Ask(Get("/ready"));
+  EXPECT_TRUE(HasLine(response, "Retry-After: 1"));
   EXPECT_EQ(StatusLine(response), "HTTP/1.1 503 Service Unavailable");
   EXPECT_NE(BodyOf(response).find("\"detail\":\"the clock is a year behind\""), std::string::npos);
   EXPECT_EQ(StatusLine(rig.Ask(Get("/health"))), "HTTP/1.1 200 OK");

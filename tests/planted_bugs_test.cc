@@ -107,6 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"StopwatchNameUnended", Bug::kStopwatchNameUnended},
                     Planting{"StopwatchNegative", Bug::kStopwatchNegative},
                     Planting{"StopwatchAnsweredEarly", Bug::kStopwatchAnsweredEarly},
+                    Planting{"StopwatchWrongClock", Bug::kStopwatchWrongClock},
                     Planting{"FeedGapHidden", Bug::kFeedGapHidden},
                     Planting{"FeedKeepsNameNotOwned", Bug::kFeedKeepsNameNotOwned},
                     Planting{"FeedForgetsTheLast", Bug::kFeedForgetsTheLast},

@@ -31,7 +31,7 @@ class StopwatchesTest : public testing::Test {
     CHECK(opened.ok());
     store_ = std::move(*opened);
     wall_ = wall;
-    engine_ = std::make_unique<Engine>(EngineOptions{}, StartFrom(store_->opened()), wall_, mono_);
+    engine_ = std::make_unique<Engine>(options_, StartFrom(store_->opened()), wall_, mono_);
     Commit();
     replies_.clear();
   }
@@ -48,7 +48,7 @@ class StopwatchesTest : public testing::Test {
       for (Reply& reply : ready.replies) replies_.push_back(std::move(reply));
       std::vector<Completion> done;
       const Status status = store_->Apply(std::move(ready.ops), &done);
-      engine_->Complete(std::move(done), wall_, mono_);
+      engine_->Complete(std::move(done), wall_);
       if (!status.ok()) engine_->StoreFailed();
     }
   }
@@ -87,6 +87,7 @@ class StopwatchesTest : public testing::Test {
 
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Ledger> store_;
+  EngineOptions options_;
   WallMs wall_;
   MonoMs mono_{5000};
   std::unique_ptr<Engine> engine_;
@@ -111,7 +112,7 @@ TEST_F(StopwatchesTest, AreAnsweredWhenTheyAreDurableAndNotBefore) {
   EXPECT_EQ(engine_->unfinished_ops(), 1u);
   std::vector<Completion> done;
   ASSERT_TRUE(store_->Apply(std::move(ready.ops), &done).ok());
-  engine_->Complete(std::move(done), wall_, mono_);
+  engine_->Complete(std::move(done), wall_);
   EXPECT_EQ(engine_->unfinished_ops(), 0u);
   EXPECT_TRUE(Only<StopwatchReply>().created);
 }
@@ -133,6 +134,36 @@ TEST_F(StopwatchesTest, GoOnOverARestartAndAreNeverNegative) {
   EXPECT_EQ(Own(kAlice), "tea:0 ");
   Pass(kHourMs + 5);
   EXPECT_EQ(Own(kAlice), "tea:5 ");
+}
+
+TEST_F(StopwatchesTest, AreNotMeasuredWithAClockThatCannotBeRight) {
+  for (const int64_t wrong_ms : {-2 * kDayMs, 500 * kDayMs}) {
+    Open(kWall);
+    Start(kAlice, "tea");
+    Open(kWall + wrong_ms);
+    watches().Start(1, kAlice, "run", mono_);
+    EXPECT_EQ(Only<Refusal>(), Refusal::kClockWrong);
+    watches().List(1, {kAlice, {}, true, {}, 10});
+    EXPECT_EQ(Only<Refusal>(), Refusal::kClockWrong);
+    Delete(kAlice, "run");
+    mono_ = mono_ + 10;
+    wall_ = kWall + 2000;  // it is set right
+    Commit();
+    EXPECT_EQ(Own(kAlice), "tea:2000 ");
+    EXPECT_TRUE(Start(kAlice, "run"));
+    Pass(5);
+    wall_ = wall_ + -kHourMs;  // once it was believed, it goes on by itself
+    EXPECT_EQ(Own(kAlice), "run:5 tea:2005 ");
+    Open(kWall + 3000);
+    EXPECT_EQ(Own(kAlice), "run:1000 tea:3000 ");
+    Delete(kAlice, "run");
+  }
+}
+
+TEST_F(StopwatchesTest, HaveTheNumberOfTheRunThatIsHandedIn) {
+  options_.run = uint64_t{1} << 63;
+  Open(kWall);
+  EXPECT_EQ(watches().run(), options_.run);
 }
 
 TEST_F(StopwatchesTest, TellTheFeedWhatBecameDurable) {

@@ -59,10 +59,15 @@ class WrongClock(Case):
         held = self.fires_nothing(d, timer, far)
         d.restart()  # starting again is no acceptance
         self.assertEqual(d.get("/ready").status, 503)
+        for got in (d.get("/api/stopwatch"), d.request("POST", "/api/stopwatch", {"name": "tea"})):
+            self.assertEqual((got.status, got.json()["type"]), (503, "/problems/not-ready"))
+            self.assertEqual(got.header("retry-after"), "1")
         self.assertEqual(self.r.snapshot(), [])
         d.kill()
         d.start(["--accept-clock"])
         self.assertEqual(d.get("/ready").status, 200)
+        got = d.request("POST", "/api/stopwatch", {"name": "tea"})
+        self.assertEqual((got.status, got.json()), (201, {"name": "tea", "elapsed": 0}))
         for timer in held:
             d.wait_state(timer, "delivered")
         self.assertEqual(sorted(got.id for got in self.r.snapshot()), held)

@@ -31,6 +31,7 @@ StopwatchSim::StopwatchSim(uint64_t seed)
     : random_(seed ^ 0x5eed'0f5e'ed0f'5eedu), subscribers_(kSubscribers) {}
 
 ReplyToken StopwatchSim::Expect(Asked asked) {
+  asked.clock_wrong = clock_wrong_;
   asked_.emplace(next_token_, std::move(asked));
   return next_token_++;
 }
@@ -103,7 +104,8 @@ void StopwatchSim::WasRead(const Query& query, const QueryResult& result) {
 
 // --- clients -------------------------------------------------------------------------------------
 
-void StopwatchSim::Step(MonoMs mono) {
+void StopwatchSim::Step(MonoMs mono, bool clock_sane) {
+  clock_wrong_ = !clock_sane;
   const int who = static_cast<int>(Random(kSubscribers));
   switch (Random(8)) {
     case 0:
@@ -265,6 +267,9 @@ bool StopwatchSim::Answered(const Reply& reply) {
   if (asked.op && !refused && durable_.erase(reply.token) == 0) {
     Fail("S1: a client was answered before it was durable");
   }
+  const bool measured = std::holds_alternative<StopwatchReply>(reply.what) ||
+                        std::holds_alternative<StopwatchListReply>(reply.what);
+  if (asked.clock_wrong && measured) Fail("S6: a clock that cannot be right is measured with");
   if (const auto* list = std::get_if<StopwatchListReply>(&reply.what)) {
     CheckElapsed(*list);
     TakePage(asked, *list);

@@ -5,7 +5,8 @@
 // is what the model says at the moment of the read. S3 elapsed is never negative, and within one
 // run never less than it was seen before. S4 a subscriber that has taken all there is knows what
 // the model says of what it subscribed to. S5 it hears nothing of a name that it gave up, nor of
-// what others did with one before its tenant owned it.
+// what others did with one before its tenant owned it. S6 nothing is measured with a clock that
+// cannot be right.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ class StopwatchSim {
 
   // The daemon has started; both outlive the run.
   void Opened(Engine* engine, const Store& store);
-  void Step(MonoMs mono);  // one client does something
+  // One client does something. `clock_sane`: the daemon's clock can be right, or could once.
+  void Step(MonoMs mono, bool clock_sane);
   // Handed to the store with the next group, in this order; then what came of it.
   void Given(const Op& op);
   void Applied(const std::vector<Completion>& done, bool ok);
@@ -68,6 +70,7 @@ class StopwatchSim {
     int subscriber = -1;  // whose snapshot
     uint64_t connection = 0;
     std::optional<StopwatchQuery> query;
+    bool clock_wrong = false;
   };
 
   [[nodiscard]] uint64_t Random(uint64_t below) { return random_() % below; }
@@ -100,6 +103,7 @@ class StopwatchSim {
   std::map<std::pair<TenantId, std::string>, uint64_t> owned_since_;  // created in this run
   ReplyToken next_token_ = ReplyToken{1} << 40;
   uint64_t connections_ = 0;
+  bool clock_wrong_ = false;
   uint64_t snapshots_ = 0;
   uint64_t resumes_ = 0;
   uint64_t events_ = 0;

@@ -92,7 +92,7 @@ void World::Step() {
         targets_[Random(kTargets)] = static_cast<Target>(Random(uint64_t(Target::kCount)));
       if (OneIn(40)) StartOver();
   }
-  if (OneIn(3)) stopwatches_.Step(mono_);
+  if (OneIn(3)) stopwatches_.Step(mono_, clock_sane_);
   Pump();
   Check();
   if (OneIn(8)) Quieten();
@@ -263,7 +263,7 @@ void World::CompletionStep() {
     oracle_.HandedBack(completion);
     stopwatches_.HandedBack(completion);
   }
-  engine_->Complete(std::move(done), now_, mono_);
+  engine_->Complete(std::move(done), now_);
   engine_->Tick(now_, mono_);
 }
 

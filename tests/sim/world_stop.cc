@@ -24,7 +24,7 @@ void World::Stop() {
     if (round > kCutOff && flying_.empty() && Quiet() && engine_->unfinished_ops() == 0) break;
     if (round > kRoundsMax) return oracle_.Fail("the stop hangs");
     if (round < kCutOff && OneIn(4)) ClientStep();
-    if (round < kCutOff && OneIn(4)) stopwatches_.Step(mono_);
+    if (round < kCutOff && OneIn(4)) stopwatches_.Step(mono_, clock_sane_);
     Pump();
     if (round == kCutOff) InterruptAll();
     StepOfStop(round);

@@ -99,7 +99,7 @@ class HttpApiRig {
   void Apply(std::vector<Op> ops) {
     std::vector<Completion> done;
     const Status status = store_->Apply(std::move(ops), &done);
-    engine->Complete(std::move(done), http->clock.wall, http->clock.mono);
+    engine->Complete(std::move(done), http->clock.wall);
     if (!status.ok()) engine->StoreFailed();
   }
   void ReleaseOps() {

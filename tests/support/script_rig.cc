@@ -52,6 +52,8 @@ std::string Describe(Refusal refusal) {
       return "too-many-paused";
     case Refusal::kReadFailed:
       return "read-failed";
+    case Refusal::kClockWrong:
+      return "clock-wrong";
   }
   CHECK(false);
 }
@@ -254,7 +256,7 @@ void ScriptRig::Apply() {
 }
 
 void ScriptRig::Complete() {
-  engine_->Complete(std::exchange(completed_, {}), now_, mono_);
+  engine_->Complete(std::exchange(completed_, {}), now_);
   engine_->Tick(now_, mono_);
 }
 
