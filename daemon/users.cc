@@ -30,7 +30,7 @@ void Users::Install() {
       ++without_id;
       continue;
     }
-    CHECK(table.Add({token.hash, *tenant, token.user, token.scopes, token.expires}));
+    CHECK(table.Add({token.hash, *tenant, token.scopes, token.expires}));
   }
   const size_t installed = table.size();
   authentication_.SetTokens(std::move(table));

@@ -50,7 +50,7 @@ const Grant* Authentication::Find(std::string_view token) {
 
 std::optional<Caller> Authentication::Admit(const Request& request, Scope scope,
                                             Response* refusal) {
-  if (mode_ == Mode::kNone) return Caller(kLocalTenant, kLocalUser, nullptr, scope);
+  if (mode_ == Mode::kNone) return Caller(kLocalTenant, nullptr, scope);
   const HeaderHit header = FindHeader(request, "authorization");
   const auto token = header.count == 0 ? std::nullopt : BearerOf(header.value);
   if (!token) {
@@ -67,7 +67,7 @@ std::optional<Caller> Authentication::Admit(const Request& request, Scope scope,
                        "this token lacks the scope `" + std::string(ScopeName(scope)) + "`");
     return std::nullopt;
   }
-  return Caller(grant->tenant, grant->user, grant, scope);
+  return Caller(grant->tenant, grant, scope);
 }
 
 // Beyond the limit they are not counted, so that who waits as long as told may try again.
@@ -83,7 +83,8 @@ bool Authentication::StillGood(const Ticket& ticket) const {
   if (mode_ == Mode::kNone) return true;
   if (!ticket.token) return false;
   const Grant* const grant = tokens_.Find(*ticket.token);
-  return grant != nullptr && !grant->IsOver(clock_.Wall()) && grant->scopes.Has(ticket.scope);
+  return grant != nullptr && grant->tenant == ticket.tenant && !grant->IsOver(clock_.Wall()) &&
+         grant->scopes.Has(ticket.scope);
 }
 
 }  // namespace belfry

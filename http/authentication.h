@@ -51,7 +51,7 @@ class Authentication {
   [[nodiscard]] bool needs_token() const { return mode_ == Mode::kToken; }
   // nullopt: *refusal is the answer.
   [[nodiscard]] std::optional<Caller> Admit(const Request& request, Scope scope, Response* refusal);
-  // Its token is known, not expired, and has the scope.
+  // Its token is known, not expired, has the scope, and is the same user's.
   [[nodiscard]] bool StillGood(const Ticket& ticket) const;
 
  private:

@@ -20,7 +20,7 @@ std::optional<Scope> ScopeNamed(std::string_view name) {
 }
 
 Ticket Caller::ticket() const {
-  return {grant_ == nullptr ? std::nullopt : std::optional(grant_->token), scope_};
+  return {grant_ == nullptr ? std::nullopt : std::optional(grant_->token), tenant_, scope_};
 }
 
 }  // namespace belfry

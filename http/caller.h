@@ -50,6 +50,7 @@ using TokenHash = std::array<uint8_t, 32>;
 // What an answer that goes on for long keeps, to ask Authentication whether its caller still may.
 struct Ticket {
   std::optional<TokenHash> token;  // nullopt: none was needed
+  TenantId tenant = 0;             // whose data it carries
   Scope scope = Scope::kAdmin;
 };
 
@@ -58,17 +59,14 @@ struct Grant;
 class Caller {
  public:
   [[nodiscard]] TenantId tenant() const { return tenant_; }
-  // Valid while the handler runs.
-  [[nodiscard]] std::string_view user() const { return user_; }
   [[nodiscard]] Ticket ticket() const;
 
  private:
   friend class Authentication;
-  Caller(TenantId tenant, std::string_view user, const Grant* grant, Scope scope)
-      : tenant_(tenant), user_(user), grant_(grant), scope_(scope) {}
+  Caller(TenantId tenant, const Grant* grant, Scope scope)
+      : tenant_(tenant), grant_(grant), scope_(scope) {}
 
   TenantId tenant_;
-  std::string_view user_;
   const Grant* grant_;  // null: no token was needed. Valid while the handler runs
   Scope scope_;
 };

@@ -6,21 +6,21 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "base/id.h"
 #include "base/time.h"
 #include "http/caller.h"
+#include "http/token_hash.h"
 
 namespace belfry {
 
 struct Grant {
   TokenHash token{};
   TenantId tenant = 0;
-  std::string user;
   Scopes scopes;
   std::optional<WallMs> expires;  // at this time it is over
 
@@ -36,12 +36,21 @@ class TokenTable {
   [[nodiscard]] size_t size() const { return grants_.size(); }
 
  private:
-  // Random already, for every token that was made here.
+  // A hash is as good as random wherever it is cut; one that was written by hand need not be, and
+  // two of those may begin alike.
   struct FirstBytes {
-    size_t operator()(const TokenHash& token) const;
+    size_t operator()(const TokenHash& token) const {
+      size_t first;
+      std::memcpy(&first, token.data(), sizeof first);
+      return first;
+    }
   };
+  struct Same {
+    bool operator()(const TokenHash& a, const TokenHash& b) const { return SameHash(a, b); }
+  };
+
   std::vector<Grant> grants_;
-  absl::flat_hash_map<TokenHash, uint32_t, FirstBytes> places_;
+  absl::flat_hash_map<TokenHash, uint32_t, FirstBytes, Same> places_;
 };
 
 }  // namespace belfry

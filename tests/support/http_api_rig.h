@@ -117,7 +117,7 @@ class HttpApiRig {
   [[nodiscard]] StopwatchLists& lists() { return *lists_; }
   // Lets in who has `token`.
   void Admit(const std::string& token, TenantId tenant, Scopes scopes = Scopes::All()) {
-    grants.push_back({TokenHasher().Hash(token), tenant, "u" + std::to_string(tenant), scopes, {}});
+    grants.push_back({TokenHasher().Hash(token), tenant, scopes, {}});
     SetGrants();
   }
   void SetGrants() {
