@@ -29,10 +29,11 @@ uint32_t FailureLimit::Since(const Counts& counts, int64_t second) {
 int64_t FailureLimit::WaitSeconds(const Peer& peer, MonoMs now) const {
   if (counts_.empty() || !peer.over_tcp) return 0;
   const auto found = counts_.find(AddressOf(peer));
-  if (found == counts_.end()) return 0;
+  if (found == counts_.end() && !full()) return 0;
+  const Counts& counts = found == counts_.end() ? others_ : found->second;
   int64_t wait = 0;
   const int64_t oldest = SecondOf(now) - kWrongTokensSeconds;
-  while (Since(found->second, oldest + wait) > kWrongTokensMax) ++wait;
+  while (Since(counts, oldest + wait) > kWrongTokensMax) ++wait;
   return wait;
 }
 
@@ -40,11 +41,11 @@ void FailureLimit::Failed(const Peer& peer, MonoMs now) {
   if (!peer.over_tcp) return;
   const int64_t second = SecondOf(now);
   const Address address = AddressOf(peer);
-  if (counts_.size() >= kWrongTokenAddressesMax && !counts_.contains(address)) {
-    ForgetOld(second);
-    if (counts_.size() >= kWrongTokenAddressesMax) return;
-  }
-  Counts& counts = counts_[address];
+  if (full() && !counts_.contains(address)) ForgetOld(second);
+  Count(full() && !counts_.contains(address) ? others_ : counts_[address], second);
+}
+
+void FailureLimit::Count(Counts& counts, int64_t second) {
   const int64_t steps = std::min(second - counts.newest, kBuckets);
   for (int64_t i = 0; i < steps; ++i) counts.of[(second - i) % kBuckets] = 0;
   counts.newest = std::max(counts.newest, second);

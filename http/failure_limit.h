@@ -2,7 +2,8 @@
 //
 // Loop thread only. An address is an IPv4 address, or the network (/64) of an IPv6 one, whose host
 // part its owner may choose. Unix sockets have none and are not limited. Bounded:
-// kWrongTokenAddressesMax are counted; while there are more, others go uncounted.
+// kWrongTokenAddressesMax are counted; while there are more, all others count as one. So who has
+// very many addresses is limited too, and whom that hits besides are only others that are wrong.
 #pragma once
 
 #include <array>
@@ -32,10 +33,13 @@ class FailureLimit {
   using Address = std::array<uint8_t, 16>;
 
   [[nodiscard]] static Address AddressOf(const Peer& peer);
+  [[nodiscard]] bool full() const { return counts_.size() >= kWrongTokenAddressesMax; }
   [[nodiscard]] static uint32_t Since(const Counts& counts, int64_t second);
+  static void Count(Counts& counts, int64_t second);
   void ForgetOld(int64_t second);
 
   absl::flat_hash_map<Address, Counts> counts_;
+  Counts others_;
   int64_t swept_ = 0;  // second
 };
 

@@ -339,6 +339,20 @@ TEST(FailureLimit, WhatItKeepsIsBounded) {
   EXPECT_EQ(limit.addresses(), 1u) << "the old ones made room";
 }
 
+TEST(FailureLimit, WhoHasMoreAddressesThanAreCountedIsLimitedToo) {
+  FailureLimit limit;
+  const MonoMs now{1000};
+  uint16_t next = 0;
+  while (limit.addresses() < kWrongTokenAddressesMax) limit.Failed(V6(next++, 1), now);
+  for (uint32_t i = 0; i < kWrongTokensMax; ++i) limit.Failed(V6(next++, 1), now);
+  EXPECT_EQ(limit.WaitSeconds(V6(next, 1), now), 0);
+  limit.Failed(V6(next++, 1), now);
+  EXPECT_GT(limit.WaitSeconds(V6(next, 1), now), 0) << "never seen before";
+  EXPECT_EQ(limit.WaitSeconds(V6(0, 1), now), 0) << "counted by itself, and wrong once";
+  const MonoMs later = now + 2 * kWrongTokensSeconds * kSecondMs;
+  EXPECT_EQ(limit.WaitSeconds(V6(next, 1), later), 0);
+}
+
 // --- over HTTP -----------------------------------------------------------------------------------
 
 std::string Bearer(const std::string& token) { return "Authorization: Bearer " + token + "\r\n"; }
