@@ -34,6 +34,11 @@ Status CheckFile(const CredentialFile& file, const struct stat& status) {
   if (file.secrecy == Secrecy::kTrusted && (status.st_mode & (S_IWOTH | S_IWGRP)) != 0) {
     return WrongCredential(file, "may be changed by others; chmod go-w it");
   }
+  if (file.secrecy == Secrecy::kTrusted && !file.any_owner &&
+      !IsTrustedOwner(status.st_uid, geteuid())) {
+    return WrongCredential(file,
+                           "is owned by another user; chown it to root, or to who runs belfry");
+  }
   if ((status.st_mode & S_IWOTH) != 0) {
     return WrongCredential(file, "may be changed by everybody; chmod o-w it");
   }
@@ -65,6 +70,8 @@ Result<std::string> ReadOpen(const CredentialFile& file, int fd) {
 }
 
 }  // namespace
+
+bool IsTrustedOwner(uid_t owner, uid_t we) { return owner == 0 || owner == we; }
 
 bool MayBeSecret(std::string_view text) {
   return text.find("whsec_") != text.npos || text.find("whsk_") != text.npos ||

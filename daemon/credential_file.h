@@ -5,6 +5,8 @@
 // (LoadCredential=), a file in $CREDENTIALS_DIRECTORY.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -15,7 +17,8 @@ namespace belfry {
 
 enum class Secrecy {
   kPublic,   // not writable by everybody
-  kTrusted,  // nor by its group: whoever writes it decides who may do what
+  kTrusted,  // nor by its group, and its owner is root or we: whoever writes it decides who may do
+             // what
   kSecret,   // besides, not readable by everybody, and not writable by its group
 };
 
@@ -26,7 +29,11 @@ struct CredentialFile {
   Secrecy secrecy = Secrecy::kSecret;
   size_t bytes_max = 0;
   bool may_be_empty = false;
+  bool any_owner = false;  // it is only edited: nobody is trusted for what it says
 };
+
+// Who owns a file may change it, whatever its mode. `we`: our effective user.
+[[nodiscard]] bool IsTrustedOwner(uid_t owner, uid_t we);
 
 // kInvalid when `name` cannot be one, or looks like a secret itself, which the configuration must
 // not hold: it is printed, copied and mailed.

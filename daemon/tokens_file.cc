@@ -104,8 +104,8 @@ std::string ReadLine(const std::vector<std::string_view>& fields, TokenEntry* en
   return "";
 }
 
-CredentialFile FileNamed(const std::string& key, const std::string& name) {
-  return {key, name, Secrecy::kTrusted, kTokensFileBytesMax, true};
+CredentialFile FileNamed(const std::string& key, const std::string& name, bool any_owner) {
+  return {key, name, Secrecy::kTrusted, kTokensFileBytesMax, true, any_owner};
 }
 
 Status Failed(const std::string& what, const std::string& path) {
@@ -237,7 +237,7 @@ std::string FormatTokens(const std::vector<TokenEntry>& entries) {
 
 Result<std::vector<TokenEntry>> LoadTokens(const std::string& name,
                                            const std::string& credentials_directory) {
-  const CredentialFile file = FileNamed("auth.tokens_file", name);
+  const CredentialFile file = FileNamed("auth.tokens_file", name, false);
   const auto text = ReadCredentialFile(file, credentials_directory);
   if (!text.ok()) return text.status();
   return ParseTokens(*text, "auth.tokens_file: " + name);
@@ -246,7 +246,7 @@ Result<std::vector<TokenEntry>> LoadTokens(const std::string& name,
 Result<std::vector<TokenEntry>> ReadTokens(const std::string& path) {
   const auto real = RealPath(path);
   if (!real.ok()) return real.status();
-  const auto text = ReadCredentialFile(FileNamed("--tokens-file", *real), "");
+  const auto text = ReadCredentialFile(FileNamed("--tokens-file", *real, true), "");
   if (!text.ok()) return text.status();
   return ParseTokens(*text, *real);
 }

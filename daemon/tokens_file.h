@@ -7,7 +7,8 @@
 //   r4kq2mzd7a alice timers:read,timers:write 2026-11-21T08:00:00.000Z never 9f86d081884c7d65...
 //
 // Nobody can go back from a hash, so the file may be read by others, but only its owner may change
-// it. What is wrong is told by its line, never with what stands there: it might be a token.
+// it, and of whom a daemon takes it is root or its own user. What is wrong is told by its line,
+// never with what stands there: it might be a token.
 #pragma once
 
 #include <functional>

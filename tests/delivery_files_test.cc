@@ -131,6 +131,23 @@ TEST_F(DeliveryFilesTest, ATrustedFileMayBeReadByAllAndChangedByItsOwnerAlone) {
   }
 }
 
+TEST_F(DeliveryFilesTest, TheOwnerOfATrustedFileIsRootOrWe) {
+  EXPECT_TRUE(IsTrustedOwner(0, 1000));
+  EXPECT_TRUE(IsTrustedOwner(1000, 1000));
+  EXPECT_FALSE(IsTrustedOwner(1001, 1000));
+  EXPECT_FALSE(IsTrustedOwner(1000, 0));
+  // Only root can give a file away.
+  CredentialFile file{"k", Write("trusted", "x", 0644), Secrecy::kTrusted, 1};
+  EXPECT_TRUE(ReadCredentialFile(file, "").ok());
+  if (geteuid() != 0) return;
+  ASSERT_EQ(chown(file.name.c_str(), 1001, static_cast<gid_t>(-1)), 0);
+  EXPECT_EQ(
+      ReadCredentialFile(file, "").status().message(),
+      "k: " + file.name + " is owned by another user; chown it to root, or to who runs belfry");
+  file.any_owner = true;
+  EXPECT_TRUE(ReadCredentialFile(file, "").ok());
+}
+
 using Tls = Config::Delivery::Tls;
 
 TEST_F(DeliveryFilesTest, TlsFilesAreReadByPathAndAsCredentials) {
