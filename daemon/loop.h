@@ -53,7 +53,7 @@ class Loop {
     EventStreams& events;
     Tenants& tenants;
     Users& users;
-    std::function<Status()> reload;  // at SIGHUP; when it fails, what held before holds on
+    std::function<Status()> reload;  // at SIGHUP; what of it fails leaves what held before
   };
 
   Loop(const Parts& parts, int64_t shutdown_timeout_ms);

@@ -180,24 +180,26 @@ struct UvLoop {
   }
 };
 
-// What an operator may change while we run.
+// What an operator may change while we run. Each for itself: that a certificate is broken must not
+// keep a revoked token alive.
 struct Reloadable {
-  DeliveryFiles delivery;
-  std::vector<TokenEntry> tokens;
+  Result<DeliveryFiles> delivery;
+  Result<std::vector<TokenEntry>> tokens;
 };
 
-// All or nothing.
-Result<Reloadable> LoadFiles(const Config& config) {
+bool NeedsToken(const Config& config) { return config.auth.mode == "token"; }
+
+Reloadable LoadFiles(const Config& config) {
   const std::string credentials = CredentialsDirectory();
-  Reloadable files;
-  auto delivery = LoadDeliveryFiles(config.delivery, credentials);
-  if (!delivery.ok()) return delivery.status();
-  files.delivery = std::move(*delivery);
-  if (config.auth.mode != "token") return files;
-  auto tokens = LoadTokens(config.auth.tokens_file, credentials);
-  if (!tokens.ok()) return tokens.status();
-  files.tokens = std::move(*tokens);
-  return files;
+  return {LoadDeliveryFiles(config.delivery, credentials),
+          NeedsToken(config) ? LoadTokens(config.auth.tokens_file, credentials)
+                             : std::vector<TokenEntry>()};
+}
+
+// What is wrong with them; the code is that of the first.
+Status WhatFailed(const Status& a, const Status& b) {
+  if (a.ok() || b.ok()) return a.ok() ? b : a;
+  return Status(a.code(), a.message() + "; " + b.message());
 }
 
 // Before the commit thread has the store: nobody with a token is turned away at the start.
@@ -223,12 +225,12 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   auto policy = AddressPolicy::Parse(config.delivery.targets.allow, config.delivery.targets.deny);
   if (!policy.ok()) return Refuse(policy.status());
 
-  const bool needs_token = config.auth.mode == "token";
+  const bool needs_token = NeedsToken(config);
   using Mode = Authentication::Mode;
   Authentication authentication(needs_token ? Mode::kToken : Mode::kNone, clock);
   Tenants tenants(state.tenants);
   Users users(tenants, authentication, log);
-  if (needs_token) users.Set(std::move(reloadable.tokens));
+  if (needs_token) users.Set(std::move(*reloadable.tokens));
   if (Status s = RegisterUsers(data.store(), tenants, users); !s.ok()) return Refuse(s);
 
   UvLoop uv;
@@ -242,20 +244,21 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
 
   SenderOptions sending = SendingOptions(config, files, state.store_id);
   sending.policy = std::move(*policy);
-  sending.tls = std::move(reloadable.delivery.tls);
+  sending.tls = std::move(reloadable.delivery->tls);
   auto sender = CurlSender::Open(
       &uv.loop, clock, std::move(sending),
       [&loop](Outcome outcome) { loop.load()->DeliveryDone(std::move(outcome)); },
       [&loop](TimerId id) { return loop.load()->AddressFound(id); });
   if (!sender.ok()) return Refuse(sender.status());
-  (*sender)->SetSigner(std::move(reloadable.delivery.signer));
+  (*sender)->SetSigner(std::move(reloadable.delivery->signer));
   const auto reload = [&] {
-    auto read = LoadFiles(config);
-    if (!read.ok()) return read.status();
-    (*sender)->SetSigner(std::move(read->delivery.signer));
-    (*sender)->SetTls(std::move(read->delivery.tls));
-    if (needs_token) users.Set(std::move(read->tokens));
-    return Status();
+    Reloadable read = LoadFiles(config);
+    if (read.delivery.ok()) {
+      (*sender)->SetSigner(std::move(read.delivery->signer));
+      (*sender)->SetTls(std::move(read.delivery->tls));
+    }
+    if (needs_token && read.tokens.ok()) users.Set(std::move(*read.tokens));
+    return WhatFailed(read.delivery.status(), read.tokens.status());
   };
 
   Router router(authentication, {config.http.cors_origins});
@@ -298,8 +301,9 @@ int Serve(const ServeFlags& flags) {
   const auto files =
       ShareFiles(*limit, config->http.max_connections, config->delivery.max_in_flight);
   if (!files.ok()) return Refuse(files.status());
-  auto reloadable = LoadFiles(*config);
-  if (!reloadable.ok()) return Refuse(reloadable.status());
+  Reloadable reloadable = LoadFiles(*config);
+  const Status unread = WhatFailed(reloadable.delivery.status(), reloadable.tokens.status());
+  if (!unread.ok()) return Refuse(unread);
 
   LogWriter log(STDERR_FILENO, config->log.level);
   log.Info("starting", {{"version", BELFRY_VERSION},
@@ -314,7 +318,7 @@ int Serve(const ServeFlags& flags) {
   }
   auto data = DataDir::Open(StoreOptions(*config, flags, *files, log));
   if (!data.ok()) return Refuse(data.status());
-  return ServeStore(*config, flags, *files, std::move(*reloadable), **data, notifier, log);
+  return ServeStore(*config, flags, *files, std::move(reloadable), **data, notifier, log);
 }
 
 }  // namespace belfry

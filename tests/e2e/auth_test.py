@@ -1,5 +1,6 @@
 """Users and their tokens, over raw HTTP: who is let in, to do what, and what they never see."""
 
+import base64
 import os
 import pathlib
 import re
@@ -308,6 +309,32 @@ class Changes(AuthCase):
         self.tokens_file.touch(0o600)
         self.reload(d)
         self.expect_401(d.get("/timers", bearer(alice)))
+
+    def test_a_file_that_is_wrong_holds_back_no_other(self):
+        alice, bob = self.token("alice"), self.token("bob")
+        secret = self.root / "webhook"
+        good = "whsec_" + base64.b64encode(bytes(32)).decode()
+        secret.write_text(good)
+        secret.chmod(0o600)
+        config = CONFIG.format(self.tokens_file).replace(
+            "delivery: {", f"delivery: {{signing: {{secrets: [{secret}]}}, ")
+        d = self.daemon(config=config).start()
+        secret.write_text("whsec_short")
+        self.revoke(self.token_id("alice"))
+        self.reload(d)
+        self.assertIn("event=reload_failed", d.log())
+        self.assertIn("delivery.signing.secrets", d.log())
+        self.expect_401(d.get("/timers", bearer(alice)))
+        self.assertEqual(d.get("/timers", bearer(bob)).status, 200)
+        self.tokens_file.write_text("nonsense\n")
+        self.reload(d)
+        failed = [line for line in d.log().splitlines() if "reload_failed" in line]
+        self.assertRegex(failed[-1], "delivery.signing.secrets: .*; auth.tokens_file: ")
+        self.assertEqual(d.get("/timers", bearer(bob)).status, 200)
+        secret.write_text(good)
+        self.reload(d)
+        failed = [line for line in d.log().splitlines() if "reload_failed" in line]
+        self.assertNotIn("signing", failed[-1])
 
     def test_users_keep_what_is_theirs_over_kills_and_new_tokens(self):
         alice, bob = self.token("alice"), self.token("bob")
