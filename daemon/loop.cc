@@ -6,6 +6,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "daemon/cli.h"
 
@@ -56,6 +57,10 @@ int Loop::Run() {
   uv_signal_start(&interrupt_, on_signal, SIGINT);
   uv_signal_start(
       &hang_up_, [](uv_signal_t* h, int) { static_cast<Loop*>(h->data)->Reload(); }, SIGHUP);
+  sigset_t hang_up;
+  sigemptyset(&hang_up);
+  sigaddset(&hang_up, SIGHUP);
+  CHECK(pthread_sigmask(SIG_UNBLOCK, &hang_up, nullptr) == 0);
   parts_.server.AfterEach(kRequestsPerSlice, [this] { Slice(); });
   uv_run(parts_.uv, UV_RUN_DEFAULT);
   return exit_code_;
@@ -179,7 +184,7 @@ void Loop::LogFault(FaultScope scope) {
 
 // Commits stand still when ops wait and none completes.
 void Loop::WatchCommits() {
-  const bool waiting = parts_.engine.unfinished_ops() > 0;
+  const bool waiting = parts_.engine.unfinished_ops() > 0 || !parts_.tenants.settled();
   const uint64_t commits = parts_.commits.commits();
   if (!waiting || !commits_awaited_ || commits != commits_seen_) {
     commits_moved_ = parts_.clock.Mono();
@@ -304,7 +309,7 @@ void Loop::AdvanceStop() {
     parts_.reads.Stop();
   }
   const bool settled = parts_.sender.in_flight() == 0 && parts_.engine.unfinished_ops() == 0 &&
-                       parts_.reads.outstanding() == 0;
+                       parts_.tenants.settled() && parts_.reads.outstanding() == 0;
   if (settled && (late || parts_.server.Flushed())) {
     Close();
     uv_stop(parts_.uv);

@@ -61,7 +61,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Serves until SIGTERM, SIGINT or a failure; the exit code.
+  // Serves until SIGTERM, SIGINT or a failure; the exit code. SIGHUP is blocked when it is called,
+  // and heard from here on.
   [[nodiscard]] int Run();
 
   // Instead of Run, when the start failed after all: stops the store in order.

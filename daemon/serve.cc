@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <random>
@@ -202,6 +203,14 @@ Status WhatFailed(const Status& a, const Status& b) {
   return Status(a.code(), a.message() + "; " + b.message());
 }
 
+// Until the loop hears it, SIGHUP waits instead of ending the process. For all threads made later.
+void HoldHangUps() {
+  sigset_t hang_up;
+  sigemptyset(&hang_up);
+  sigaddset(&hang_up, SIGHUP);
+  CHECK(pthread_sigmask(SIG_BLOCK, &hang_up, nullptr) == 0);
+}
+
 // Before the commit thread has the store: nobody with a token is turned away at the start.
 Status RegisterUsers(Ledger& store, Tenants& tenants, Users& users) {
   std::vector<Completion> done;
@@ -293,6 +302,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
 }  // namespace
 
 int Serve(const ServeFlags& flags) {
+  HoldHangUps();
   const NotifyEnvironment environment = TakeNotifyEnvironment();
   const auto config = ConfigFor(flags);
   if (!config.ok()) return Refuse(config.status());

@@ -1,5 +1,6 @@
 """SIGTERM and SIGINT: in order, in time, and without a duplicate; what systemd is told."""
 
+import os
 import select
 import signal
 import threading
@@ -111,6 +112,17 @@ class Stop(Case):
         d.signal(signal.SIGHUP)
         poll(lambda: "event=reload" in d.log(), "it was heard")
         d.wait_state(d.set(r.url()), "delivered")
+        self.assertEqual(d.end(signal.SIGTERM), 0)
+
+    def test_a_hang_up_while_it_starts_ends_nothing_and_is_heard_then(self):
+        config = self.root / "config"
+        os.mkfifo(config)
+        d = self.daemon(args=["--config", str(config)]).spawn()
+        with open(config, "w", encoding="utf-8") as pipe:  # when it is there to read
+            d.signal(signal.SIGHUP)
+            pipe.write(LOCAL)
+        d.wait_note("READY=1")
+        poll(lambda: "event=reload" in d.log(), "it was heard")
         self.assertEqual(d.end(signal.SIGTERM), 0)
 
     def test_a_second_signal_ends_it_at_once(self):
