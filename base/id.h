@@ -17,6 +17,8 @@ using TargetNumber = uint32_t;  // what timers of one target are parked under; 0
 
 constexpr TenantId kLocalTenant = 1;  // the user `local`, who everybody is with auth.mode none
 constexpr std::string_view kLocalUser = "local";
+// Owns the deadlines of leases (Timer::kind): no client is this tenant, so none sees or ends them.
+constexpr TenantId kLeaseTenant = std::numeric_limits<TenantId>::max();
 
 // Where a timer stands in deadline order: (time of the next attempt, id). A total order.
 struct Key {

@@ -68,6 +68,16 @@ constexpr int64_t kRetryAfterMsMax = kDayMs;
 constexpr int64_t kIdempotencyKeepMs = kDayMs;
 constexpr int64_t kMaxLatenessMsMax = 3660 * kDayMs;
 
+// Stream slots.
+constexpr uint32_t kStreamLimitMax = 1000;  // of one user at once: one answer lists them all
+constexpr int64_t kStreamTtlMsMin = kSecondMs;
+constexpr int64_t kStreamTtlMsMax = 30 * kDayMs;
+constexpr size_t kStreamContentCodePointsMax = 256;
+constexpr size_t kStreamContentBytesMax = 4 * kStreamContentCodePointsMax;
+constexpr size_t kLeaseKeyBytesMax = 1 + 4 + kUserNameBytesMax + 1 + 16;  // see storage/keys.h
+constexpr size_t kStreamOpsQueuedMax = 16'384;  // on their way to disk; beyond: 503
+constexpr size_t kLapsesMax = 1024;             // deadlines looked at and not durably done with
+
 // Lists.
 constexpr int kPageDefault = 100;
 constexpr int kPageMax = 1000;

@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/index_in.h"
 #include "base/stopwatch.h"
+#include "base/stream.h"
 #include "base/time.h"
 #include "base/timer.h"
 
@@ -170,11 +171,75 @@ struct StopwatchDeleteOp {
   std::string name;
 };
 
+// The ops on users and their streams all decide on the commit thread: whatever comes at once, they
+// do it one after the other. A lease whose expires_at is at or before `now` counts as lapsed in
+// every one of them, whether or not its deadline was met.
+
+// Make a user that is not there.
+struct PutUserOp {
+  TenantId tenant = 0;
+  std::string user;
+  std::optional<uint32_t> limit;  // nullopt: that of StreamStart
+};
+
+// Remove a user. Their streams end: what is alive calls nobody; what has lapsed still does.
+struct DeleteUserOp {
+  TenantId tenant = 0;
+  std::string user;
+  WallMs now;
+};
+
+struct StreamStart {
+  TenantId tenant = 0;
+  std::string user;
+  StreamId stream;
+  std::string content;
+  int64_t ttl_ms = 0;
+  std::string on_expire;
+  bool evict_oldest = false;  // at the limit, as many as need be end for this one
+  bool require_user = false;  // else a user that is not there is made
+  uint32_t limit = 0;         // of users without their own
+  TimerId deadline = 0;       // its id is given out like that of a PutOp, whatever comes of it
+  WallMs now;
+};
+// Start a stream, if its user has fewer than the limit. What is known to have lapsed by now is
+// counted out in the same batch.
+struct StartStreamOp {
+  std::unique_ptr<StreamStart> start;
+};
+
+// The lease, if it is alive, lasts its ttl from `now` on. Writes the lease and nothing else: its
+// deadline stays where it is, see LapseStreamOp.
+struct RenewStreamOp {
+  TenantId tenant = 0;
+  std::string user;
+  StreamId stream;
+  WallMs now;
+};
+
+// The lease, if it is alive, ends and calls nobody.
+struct EndStreamOp {
+  TenantId tenant = 0;
+  std::string user;
+  StreamId stream;
+  WallMs now;
+};
+
+// A deadline was met, `deadline` as it is stored. If its lease was renewed since, it moves to the
+// lease's expires_at. Else the lease is over, and whoever is to be told of it is called by a timer
+// with the id `callback`, which is given out like that of a PutOp: all in one batch.
+struct LapseStreamOp {
+  TimerPtr deadline;
+  TimerId callback = 0;
+  WallMs now;
+};
+
 struct Op {
   ReplyToken token = 0;  // released by this op's completion and nothing else
   std::variant<PutOp, SettleOp, RetryOp, EraseByIdOp, FloorOp, LoadOp, MarkOp, RetainOp, ParkOp,
                LoadParkedOp, PauseOp, ReplayByIdOp, ReplayRangeOp, ReplayStepOp, TenantOp,
-               StopwatchPutOp, StopwatchDeleteOp>
+               StopwatchPutOp, StopwatchDeleteOp, PutUserOp, DeleteUserOp, StartStreamOp,
+               RenewStreamOp, EndStreamOp, LapseStreamOp>
       what;
 };
 
@@ -191,10 +256,13 @@ enum class OpResult {
   kDamaged,    // ReplayById: its record cannot be read
   kReset,      // StopwatchPut: there was one
   kGone,       // no such timer or stopwatch for this tenant, or at or below its floor; nothing
-               // changed. LoadParked: nothing is parked under this number
-  kRefused,    // Park, Pause: the name is longer than kTargetNameBytesMax, or one more than
-               // kParkedTargetsMax or kPausedTargetsMax; nothing changed. Tenant: the same with
-               // kUserNameBytesMax and kTenantsMax
+          // changed. LoadParked: nothing is parked under this number. Ops on users and streams:
+          // no such user; RenewStream, LapseStream: no such lease, or it has lapsed before
+  kRefused,  // Park, Pause: the name is longer than kTargetNameBytesMax, or one more than
+             // kParkedTargetsMax or kPausedTargetsMax; nothing changed. Tenant: the same with
+             // kUserNameBytesMax and kTenantsMax
+  kExists,   // PutUser: the user is there; nothing changed
+  kFull,     // StartStream: at the limit; none was started
 };
 
 // Rows of one target that a page passed over: the first and the last of them.
@@ -214,12 +282,23 @@ struct LoadedPage {
   bool ended = false;
 };
 
+// Of an op on a user or a stream.
+struct StreamResult {
+  StreamId stream;                  // StartStream: as given
+  uint32_t limit = 0;               // StartStream: that holds for the user
+  std::vector<StreamView> playing;  // StartStream: what is alive after it, oldest first
+  std::vector<StreamId> evicted;    // StartStream: ended for the new one
+  WallMs expires_at;                // RenewStream, StartStream, done
+  std::vector<TimerId> deadlines;   // that are not there any more
+};
+
 // `index()` of the op's variant comes back as `kind`, so that a completion names its op.
 struct Completion {
   size_t kind = 0;
   ReplyToken token = 0;
   TenantId tenant = 0;  // of the op's timer; Tenant, done: of the user
-  TimerId id = 0;       // of the op's timer; 0 for all ops without one
+  TimerId id = 0;       // of the op's timer; StartStream, LapseStream: of the deadline; 0 for all
+                        // ops without one
   OpResult result = OpResult::kDone;
   TimerId first_id = 0;     // kReplayed
   TimerId floor = 0;        // Floor: its last_id
@@ -243,6 +322,7 @@ struct Completion {
   bool paused = false;        // Pause: as given
 
   Stopwatch stopwatch;  // StopwatchPut: as given. StopwatchDelete: when there was one, as it was
+  std::unique_ptr<StreamResult> stream;  // of every op on a user or a stream but LapseStream
 };
 
 template <typename T>

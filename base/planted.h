@@ -53,6 +53,10 @@ enum class Bug {
   kPauseNotAskedOnStart,        // the switches of the store are not looked at when it is opened
   kPausedAreCharged,            // waiting for a paused target counts as an attempt
   kStrangersOpHolds,            // what one tenant asks for under an id holds another's timer back
+  kLapseNotRearmed,             // a deadline that moved on is not armed again
+  kLapseCallbackForgotten,      // the call that tells of a lapse is stored and not armed
+  kStreamDeadlineNotArmed,      // the deadline of a new lease is not armed
+  kRenewalAnswersEarly,         // the 200 of a heartbeat leaves when its op is queued
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit
@@ -64,6 +68,11 @@ enum class Bug {
   kLateOutcomeCountsBelowFloor,  // settling below the floor still changes counters
   kCallbackInItsOwnBatch,        // the cause is settled, commit, the callback is put
   kReplayLeavesDeadRow,          // the row in `dead` stays when its timer is brought back
+  kLimitIgnoresItsGroup,         // a start does not count those of its own group
+  kLapseIgnoresRenewal,          // a deadline that is met ends the lease, renewed or not
+  kRenewalRevives,               // a heartbeat brings back what has lapsed
+  kEndLeavesDeadline,            // a stream that was ended lapses all the same
+  kLapseCountedTwice,            // what a start counted out is not marked, and frees a slot again
   // stopwatches
   kStopwatchLeftByName,     // a delete leaves the row by (name, user)
   kStopwatchNameUnended,    // a listing of `tea` has `teapot` too

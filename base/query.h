@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
 #include "base/id.h"
 #include "base/index_in.h"
 #include "base/stopwatch.h"
+#include "base/stream.h"
 #include "base/time.h"
 #include "base/timer.h"
 
@@ -42,9 +44,23 @@ struct CountQuery {
   TimerFilter filter;
 };
 
+// `now` tells what has lapsed.
+struct UserQuery {
+  TenantId tenant = 0;
+  std::string user;
+  WallMs now;
+};
+
+struct UsersQuery {
+  TenantId tenant = 0;
+  std::string after;  // exclusive
+  int limit = 0;
+  WallMs now;
+};
+
 struct Query {
   ReplyToken token = 0;
-  std::variant<FindQuery, ListQuery, CountQuery, StopwatchQuery> what;
+  std::variant<FindQuery, ListQuery, CountQuery, StopwatchQuery, UserQuery, UsersQuery> what;
   // Sorted ids with an attempt under way when the query was asked: the overlay for states. Null:
   // none.
   std::shared_ptr<const std::vector<TimerId>> firing;
@@ -81,8 +97,10 @@ struct QueryResult {
   size_t kind = 0;
   std::optional<FindQuery> asked;
   Status status;  // not ok: the read failed, nothing else is set
-  // nullopt of the first: no such timer. uint64_t: a count.
-  std::variant<std::optional<TimerView>, TimerPage, uint64_t, StopwatchPage> what;
+  // nullopt: no such timer, no such user. uint64_t: a count.
+  std::variant<std::optional<TimerView>, TimerPage, uint64_t, StopwatchPage,
+               std::optional<UserView>, UserPage>
+      what;
 };
 
 }  // namespace belfry

@@ -104,6 +104,19 @@ Status ValidateWishes(const Timer& t) {
   return {};
 }
 
+Status ValidateDeadline(const Timer& t) {
+  if (t.state != TimerState::kPending || t.due != t.next_attempt) return Invalid("state");
+  if (t.body.empty() || t.body.size() > kLeaseKeyBytesMax) return Invalid("body");
+  Timer bare;
+  bare.id = t.id;
+  bare.tenant = t.tenant;
+  bare.kind = t.kind;
+  bare.due = bare.next_attempt = t.due;
+  bare.created_at = t.created_at;
+  bare.body = t.body;
+  return t == bare ? Status() : Invalid("lease");
+}
+
 }  // namespace
 
 std::string_view StateName(TimerState state) { return NameOf(kStates, state); }
@@ -147,6 +160,9 @@ Status Validate(const Timer& t) {
   if (!InWallRange(t.next_attempt)) return Invalid("next_attempt");
   if (!InWallRange(t.created_at)) return Invalid("created_at");
   if (!InWallRange(t.finished)) return Invalid("finished");
+  if (t.kind > TimerKind::kLease) return Invalid("kind");
+  if ((t.kind == TimerKind::kLease) != (t.tenant == kLeaseTenant)) return Invalid("kind");
+  if (t.kind == TimerKind::kLease) return ValidateDeadline(t);
   if (t.url.empty() || t.url.size() > kUrlBytesMax) return Invalid("url");
   if (t.headers.size() > kHeadersMax) return Invalid("headers");
   if (t.body.size() > kBodyBytesMax) return Invalid("body");

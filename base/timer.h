@@ -51,6 +51,14 @@ enum class Method : uint8_t { kPost = 1, kPut = 2, kPatch = 3, kDelete = 4, kGet
 [[nodiscard]] std::string_view MethodName(Method method);
 [[nodiscard]] std::optional<Method> MethodFromName(std::string_view name);
 
+// What happens when it is due. Stored as one byte: never renumber.
+enum class TimerKind : uint8_t {
+  kWebhook = 0,
+  // The deadline of a lease: it is never sent. Of kLeaseTenant; `body` is the key of the lease in
+  // family `stream` (storage/keys.h) and there is nothing else to it.
+  kLease = 1,
+};
+
 // What becomes of a timer that is later than its max_lateness_ms. Stored as one byte: never
 // renumber.
 enum class OnLate : uint8_t { kFire = 0, kDrop = 1, kDeadLetter = 2 };
@@ -88,6 +96,7 @@ struct Attempt {
 struct Timer {
   TimerId id = 0;
   TenantId tenant = kLocalTenant;
+  TimerKind kind = TimerKind::kWebhook;
   TimerState state = TimerState::kPending;
   DeadReason reason = DeadReason::kNone;
   WallMs due;           // as asked for; never changes

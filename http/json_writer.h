@@ -7,10 +7,9 @@
 #include <string>
 #include <string_view>
 
-namespace belfry {
+#include "base/json_string.h"
 
-// `text` with its quotes.
-void AppendJsonString(std::string& out, std::string_view text);
+namespace belfry {
 
 class JsonWriter {
  public:
