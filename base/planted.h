@@ -72,7 +72,7 @@ enum class Bug {
   kLapseIgnoresRenewal,          // a deadline that is met ends the lease, renewed or not
   kRenewalRevives,               // a heartbeat brings back what has lapsed
   kEndLeavesDeadline,            // a stream that was ended lapses all the same
-  kLapseCountedTwice,            // what a start counted out is not marked, and frees a slot again
+  kLapseForgottenByStart,        // what a start counts out tells nobody of its lapse
   // stopwatches
   kStopwatchLeftByName,     // a delete leaves the row by (name, user)
   kStopwatchNameUnended,    // a listing of `tea` has `teapot` too

@@ -15,8 +15,8 @@
 namespace belfry {
 
 // The column families of the store; see keys.h.
-enum class Cf : uint8_t { kMeta, kDue, kIds, kDone, kDead, kOnce, kParked, kStopwatch };
-constexpr size_t kCfCount = 8;
+enum class Cf : uint8_t { kMeta, kDue, kIds, kDone, kDead, kOnce, kParked, kStopwatch, kStream };
+constexpr size_t kCfCount = 9;
 
 class Batch {
  public:

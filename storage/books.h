@@ -31,8 +31,8 @@
 
 namespace belfry {
 
-// The layout of the whole store, kept under MetaKind::kFormat. 1 had no `parked`, 2 no `stopwatch`.
-// An older one is read as it is and becomes this one with the next batch.
+// The layout of the whole store, kept under MetaKind::kFormat. 1 had no `parked`, 2 no `stopwatch`
+// and no `stream`. An older one is read as it is and becomes this one with the next batch.
 constexpr uint32_t kSchema = 3;
 
 class Books {

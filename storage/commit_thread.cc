@@ -27,6 +27,8 @@ size_t RecordBytes(const Op& op) {
   }
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) return MemoryBytes(*retry->timer);
   if (const auto* park = std::get_if<ParkOp>(&op.what)) return MemoryBytes(*park->timer);
+  if (const auto* lapse = std::get_if<LapseStreamOp>(&op.what))
+    return MemoryBytes(*lapse->deadline);
   return 0;
 }
 

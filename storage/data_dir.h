@@ -28,11 +28,11 @@
 
 namespace belfry {
 
-// 2: the family `parked`, records of version 2, replays. 3: the family `stopwatch`. A store of an
-// older format is raised when it is opened: first min_reader, so that older binaries keep away,
-// then the store, then writer.
-constexpr uint32_t kFormatWriter = 3;     // what this binary writes, and the newest it can read
-constexpr uint32_t kFormatMinReader = 3;  // the oldest binary that can read what this one writes
+// 2: the family `parked`, records of version 2, replays. 3: the families `stopwatch` and `stream`,
+// records of version 3. A store of an older format is raised when it is opened: first min_reader,
+// so that older binaries keep away, then the store, then writer.
+constexpr uint32_t kFormatWriter = kSchema;     // what this binary writes, and the newest it reads
+constexpr uint32_t kFormatMinReader = kSchema;  // the oldest binary that reads what this one writes
 
 struct DataDirOptions {
   std::string path;

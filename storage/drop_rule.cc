@@ -44,6 +44,7 @@ bool DropBounds::Drops(Cf cf, std::string_view key, std::string_view value) cons
     case Cf::kMeta:
     case Cf::kOnce:
     case Cf::kStopwatch:
+    case Cf::kStream:
       return false;
   }
   return false;

@@ -3,48 +3,19 @@
 #include <utility>
 
 #include "storage/bytes.h"
+#include "storage/sealed.h"
 
 namespace belfry {
 namespace {
 
 constexpr uint8_t kEntryVersion = 1;
 constexpr uint8_t kParkedEntryVersion = 2;
-constexpr size_t kSealBytes = 1 + 4;
 constexpr size_t kIdEntryBytes = 1 + 8 + 8;
 constexpr size_t kTargetNumberBytes = 4;
 constexpr size_t kOnceEntryBytes = 4 * 8;
 constexpr size_t kStopwatchBytes = 8;
 
-std::string Unsealed(size_t fields_bytes) {
-  std::string out;
-  out.reserve(kSealBytes + fields_bytes);
-  out.assign(kSealBytes, '\0');
-  return out;
-}
-
-std::string Seal(uint8_t version, std::string_view key, std::string out) {
-  const std::string_view fields = std::string_view(out).substr(kSealBytes);
-  const auto checksum = static_cast<uint32_t>(ChecksumOf(version, key, fields));
-  out[0] = static_cast<char>(version);
-  StoreU32(&out[1], checksum);
-  return out;
-}
-
 uint8_t VersionOf(std::string_view bytes) { return ByteReader(bytes).U8(); }
-
-// The fields, when the version is at most `newest`.
-Result<std::string_view> Unseal(std::string_view key, std::string_view bytes, uint8_t newest) {
-  ByteReader in(bytes);
-  const uint8_t version = in.U8();
-  const uint32_t checksum = in.U32();
-  if (!in.ok() || version < kEntryVersion || version > newest) {
-    return Corruption("entry of unknown version");
-  }
-  if (checksum != static_cast<uint32_t>(ChecksumOf(version, key, in.rest()))) {
-    return Corruption("entry checksum differs");
-  }
-  return in.rest();
-}
 
 }  // namespace
 
@@ -72,7 +43,7 @@ std::string EncodeIdEntry(std::string_view key, const IdEntry& entry) {
 }
 
 Result<IdEntry> DecodeIdEntry(std::string_view key, std::string_view bytes) {
-  const Result<std::string_view> fields = Unseal(key, bytes, kParkedEntryVersion);
+  const Result<std::string_view> fields = Unseal(key, bytes, kParkedEntryVersion, "entry");
   if (!fields.ok()) return fields.status();
   const bool parked = VersionOf(bytes) == kParkedEntryVersion;
   ByteReader in(*fields);
@@ -99,7 +70,7 @@ std::string EncodeOnceEntry(std::string_view key, const OnceEntry& entry) {
 }
 
 Result<OnceEntry> DecodeOnceEntry(std::string_view key, std::string_view bytes) {
-  const Result<std::string_view> fields = Unseal(key, bytes, kEntryVersion);
+  const Result<std::string_view> fields = Unseal(key, bytes, kEntryVersion, "entry");
   if (!fields.ok()) return fields.status();
   ByteReader in(*fields);
   OnceEntry entry;
@@ -118,7 +89,7 @@ std::string EncodeStopwatch(std::string_view key, WallMs started_at) {
 }
 
 Result<WallMs> DecodeStopwatch(std::string_view key, std::string_view bytes) {
-  const Result<std::string_view> fields = Unseal(key, bytes, kEntryVersion);
+  const Result<std::string_view> fields = Unseal(key, bytes, kEntryVersion, "entry");
   if (!fields.ok()) return fields.status();
   ByteReader in(*fields);
   const WallMs started_at{static_cast<int64_t>(in.U64())};

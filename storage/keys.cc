@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/limits.h"
 #include "base/planted.h"
 
 namespace belfry {
@@ -21,8 +22,8 @@ bool IsTime(uint64_t bits) { return bits <= uint64_t{std::numeric_limits<int64_t
 }  // namespace
 
 std::string_view CfName(Cf cf) {
-  constexpr std::array<std::string_view, kCfCount> kNames = {"meta", "due",  "ids",    "done",
-                                                             "dead", "once", "parked", "stopwatch"};
+  constexpr std::array<std::string_view, kCfCount> kNames = {
+      "meta", "due", "ids", "done", "dead", "once", "parked", "stopwatch", "stream"};
   return kNames[static_cast<size_t>(cf)];
 }
 
@@ -186,6 +187,39 @@ std::optional<StopwatchOwner> ParseStopwatchNameKey(std::string_view bytes) {
   in.U8();
   out.tenant = in.U32();
   if (!in.finished()) return std::nullopt;
+  return out;
+}
+
+std::string StreamKey(StreamRow row, TenantId tenant, std::string_view user) {
+  std::string out;
+  out.reserve(kLeaseKeyBytesMax);
+  AppendU8(&out, static_cast<uint8_t>(row));
+  AppendU32(&out, tenant);
+  out.append(user);
+  AppendU8(&out, 0);
+  return out;
+}
+
+std::string StreamKey(StreamRow row, TenantId tenant, std::string_view user, const StreamId& id) {
+  std::string out = StreamKey(row, tenant, user);
+  return out.append(id.bytes.begin(), id.bytes.end());
+}
+
+std::optional<StreamName> ParseStreamKey(std::string_view bytes) {
+  ByteReader in(bytes);
+  StreamName out;
+  const uint8_t row = in.U8();
+  out.row = static_cast<StreamRow>(row);
+  out.tenant = in.U32();
+  if (row < 1 || row > static_cast<uint8_t>(StreamRow::kLapsed)) return std::nullopt;
+  const std::string_view rest = in.rest();
+  const size_t end = rest.find('\0');
+  if (!in.ok() || end == 0 || end == std::string_view::npos) return std::nullopt;
+  out.user = rest.substr(0, end);
+  const std::string_view id = rest.substr(end + 1);
+  const bool names_one = out.row != StreamRow::kUser;
+  if (id.size() != (names_one ? out.stream.bytes.size() : 0)) return std::nullopt;
+  std::copy(id.begin(), id.end(), out.stream.bytes.begin());
   return out;
 }
 

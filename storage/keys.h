@@ -14,6 +14,9 @@
 //   stopwatch  1, tenant u32, name, 0    when it was started, by owner
 //              2, name, 0, tenant u32    the same by name; a name has no zero byte, and the
 //                                        one that ends it keeps `tea` apart from `teapot`
+//   stream  1, tenant u32, user, 0            a user
+//           2, tenant u32, user, 0, stream 16  a lease
+//           3, tenant u32, user, 0, stream 16  a lease that lapsed and has not told of it yet
 #pragma once
 
 #include <array>
@@ -23,6 +26,7 @@
 #include <string_view>
 
 #include "base/id.h"
+#include "base/stream.h"
 #include "base/time.h"
 #include "base/timer.h"
 #include "storage/batch.h"
@@ -56,6 +60,9 @@ enum class MetaKind : uint8_t {
 };
 
 [[nodiscard]] std::string_view CfName(Cf cf);  // as above
+
+// Stored as one byte: never renumber.
+enum class StreamRow : uint8_t { kUser = 1, kLease = 2, kLapsed = 3 };
 
 // A short key without an allocation.
 class ShortKey {
@@ -107,6 +114,9 @@ inline constexpr std::string_view kStopwatchNameKeysFrom{"\2", 1};
 [[nodiscard]] std::string PausedTargetKey(std::string_view name);
 [[nodiscard]] ShortKey ReplayKey(uint64_t number);
 [[nodiscard]] std::string TenantNameKey(std::string_view user);
+[[nodiscard]] std::string StreamKey(StreamRow row, TenantId tenant, std::string_view user);
+[[nodiscard]] std::string StreamKey(StreamRow row, TenantId tenant, std::string_view user,
+                                    const StreamId& id);
 
 // nullopt: these are not the bytes of such a key.
 struct TenantKey {
@@ -134,6 +144,12 @@ struct StopwatchOwner {
   TenantId tenant = 0;
   std::string_view name;  // borrowed from the bytes
 };
+struct StreamName {
+  StreamRow row = StreamRow::kUser;
+  TenantId tenant = 0;
+  std::string_view user;  // borrowed from the bytes
+  StreamId stream;        // not of a user's row
+};
 [[nodiscard]] std::optional<Key> ParseTimeKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantTimer> ParseIdKey(std::string_view bytes);
 [[nodiscard]] std::optional<TenantKey> ParseDeadKey(std::string_view bytes);
@@ -142,6 +158,7 @@ struct StopwatchOwner {
 [[nodiscard]] std::optional<OnceTime> ParseOnceTimeKey(std::string_view bytes);
 [[nodiscard]] std::optional<StopwatchOwner> ParseStopwatchKey(std::string_view bytes);
 [[nodiscard]] std::optional<StopwatchOwner> ParseStopwatchNameKey(std::string_view bytes);
+[[nodiscard]] std::optional<StreamName> ParseStreamKey(std::string_view bytes);
 
 // For messages: "(1700000000000, 7)".
 [[nodiscard]] std::string KeyText(Key key);

@@ -26,6 +26,7 @@ std::optional<std::pair<TenantId, TimerId>> AskedFor(const Op& op) {
   if (const auto* settle = std::get_if<SettleOp>(&op.what)) timer = settle->timer.get();
   if (const auto* retry = std::get_if<RetryOp>(&op.what)) timer = retry->timer.get();
   if (const auto* park = std::get_if<ParkOp>(&op.what)) timer = park->timer.get();
+  if (const auto* lapse = std::get_if<LapseStreamOp>(&op.what)) timer = lapse->deadline.get();
   if (timer != nullptr) return std::pair(timer->tenant, timer->id);
   if (const auto* erase = std::get_if<EraseByIdOp>(&op.what)) {
     return std::pair(erase->tenant, erase->id);

@@ -91,6 +91,12 @@ class Ledger final : public Store {
   Status Do(TenantOp& op, Completion* done);
   Status Do(StopwatchPutOp& op, Completion* done);
   Status Do(StopwatchDeleteOp& op, Completion* done);
+  Status Do(PutUserOp& op, Completion* done);
+  Status Do(DeleteUserOp& op, Completion* done);
+  Status Do(StartStreamOp& op, Completion* done);
+  Status Do(RenewStreamOp& op, Completion* done);
+  Status Do(EndStreamOp& op, Completion* done);
+  Status Do(LapseStreamOp& op, Completion* done);
   // These four run on an empty batch and read what is committed.
   Status Do(LoadOp& op, Completion* done);
   Status Do(LoadParkedOp& op, Completion* done);
@@ -142,6 +148,20 @@ class Ledger final : public Store {
   Status Revive(Timer* timer, WallMs now);
   Status ReviveRow(const Books::Replay& replay, Key key, std::string_view record, WallMs now,
                    Completion* done, bool* left);
+
+  // By the key of its row; nullopt: there is none.
+  Result<std::optional<StreamUser>> FindUser(std::string_view key);
+  Result<std::optional<Lease>> FindLease(std::string_view key);
+  Result<Lease> NamedLease(std::string_view key);
+  void PutUser(std::string_view key, const StreamUser& user);
+  void PutLease(std::string_view key, const Lease& lease);
+  // Adds its id to those that `done`, if there is one, tells of.
+  Status RemoveDeadline(TimerId id, Completion* done);
+  Status EndLease(const StreamName& name, const Lease& lease, WallMs now, StreamUser* user,
+                  Completion* done);
+  Status CountOut(const StreamName& name, WallMs expired_at);
+  Status MakeRoom(const StreamStart& start, StreamUser* user, Completion* done);
+  Status AddStream(const StreamStart& start, StreamUser* user, Completion* done);
 
   Status SweepDone(const KvView& view, Sweep* sweep);
   Status SweepDead(const KvView& view, TenantId tenant, Sweep* sweep);

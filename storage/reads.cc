@@ -7,6 +7,7 @@
 #include "storage/keys.h"
 #include "storage/record.h"
 #include "storage/stopwatch_reads.h"
+#include "storage/stream_reads.h"
 
 namespace belfry {
 namespace {
@@ -310,6 +311,10 @@ QueryResult Answer(const Kv& kv, const Query& query) {
     Give(List(kv, query, *list), &result);
   } else if (const auto* stopwatches = std::get_if<StopwatchQuery>(&query.what)) {
     Give(ListStopwatches(*kv.View(), *stopwatches), &result);
+  } else if (const auto* user = std::get_if<UserQuery>(&query.what)) {
+    Give(FindUser(kv, *user), &result);
+  } else if (const auto* users = std::get_if<UsersQuery>(&query.what)) {
+    Give(ListUsers(kv, *users), &result);
   } else {
     Give(Count(kv, query, std::get<CountQuery>(query.what)), &result);
   }

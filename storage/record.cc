@@ -11,6 +11,8 @@ namespace belfry {
 namespace {
 
 constexpr size_t kPrefixBytes = 1 + 8;  // version, checksum
+constexpr uint8_t kWebhookVersion = 2;
+constexpr uint8_t kDeadlineVersion = 3;
 constexpr uint8_t kFlagAppendId = 1;
 constexpr uint8_t kFlagRetry = 2;
 constexpr uint8_t kFlagLateness = 4;
@@ -167,6 +169,25 @@ bool ReadPayload(std::string_view payload, uint8_t version, Timer* t) {
   return in->finished() && (flags & ~known) == 0;
 }
 
+void AppendDeadline(std::string* out, const Timer& t) {
+  AppendVarint(out, t.id);
+  AppendU64(out, static_cast<uint64_t>(t.due.ms));
+  AppendZigzag(out, t.created_at - t.due);
+  AppendString(out, t.body);
+}
+
+bool ReadDeadline(std::string_view payload, Timer* t) {
+  ByteReader in(payload);
+  t->kind = TimerKind::kLease;
+  t->tenant = kLeaseTenant;
+  t->id = in.Varint();
+  t->due.ms = static_cast<int64_t>(in.U64());
+  t->next_attempt = t->due;
+  t->created_at = Plus(t->due, in.Zigzag());
+  t->body = in.String();
+  return in.finished();
+}
+
 bool KnownNames(const Timer& t) {
   return t.method >= Method::kPost && t.method <= Method::kGet && t.reason <= DeadReason::kExpired;
 }
@@ -193,10 +214,12 @@ Status EncodeTimer(std::string_view key, const Timer& timer, std::string* out) {
   if (!KnownNames(timer))
     return Invalid("timer " + std::to_string(timer.id) + ": method or reason");
   out->assign(kPrefixBytes, '\0');
-  AppendPayload(out, timer);
-  (*out)[0] = static_cast<char>(kRecordVersion);
+  const bool deadline = timer.kind == TimerKind::kLease;
+  const uint8_t version = deadline ? kDeadlineVersion : kWebhookVersion;
+  deadline ? AppendDeadline(out, timer) : AppendPayload(out, timer);
+  (*out)[0] = static_cast<char>(version);
   const std::string_view payload = std::string_view(*out).substr(kPrefixBytes);
-  StoreU64(out->data() + 1, ChecksumOf(kRecordVersion, key, payload));
+  StoreU64(out->data() + 1, ChecksumOf(version, key, payload));
   return {};
 }
 
@@ -205,7 +228,9 @@ Result<TimerPtr> DecodeTimer(std::string_view key, std::string_view record) {
   if (!payload.ok()) return payload.status();
   auto timer = std::make_unique<Timer>();
   const auto version = static_cast<uint8_t>(record[0]);
-  if (!ReadPayload(*payload, version, timer.get())) return Corruption("record does not parse");
+  const bool parsed = version == kDeadlineVersion ? ReadDeadline(*payload, timer.get())
+                                                  : ReadPayload(*payload, version, timer.get());
+  if (!parsed) return Corruption("record does not parse");
   if (!KnownNames(*timer)) return Corruption("record has an unknown method or reason");
   if (Status s = Validate(*timer); !s.ok()) return Corruption("record has a bad " + s.message());
   return timer;
@@ -214,6 +239,7 @@ Result<TimerPtr> DecodeTimer(std::string_view key, std::string_view record) {
 Result<TenantId> RecordTenant(std::string_view key, std::string_view record) {
   const Result<std::string_view> payload = Payload(key, record);
   if (!payload.ok()) return payload.status();
+  if (static_cast<uint8_t>(record[0]) == kDeadlineVersion) return kLeaseTenant;
   ByteReader in(*payload);
   const TenantId tenant = in.U32();
   if (!in.ok()) return Corruption("record does not parse");

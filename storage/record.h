@@ -10,11 +10,14 @@
 //            timeout varint, url, headers, body, [retry], history,
 //            [max_lateness varint, on_late u8], [attempts_base varint, replayed_at varint],
 //            [callbacks: on u8, url]
+//   Of a lease's deadline (Timer::kind), as version 3, and of nothing else: id varint, due u64,
+//   created_at - due zigzag, lease key.
 //   What stands in brackets is there when `flags` says so. Version 1 ended behind the history.
 //   Strings are length varint + bytes, lists are count varint + items.
 //
 // To change the format: 1. raise kRecordVersion; 2. keep the old decoder and choose by the version
-// byte; 3. write only the new version; 4. keep tests/golden/record_v*.hex and add one for the new
+// byte; 3. write the new version wherever it
+// differs; 4. keep tests/golden/record_v*.hex and add one for the new
 // version; 5. raise kFormatMinReader in data_dir.h when an older binary must not open the store.
 #pragma once
 
@@ -28,7 +31,7 @@
 
 namespace belfry {
 
-constexpr uint8_t kRecordVersion = 2;
+constexpr uint8_t kRecordVersion = 3;
 
 // Replaces `out`. kInvalid when the timer does not pass Validate().
 [[nodiscard]] Status EncodeTimer(std::string_view key, const Timer& timer, std::string* out);

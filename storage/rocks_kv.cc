@@ -84,7 +84,7 @@ class EmptyIterator final : public KvIterator {
   [[nodiscard]] Status status() const override { return {}; }
 };
 
-// What cannot be listed is for Open to complain about.
+// Families are made in the order of kCfNames. What cannot be listed is for Open to complain about.
 size_t NewestFamiliesLacking(const rocksdb::DBOptions& options, const std::string& path) {
   std::vector<std::string> names;
   if (!rocksdb::DB::ListColumnFamilies(options, path, &names).ok()) return 0;

@@ -139,8 +139,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
   // Looked up by whole key, and often not there.
-  if (cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kStopwatch)
-    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  const bool by_whole_key =
+      cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kStopwatch || cf == Cf::kStream;
+  if (by_whole_key) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   // Several small ones: while some are written to tables, another takes what comes. All families
   // are flushed together, by what they hold together: see SoftBound.
@@ -169,7 +170,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
     family.table_properties_collector_factories.push_back(
         rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5));
   }
-  if (cf != Cf::kMeta && cf != Cf::kOnce && cf != Cf::kStopwatch) {
+  const bool drops =
+      cf != Cf::kMeta && cf != Cf::kOnce && cf != Cf::kStopwatch && cf != Cf::kStream;
+  if (drops) {
     family.compaction_filter_factory = std::make_shared<DropFilterFactory>(cf, rule);
   }
   return family;

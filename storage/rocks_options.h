@@ -15,8 +15,8 @@
 namespace belfry {
 
 inline constexpr std::array<const char*, kCfCount> kCfNames = {
-    "default", "due",  "ids",    "done",
-    "dead",    "once", "parked", "stopwatch"};  // `meta` is the default one
+    "default", "due",    "ids",       "done",  "dead",
+    "once",    "parked", "stopwatch", "stream"};  // `meta` is the default one
 
 struct RocksSettings {
   rocksdb::DBOptions db;

@@ -10,6 +10,7 @@
 #include "storage/entry.h"
 #include "storage/keys.h"
 #include "storage/record.h"
+#include "storage/salvage_streams.h"
 #include "storage/tolerant_scan.h"
 
 namespace belfry {
@@ -83,6 +84,7 @@ class Check {
     if (Status s = Entries(); !s.ok()) return s;
     if (Status s = OnceRows(); !s.ok()) return s;
     if (Status s = Stopwatches(); !s.ok()) return s;
+    if (Status s = CheckStreams(*view_); !s.ok()) return s;
     for (const TenantId tenant : books_.Tenants()) {
       for (int i = 1; i <= kStoredStates; ++i) {
         const auto state = static_cast<TimerState>(i);
@@ -194,6 +196,7 @@ class Salvager {
       batch_.Put(Cf::kMeta, CountKey(whose.first, whose.second), ShortKey().U64(count));
     }
     if (Status s = to_->Commit(batch_); !s.ok()) return s;
+    if (Status s = SalvageStreams(*view_, to_, log_, &report_); !s.ok()) return s;
     return report_;
   }
 

@@ -81,7 +81,7 @@ bool TolerantScan::Readable(std::string_view position) const {
 std::string TolerantScan::EndOfGap() const {
   // Keys with names in them are of any length, and the beginning of a scan may be shorter than a
   // key.
-  const bool named = cf_ == Cf::kOnce || cf_ == Cf::kStopwatch;
+  const bool named = cf_ == Cf::kOnce || cf_ == Cf::kStopwatch || cf_ == Cf::kStream;
   const bool exact = !named && last_.size() >= kKeyBytesMin;
   const size_t size = exact ? std::min(last_.size(), Position::kBytes) : Position::kBytes;
   const size_t lowest = Position::kBits - 8 * size;

@@ -1,4 +1,5 @@
-// A store of format 1, from before the family `parked`, or of format 2, from before `stopwatch`: it
+// A store of format 1, from before the family `parked`, or of format 2, from before `stopwatch`
+// and `stream`: it
 // is raised when it is opened, older binaries keep away from then on, and a stop at any moment of
 // it changes nothing.
 
@@ -13,6 +14,7 @@
 #include "storage/data_dir.h"
 #include "tests/support/store_files.h"
 #include "tests/support/store_rig.h"
+#include "tests/support/store_streams.h"
 #include "tests/support/store_temp_dir.h"
 
 namespace belfry {
@@ -54,7 +56,8 @@ class DataDirUpgrade : public testing::TestWithParam<int> {
     ASSERT_TRUE(rocksdb::DB::Open({}, Db(), families, &handles, &opened).ok());
     const std::unique_ptr<rocksdb::DB> db(opened);
     for (size_t i = 0; i < names.size(); ++i) {
-      const bool newer = names[i] == "stopwatch" || (names[i] == "parked" && GetParam() < 2);
+      const bool newer = names[i] == "stopwatch" || names[i] == "stream" ||
+                         (names[i] == "parked" && GetParam() < 2);
       if (newer) CHECK(db->DropColumnFamily(handles[i]).ok());
     }
     const ShortKey schema = MetaKey(MetaKind::kFormat);
@@ -80,13 +83,16 @@ class DataDirUpgrade : public testing::TestWithParam<int> {
       EXPECT_EQ(Format(), kThisFormat);
       std::vector<Op> ops;
       if (!again) ops.push_back({0, Park(PendingTimer(1, 1000), "http://a:1")});
+      if (!again) ops.push_back({0, Start(StartNo(kTimers + 1, "joe", 5000))});
+      if (again) ops.push_back({0, Renew(kTimers + 1, "joe", 5500)});
       ops.push_back({0, LoadOp{0, {}, 1000, 1 << 20}});
       ops.push_back({0, LoadParkedOp{1, 0, {}, {}, 10, 1 << 20}});
       ops.insert(ops.begin(), {0, StopwatchPutOp{{kLocalTenant, "tea", {1000}}}});
       const auto done = Apply(**data, std::move(ops));
       ASSERT_TRUE(done.ok()) << done.status().message();
       EXPECT_EQ(done->front().result, again ? OpResult::kReset : OpResult::kDone);
-      EXPECT_EQ(done->end()[-2].page.timers.size(), kTimers - 1);
+      EXPECT_EQ(done->end()[-3].result, OpResult::kDone);
+      EXPECT_EQ(done->end()[-2].page.timers.size(), kTimers);
       EXPECT_EQ(done->end()[-1].page.timers.size(), 1u);
       ASSERT_TRUE((*data)->CloseCleanly().ok());
     }

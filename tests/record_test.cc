@@ -229,6 +229,38 @@ TEST(Record, GoldenBytesOfVersion2AreReadAndWritten) {
   }
 }
 
+Timer LeaseDeadline() {
+  Timer t;
+  t.id = 0x1234567890;
+  t.tenant = kLeaseTenant;
+  t.kind = TimerKind::kLease;
+  t.due = t.next_attempt = {1'800'000'005'000};
+  t.created_at = {1'799'999'000'000};
+  t.body = "the key of a lease";
+  return t;
+}
+
+TEST(Record, GoldenBytesOfVersion3AreThoseOfDeadlines) {
+  const std::string hex = Golden("v3_deadline", LeaseDeadline());
+  const Result<TimerPtr> read = DecodeTimer(kKey, FromHex(hex));
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(**read, LeaseDeadline());
+  EXPECT_EQ(Hex(MustEncode(kKey, LeaseDeadline())), hex);
+  EXPECT_EQ(*RecordTenant(kKey, FromHex(hex)), kLeaseTenant);
+}
+
+TEST(Record, EveryDamageOfADeadlineIsAnError) {
+  const std::string record = MustEncode(kKey, LeaseDeadline());
+  for (size_t i = 0; i < record.size(); ++i) {
+    EXPECT_FALSE(DecodeTimer(kKey, std::string_view(record).substr(0, i)).ok()) << i;
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = record;
+      damaged[i] = static_cast<char>(damaged[i] ^ (1 << bit));
+      EXPECT_FALSE(DecodeTimer(kKey, damaged).ok()) << i;
+    }
+  }
+}
+
 // With a checksum that is right: a flag of version 2 means nothing in version 1.
 TEST(Record, AVersion1RecordWithWhatOnlyVersion2KnowsIsAnError) {
   std::string record = MustEncode(kKey, WishfulTimer());

@@ -9,6 +9,7 @@
 #include "storage/salvage.h"
 #include "storage/tolerant_scan.h"
 #include "tests/support/store_rig.h"
+#include "tests/support/store_streams.h"
 #include "tests/support/store_watched_kv.h"
 
 namespace belfry {

@@ -18,7 +18,8 @@ class WatchedKv final : public Kv {
   struct Watch {
     std::function<void(Cf cf, std::string_view key)> get;
     std::function<void(Cf cf, std::string_view lower)> scan;
-    std::function<void(Cf cf)> row;  // before each row of a scan
+    std::function<void(const Batch& batch)> commit;  // before it
+    std::function<void(Cf cf)> row;                  // before each row of a scan
     // True: like a row in a damaged block. A scan stops there, and begins behind it at best.
     std::function<bool(Cf cf, std::string_view key)> damaged;
   };
@@ -27,7 +28,10 @@ class WatchedKv final : public Kv {
 
   Watch watch;
 
-  [[nodiscard]] Status Commit(const Batch& batch) override { return inner_.Commit(batch); }
+  [[nodiscard]] Status Commit(const Batch& batch) override {
+    if (watch.commit) watch.commit(batch);
+    return inner_.Commit(batch);
+  }
   [[nodiscard]] Result<Found> Get(Cf cf, std::string_view key) const override {
     if (watch.damaged && watch.damaged(cf, key)) return Corruption("block checksum mismatch");
     return inner_.Get(cf, key);

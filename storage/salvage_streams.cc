@@ -1,0 +1,165 @@
+#include "storage/salvage_streams.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/limits.h"
+#include "storage/entry.h"
+#include "storage/keys.h"
+#include "storage/stream_rows.h"
+#include "storage/tolerant_scan.h"
+
+namespace belfry {
+namespace {
+
+constexpr std::string_view kUsersFrom{"\1", 1};
+constexpr std::string_view kLeasesFrom{"\2", 1};
+constexpr std::string_view kEnd{"\xff", 1};  // behind every key
+
+Status CheckUser(const KvView& view, const StreamName& name, std::string_view key,
+                 std::string_view value) {
+  const Result<StreamUser> user = DecodeUser(key, value);
+  if (!user.ok()) return user.status();
+  for (const StreamId& id : user->streams) {
+    const std::string lease_key = StreamKey(StreamRow::kLease, name.tenant, name.user, id);
+    const Result<Found> lease = view.Get(Cf::kStream, lease_key);
+    if (!lease.ok()) return lease.status();
+    if (!*lease) return Corruption("a stream has no lease");
+  }
+  return {};
+}
+
+Status CheckDeadline(const KvView& view, const Lease& lease) {
+  const ShortKey id = IdKey(kLeaseTenant, lease.fencing);
+  const Result<Found> deadline = view.Get(Cf::kIds, id);
+  if (!deadline.ok()) return deadline.status();
+  if (!*deadline) return Corruption("a lease has no deadline");
+  const Result<IdEntry> entry = DecodeIdEntry(id, **deadline);
+  if (!entry.ok()) return entry.status();
+  return entry->at <= lease.expires_at ? Status() : Corruption("a deadline is too late");
+}
+
+Status CheckLease(const KvView& view, const StreamName& name, std::string_view key,
+                  std::string_view value) {
+  const Result<Lease> lease = DecodeLease(key, value);
+  if (!lease.ok()) return lease.status();
+  if (Status s = CheckDeadline(view, *lease); !s.ok()) return s;
+  if (name.row == StreamRow::kLapsed) return {};
+  const std::string user_key = StreamKey(StreamRow::kUser, name.tenant, name.user);
+  const Result<Found> row = view.Get(Cf::kStream, user_key);
+  if (!row.ok()) return row.status();
+  if (!*row) return Corruption("a lease has no user");
+  const Result<StreamUser> user = DecodeUser(user_key, **row);
+  if (!user.ok()) return user.status();
+  const auto& ids = user->streams;
+  if (std::count(ids.begin(), ids.end(), name.stream) == 1) return {};
+  return Corruption("a lease is not named by its user");
+}
+
+class StreamSalvager {
+ public:
+  StreamSalvager(const KvView& from, Kv* to, const LogFn& log, Salvaged* report)
+      : from_(from), to_(to), log_(log), report_(*report) {}
+
+  Status All() {
+    if (Status s = Leases(); !s.ok()) return s;
+    if (Status s = Users(); !s.ok()) return s;
+    for (const auto& [whose, theirs] : leases_) {
+      Put(StreamKey(StreamRow::kUser, whose.first, whose.second), {}, theirs);
+    }
+    return to_->Commit(batch_);
+  }
+
+ private:
+  using Whose = std::pair<TenantId, std::string>;
+  using InOrder = std::map<TimerId, StreamId>;  // of their starts
+
+  Status Leases() {
+    TolerantScan rows(from_, Cf::kStream, kLeasesFrom, kEnd, log_);
+    for (; rows.Valid(); rows.Next()) {
+      const auto name = ParseStreamKey(rows.key());
+      const Result<Lease> lease = DecodeLease(rows.key(), rows.value());
+      if (!name || !lease.ok()) {
+        Skip(name ? lease.status().message() : "a key does not parse");
+        continue;
+      }
+      const Result<Found> deadline = to_->Get(Cf::kIds, IdKey(kLeaseTenant, lease->fencing));
+      if (!deadline.ok()) return deadline.status();
+      if (!*deadline) continue;
+      batch_.Put(Cf::kStream, rows.key(), rows.value());
+      if (name->row == StreamRow::kLease) {
+        leases_[{name->tenant, std::string(name->user)}][lease->fencing] = name->stream;
+      }
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    report_.skipped_stretches += rows.gaps();
+    return rows.status();
+  }
+
+  Status Users() {
+    TolerantScan rows(from_, Cf::kStream, kUsersFrom, kLeasesFrom, log_);
+    for (; rows.Valid(); rows.Next()) {
+      const auto name = ParseStreamKey(rows.key());
+      const Result<StreamUser> user = DecodeUser(rows.key(), rows.value());
+      if (!name || !user.ok()) {
+        Skip(name ? user.status().message() : "a key does not parse");
+        continue;
+      }
+      const auto theirs = leases_.extract({name->tenant, std::string(name->user)});
+      Put(rows.key(), *user, theirs ? theirs.mapped() : InOrder());
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    report_.skipped_stretches += rows.gaps();
+    return rows.status();
+  }
+
+  void Put(std::string_view key, StreamUser user, const InOrder& streams) {
+    user.streams.clear();
+    for (const auto& [fencing, id] : streams) user.streams.push_back(id);
+    batch_.Put(Cf::kStream, key, EncodeUser(key, user));
+  }
+
+  void Skip(const std::string& why) {
+    ++report_.skipped_rows;
+    if (log_) log_("a row of stream is damaged and skipped: " + why);
+  }
+
+  Status CommitIfFull() {
+    if (batch_.size() < kGroupOpsMax && batch_.bytes() < kGroupBytesMax) return {};
+    Status s = to_->Commit(batch_);
+    batch_.Clear();
+    return s;
+  }
+
+  const KvView& from_;
+  Kv* to_;
+  const LogFn& log_;
+  Salvaged& report_;
+  Batch batch_;
+  std::map<Whose, InOrder> leases_;  // kept, and not named by a user yet
+};
+
+}  // namespace
+
+Status CheckStreams(const KvView& view) {
+  const auto rows = view.Scan(Cf::kStream, {}, kEnd, false);
+  for (; rows->Valid(); rows->Next()) {
+    const auto name = ParseStreamKey(rows->key());
+    if (!name) return Corruption("stream holds a key that does not parse");
+    Status s = name->row == StreamRow::kUser ? CheckUser(view, *name, rows->key(), rows->value())
+                                             : CheckLease(view, *name, rows->key(), rows->value());
+    if (s.code() == StatusCode::kCorruption) {
+      return Corruption("user " + std::string(name->user) + ": " + s.message());
+    }
+    if (!s.ok()) return s;
+  }
+  return rows->status();
+}
+
+Status SalvageStreams(const KvView& from, Kv* to, const LogFn& log, Salvaged* report) {
+  return StreamSalvager(from, to, log, report).All();
+}
+
+}  // namespace belfry
