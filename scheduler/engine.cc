@@ -6,7 +6,8 @@ namespace belfry {
 
 Engine::Engine(EngineOptions options, const EngineStart& start, WallMs wall, MonoMs mono)
     : timers_(std::move(options.timers), start.timers, wall, &ready_),
-      stopwatches_(options.feed_events_max, options.run, &ready_) {
+      stopwatches_(options.feed_events_max, options.run, &ready_),
+      streams_(std::move(options.streams), &timers_, &ready_) {
   BelieveClock(wall, mono);
 }
 
@@ -19,6 +20,9 @@ void Engine::Complete(std::vector<Completion> done, WallMs wall) {
   for (Completion& completion : done) {
     if (Stopwatches::IsOurs(completion.kind)) {
       stopwatches_.Complete(completion);
+    } else if (Streams::IsOurs(completion.kind)) {
+      timers_.CompleteLeaseOp(completion, wall);
+      streams_.Complete(completion);
     } else {
       timers_.Complete(std::move(completion), wall);
     }
@@ -29,6 +33,8 @@ void Engine::Complete(std::vector<Completion> done, WallMs wall) {
 void Engine::QueryDone(QueryResult result, MonoMs mono) {
   if (result.kind == kQueryKind<StopwatchQuery>) {
     stopwatches_.QueryDone(std::move(result), mono);
+  } else if (Streams::IsOurQuery(result.kind)) {
+    streams_.QueryDone(std::move(result));
   } else {
     timers_.QueryDone(std::move(result));
   }
@@ -39,6 +45,7 @@ void Engine::StoreFailed() {
   ready_.deliveries.clear();
   timers_.StoreFailed();
   stopwatches_.StoreFailed();
+  streams_.StoreFailed();
 }
 
 void Engine::Tick(WallMs wall, MonoMs mono) {
@@ -49,6 +56,7 @@ void Engine::Tick(WallMs wall, MonoMs mono) {
 void Engine::SetNoSpace(bool no_space) {
   timers_.SetNoSpace(no_space);
   stopwatches_.SetNoSpace(no_space);
+  streams_.SetNoSpace(no_space);
 }
 
 void Engine::StopStarting() { timers_.StopStarting(); }

@@ -1,4 +1,5 @@
-// engine.h - the scheduler as its owner sees it: timers and stopwatches over one Ready.
+// engine.h - the scheduler as its owner sees it: timers, stopwatches and stream slots over one
+// Ready.
 //
 // Loop thread only, pure as its parts are. Inputs are calls that carry the time; the output is one
 // Ready a loop turn. Its ops stand in the order in which they were decided, whichever part decided
@@ -12,6 +13,7 @@
 #include "base/time.h"
 #include "scheduler/ready.h"
 #include "scheduler/stopwatches.h"
+#include "scheduler/streams.h"
 #include "scheduler/timers.h"
 
 namespace belfry {
@@ -20,6 +22,7 @@ struct EngineOptions {
   TimersOptions timers;
   size_t feed_events_max = kFeedEventsMax;
   uint64_t run = 1;  // another one each time: a number of one run's events means nothing in another
+  StreamsOptions streams = {};
 };
 
 // What the scheduler needs from the opened store.
@@ -38,6 +41,7 @@ class Engine {
   [[nodiscard]] Timers& timers() { return timers_; }
   [[nodiscard]] const Timers& timers() const { return timers_; }
   [[nodiscard]] Stopwatches& stopwatches() { return stopwatches_; }
+  [[nodiscard]] Streams& streams() { return streams_; }
 
   // --- what came back ---------------------------------------------------------------------------
   void Complete(std::vector<Completion> done, WallMs wall);  // in the store's order
@@ -72,6 +76,7 @@ class Engine {
   Ready ready_;
   Timers timers_;
   Stopwatches stopwatches_;
+  Streams streams_;
 };
 
 }  // namespace belfry

@@ -69,13 +69,42 @@ struct StopwatchListReply {
   StopwatchPage page;
   WallMs now;  // by the stopwatch clock
 };
-struct NotOwnedReply {};  // 403: whether somebody else owns one is not said
+struct UserMadeReply {         // 201
+  uint32_t limit = 0;
+};
+struct UserExistsReply {};  // 409
+struct UserGoneReply {};    // 204
+struct UserReply {
+  UserView user;
+  uint32_t default_limit = 0;
+};
+struct UsersReply {
+  UserPage page;
+  uint32_t default_limit = 0;
+};
+struct StreamStartedReply {  // 201
+  StreamId stream;
+  size_t active = 0;
+  uint32_t limit = 0;
+  std::vector<StreamId> evicted;
+};
+struct StreamLimitReply {  // 409
+  uint32_t limit = 0;
+  std::vector<StreamView> playing;
+};
+struct StreamRenewedReply {  // 200
+  WallMs expires_at;
+};
+struct StreamEndedReply {};  // 204
+struct NotOwnedReply {};     // 403: whether somebody else owns one is not said
 
 struct Reply {
   ReplyToken token = 0;
   std::variant<SetReply, CancelReply, TooLateReply, ReplayReply, NotDeadReply, ReplayRangeReply,
                NotFoundReply, AllGoneReply, PausedReply, CountReply, TimerView, TimerPage,
-               StopwatchReply, StopwatchGoneReply, StopwatchListReply, NotOwnedReply, Refusal>
+               StopwatchReply, StopwatchGoneReply, StopwatchListReply, NotOwnedReply, UserMadeReply,
+               UserExistsReply, UserGoneReply, UserReply, UsersReply, StreamStartedReply,
+               StreamLimitReply, StreamRenewedReply, StreamEndedReply, Refusal>
       what;
 };
 

@@ -109,6 +109,8 @@ void Timers::Complete(Completion done, WallMs now) {
       return CompleteReplay(done);
     case kOpKind<ReplayRangeOp>:
       return CompleteReplayRange(done);
+    case kOpKind<LapseStreamOp>:
+      return CompleteLapse(done);
     case kOpKind<ReplayStepOp>:
       return CompleteReplayStep(done);
     default:
@@ -475,7 +477,7 @@ WallMs Timers::WakeToStart() const {
     if (const auto at = admission_.NextUnblockAt()) sooner(*at);
   }
   const TimerHeap& heap = window_.heap();
-  if (!heap.empty()) {
+  if (!heap.empty() && lapses_ < kLapsesMax) {
     const WallMs drop_at = next_drop_ - now_ <= kDropIntervalMs ? next_drop_ : now_;
     sooner(RoomToStage() ? heap.top().at : std::max(heap.top().at, drop_at));
   }
@@ -483,7 +485,7 @@ WallMs Timers::WakeToStart() const {
   const auto left_at = left_.NextLoadAt(now_);
   const WallMs put_away_at = next_put_away_ - now_ <= kLateMs ? next_put_away_ : now_;
   const WallMs stuck_at = std::max(backlog_moved_ + kLateMs, put_away_at);
-  if (load_at && RoomInBacklog()) sooner(*load_at);
+  if (load_at && RoomInBacklog() && lapses_ < kLapsesMax) sooner(*load_at);
   if (const auto at = ReadsLeftAt()) sooner(*at);
   const bool reads_back = parking_.AnyWants() || admission_.AnyRoomy();
   if (reads_back && unpark_loads_ < kUnparkLoadsMax && RoomInBacklog()) sooner(now_);

@@ -14,7 +14,8 @@
 //     the backlog's cursor will meet it, or it was passed over (left_rows.h), or it is parked above
 //     its lot's cursor. The timers of a ReplayStepOp are known when it completes, those of a
 //     SettleOp's callback by id.
-// (5) An attempt is forgotten only by the completion of its outcome's op. At most max_in_flight are
+// (5) The deadline of a lease is never staged: when it is due, a LapseStreamOp takes it.
+// (6) An attempt is forgotten only by the completion of its outcome's op. At most max_in_flight are
 //     under way, and max_unsettled more may have ended without a durable outcome; not counting
 //     those that never got an address.
 #pragma once
@@ -130,6 +131,14 @@ class Timers {
   // completed gets kOutcomeUnknown. What is in Ready and not taken is its owner's to drop.
   void StoreFailed();
 
+  // --- for Streams, whose ops share the ids, the order of completions and the heap ---------------
+  // For what the op that is queued next makes; it may make nothing.
+  [[nodiscard]] TimerId GiveId() { return ++last_id_; }
+  // `deadline`: the id given to it, 0: none; `least_at`: its key time.
+  void QueueLeaseOp(Op op, TimerId deadline, WallMs least_at);
+  // Takes out of a completion what it says of deadlines.
+  void CompleteLeaseOp(Completion& done, WallMs now);
+
   // --- time and operation -----------------------------------------------------------------------
   // Does what is due, and at most a bounded number of timers a call; wake_at says when again.
   void Tick(WallMs now);
@@ -185,7 +194,7 @@ class Timers {
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
   [[nodiscard]] bool RoomToStage() const;
   // What a timer that is due has to do.
-  enum class Due { kStage, kWaitInBacklog, kStayLeft };
+  enum class Due { kStage, kLapse, kWaitInBacklog, kStayLeft };
   [[nodiscard]] Due WhatNow(const Timer& timer, Lane lane) const;
   [[nodiscard]] bool MayPage() const { return !stopping_ && !failed_ && !paused_all_; }
   [[nodiscard]] bool RoomInBacklog() const;
@@ -212,6 +221,9 @@ class Timers {
   void CompleteErase(Completion& done);
   void CompleteSettle(Completion& done);
   void CompleteReplay(Completion& done);
+  void MeetDeadline(TimerPtr deadline);
+  void ForgetDeadline(TimerId id);
+  void CompleteLapse(Completion& done);
   void CompleteReplayRange(const Completion& done);
   void CompleteReplayStep(Completion& done);
   void Counted(ReplyToken token, uint64_t count);
@@ -279,6 +291,7 @@ class Timers {
   bool paused_all_ = false;
   size_t parks_ = 0;                                     // ParkOps unfinished
   std::map<std::string, size_t, std::less<>> parks_of_;  // of these, those of each target
+  size_t lapses_ = 0;                                    // LapseStreamOps unfinished
   size_t unpark_loads_ = 0;                              // LoadParkedOps unfinished
   WallMs backlog_moved_;     // when the backlog last had room, or had started kLateMovedMin
   size_t late_started_ = 0;  // since then

@@ -20,13 +20,18 @@ bool Blocked(const Target& target, WallMs now) {
 void Timers::StageDue(WallMs now) {
   TimerHeap& heap = window_.heap();
   size_t deferred = 0;
-  for (size_t staged = 0; staged < kDuePerTickMax && deferred < kDeferredPerTickMax;) {
-    if (heap.empty() || heap.top().at > now || !RoomToStage()) break;
+  for (size_t taken = 0; taken < kDuePerTickMax && deferred < kDeferredPerTickMax;) {
+    if (heap.empty() || heap.top().at > now || !RoomToStage() || lapses_ >= kLapsesMax) break;
     const size_t bytes = heap.top_bytes();
     TimerPtr timer = heap.Pop();
     const Due what = WhatNow(*timer, Lane::kOnTime);
+    if (what == Due::kLapse) {
+      ++taken;
+      MeetDeadline(std::move(timer));
+      continue;
+    }
     if (what == Due::kStage) {
-      ++staged;
+      ++taken;
       Stage(std::move(timer), bytes, Lane::kOnTime);
       continue;
     }
@@ -46,6 +51,7 @@ void Timers::StageDue(WallMs now) {
 // nobody knows the end of is left until it can be parked; a busy one's timers are worth more read
 // once than parked.
 Timers::Due Timers::WhatNow(const Timer& timer, Lane lane) const {
+  if (timer.kind == TimerKind::kLease) return Due::kLapse;
   if (Planted(Bug::kStagedUncounted)) return Due::kStage;
   const std::string_view name = TargetOf(timer);
   const Target* target = admission_.Peek(name);
@@ -150,6 +156,7 @@ void Timers::QueueBacklog(WallMs now) {
       Enqueue({0, std::move(*load)}, {});
     }
   }
+  if (lapses_ >= kLapsesMax) return;
   if (auto load = backlog_.NextLoad(kLoadRowsMax, bytes_max, now)) {
     load->leave = left_.NamesAnd(paused_names_);
     Enqueue({0, std::move(*load)}, {});
@@ -163,7 +170,9 @@ void Timers::TakeBacklog(LoadedPage page) {
     const size_t bytes = MemoryBytes(*timer);
     if (timer->next_attempt > now_) {
       window_.heap().Insert(std::move(timer));  // the clock was set back
-    } else if (WhatNow(*timer, Lane::kBacklog) == Due::kStage) {
+    } else if (const Due what = WhatNow(*timer, Lane::kBacklog); what == Due::kLapse) {
+      MeetDeadline(std::move(timer));
+    } else if (what == Due::kStage) {
       Stage(std::move(timer), bytes, Lane::kBacklog);
     } else {
       LeaveOnDisk(*timer);
@@ -209,6 +218,8 @@ void Timers::TakeLeft(LoadedPage page) {
     const size_t bytes = MemoryBytes(*timer);
     if (timer->next_attempt > now_) {
       window_.heap().Insert(std::move(timer));  // the clock was set back
+    } else if (timer->kind == TimerKind::kLease) {
+      MeetDeadline(std::move(timer));
     } else if (WaitsForLot(target) || StaysLeft(target, Lane::kBacklog)) {
       Park(std::move(timer));
     } else {

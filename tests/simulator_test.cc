@@ -22,6 +22,9 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
   uint64_t snapshots = 0;
   uint64_t resumes = 0;
   uint64_t events = 0;
+  uint64_t lapses = 0;
+  uint64_t refused = 0;
+  uint64_t renewals = 0;
   for (uint64_t i = 0; i < kSeedsPerShard; ++i) {
     World world(GetParam() * kSeedsPerShard + i + 1, false);
     const auto violation = world.Run();
@@ -32,6 +35,9 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
     snapshots += world.stopwatches().snapshots();
     resumes += world.stopwatches().resumes();
     events += world.stopwatches().events();
+    lapses += world.streams().lapses();
+    refused += world.streams().refused();
+    renewals += world.streams().renewals();
     ASSERT_FALSE(violation) << "seed " << violation->seed << " step " << violation->step << ": "
                             << violation->what;
   }
@@ -43,6 +49,9 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
   EXPECT_GT(snapshots, kSeedsPerShard);
   EXPECT_GT(resumes, kSeedsPerShard / 10);
   EXPECT_GT(events, kSeedsPerShard);
+  EXPECT_GT(lapses, kSeedsPerShard);
+  EXPECT_GT(refused, kSeedsPerShard);
+  EXPECT_GT(renewals, kSeedsPerShard);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Simulator, testing::Range<uint64_t>(0, 4));

@@ -100,6 +100,13 @@ void Oracle::Applied(const Completion& done) {
   }
 }
 
+void Oracle::Made(const Timer& timer) {
+  Known& known = timers_[timer.id];
+  known.due = timer.due;
+  live_[timer.id] = KeyOf(timer);
+  if (timer.id <= floor_) Fail("I4: " + Name(timer.id) + " lives below the floor");
+}
+
 void Oracle::HandedBack(const Completion& done) {
   const bool ends = (done.kind == kOpKind<SettleOp> && done.result == OpResult::kDone) ||
                     (done.kind == kOpKind<EraseByIdOp> && done.result == OpResult::kCancelled);

@@ -50,6 +50,8 @@ class Oracle {
   // What the store did, in order, when it was synced.
   void Applied(const Completion& done);
   void FloorApplied(TimerId last_id);
+  // Not asked for by a client: it tells of a lapse.
+  void Made(const Timer& timer);
   // Everything that is dead and in the range is owed a replay from now on.
   void RangeWritten(const DeadRange& range);
   // The daemon was told of it.

@@ -26,7 +26,8 @@ World::World(uint64_t seed, bool verbose)
       disk_(std::make_shared<MemoryDisk>()),
       rules_({{static_cast<uint32_t>(options_.per_target_in_flight), options_.per_target_rate},
               options_.breaker}),
-      stopwatches_(seed) {
+      stopwatches_(seed),
+      streams_(seed) {
   for (uint64_t i = 0; i < kTargets; ++i) {
     targets_.push_back(OneIn(2) ? Target::kHealthy
                                 : static_cast<Target>(Random(uint64_t(Target::kCount))));
@@ -93,6 +94,7 @@ void World::Step() {
       if (OneIn(40)) StartOver();
   }
   if (OneIn(3)) stopwatches_.Step(mono_, clock_sane_);
+  if (OneIn(3)) streams_.Step(now_);
   Pump();
   Check();
   if (OneIn(8)) Quieten();
@@ -232,6 +234,7 @@ void World::StoreStep() {
       retained_before_ = std::max(retained_before_, ends.back());
     }
     stopwatches_.Given(op);
+    streams_.Given(op);
     group.push_back(std::move(at_store_.front()));
     at_store_.pop_front();
   }
@@ -239,6 +242,8 @@ void World::StoreStep() {
   const Status status = store_->Apply(std::move(group), &done);
   NoteApplied(done, ends, ranges);
   stopwatches_.Applied(done, status.ok());
+  streams_.Applied(done, status.ok());
+  CheckStreams();
   Note("store applied " + std::to_string(done.size()) + (status.ok() ? "" : ", then failed"));
   if (status.ok()) {
     const Completion& last = done.back();
@@ -328,6 +333,7 @@ void World::Crash() {
   unsent_.clear();
   waiting_.clear();
   stopwatches_.Crashed();
+  streams_.Crashed();
   queries_.clear();
   read_.clear();
   if (OneIn(3)) Pass(static_cast<int64_t>(Random(20'000)));
@@ -378,10 +384,13 @@ void World::Open() {
   oracle_.Recovered(stored, floor);
   rules_.Forget();
   prompt_.clear();
-  engine_ = std::make_unique<Engine>(EngineOptions{options_, StopwatchSim::EventsMax(seed_)},
-                                     StartFrom(state), now_, mono_);
+  engine_ = std::make_unique<Engine>(
+      EngineOptions{options_, StopwatchSim::EventsMax(seed_), streams_.Options()}, StartFrom(state),
+      now_, mono_);
   timers_ = &engine_->timers();
   stopwatches_.Opened(engine_.get(), *store_);
+  streams_.Opened(engine_.get(), *kv_);
+  CheckStreams();
   stopping_ = false;
   last_local_fault_ = {};
   last_seen_ = state.last_seen;
@@ -444,7 +453,8 @@ void World::Drain() {
     Check();
     CheckWake();
     const bool idle_store = engine_->unfinished_ops() == 0 && timers_->replays_done();
-    if (oracle_.live().empty() && idle_store && flying_.empty()) break;
+    if (oracle_.live().empty() && streams_.Deadlines().empty() && idle_store && flying_.empty())
+      break;
     if (idle && at_store_.empty()) AdvanceToNextKey();
   }
   oracle_.Finished();
@@ -453,7 +463,7 @@ void World::Drain() {
   // A long list asks for its next page when it has one.
   for (int page = 0; page < kPagesMax && stopwatches_.waiting(); ++page) Quieten();
   CheckStopwatches();
-  if ((!waiting_.empty() || stopwatches_.waiting()) && !oracle_.violation()) {
+  if ((!waiting_.empty() || stopwatches_.waiting() || streams_.waiting()) && !oracle_.violation()) {
     oracle_.Fail("a client was never answered");
   }
 }
@@ -472,6 +482,9 @@ void World::Check() {
   if (const auto wrong = inspector.Violation(live, parked)) oracle_.Fail(*wrong);
   if (const auto wrong = inspector.LotViolation(live, parked)) oracle_.Fail(*wrong);
   CheckHeld();
+  if (const auto wrong = inspector.Violation(streams_.Deadlines(), {}, kLeaseTenant)) {
+    oracle_.Fail("a deadline: " + *wrong);
+  }
   CheckTargets();
   const auto unsent = std::count_if(unsent_.begin(), unsent_.end(),
                                     [&](TimerId id) { return inspector.InFlight(id); });
@@ -527,35 +540,6 @@ void World::CheckCounts() {
     if (Read<uint64_t>({0, query, {}}) != counted[state]) {
       return oracle_.Fail("the stored count of " + std::string(StateName(state)) + " is wrong");
     }
-  }
-}
-
-void World::CheckReply(const Reply& reply) {
-  if (stopwatches_.Answered(reply)) {
-    if (stopwatches_.violation()) oracle_.Fail(*stopwatches_.violation());
-    return;
-  }
-  const auto found = waiting_.find(reply.token);
-  if (found == waiting_.end()) return oracle_.Fail("a client was answered twice");
-  const Request request = std::move(found->second);
-  waiting_.erase(found);
-  switch (request.ask) {
-    case Ask::kSet:
-      return CheckSet(request, reply);
-    case Ask::kCancel:
-      return CheckCancel(request, reply);
-    case Ask::kFind:
-      return CheckFind(request, reply);
-    case Ask::kReplay:
-      return CheckReplay(request, reply);
-    case Ask::kPause:
-      return CheckPaused(request, reply);
-    case Ask::kCancelAll:
-      if (std::holds_alternative<AllGoneReply>(reply.what))
-        oracle_.CancelAllAcknowledged(request.id);
-      return;
-    default:
-      return;
   }
 }
 

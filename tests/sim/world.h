@@ -18,6 +18,7 @@
 #include "storage/memory_kv.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/stopwatch_sim.h"
+#include "tests/sim/stream_sim.h"
 #include "tests/sim/target_rules.h"
 
 namespace belfry::sim {
@@ -35,6 +36,7 @@ class World {
   std::optional<Violation> Run();
   [[nodiscard]] const Oracle& oracle() const { return oracle_; }
   [[nodiscard]] const StopwatchSim& stopwatches() const { return stopwatches_; }
+  [[nodiscard]] const StreamSim& streams() const { return streams_; }
 
  private:
   // Has no timers, and asks for those of others.
@@ -142,6 +144,7 @@ class World {
   void CheckForgotten(WallMs before);
   void CheckReply(const Reply& reply);
   void CheckStopwatches();
+  void CheckStreams();
   void CheckSet(const Request& request, const Reply& reply);
   void CheckCancel(const Request& request, const Reply& reply);
   void CheckStranger(const Reply& reply);
@@ -194,6 +197,7 @@ class World {
   Oracle oracle_;
   TargetRules rules_;
   StopwatchSim stopwatches_;
+  StreamSim streams_;
   std::vector<Target> targets_;
   std::deque<Op> at_store_;            // handed over, not applied
   std::vector<Completion> completed_;  // applied, not yet back on the loop

@@ -43,6 +43,8 @@ void World::DoRead() {
   auto from_memory = OneIn(2) ? store_->RunFromMemory(queries_.back()) : std::nullopt;
   read_.push_back(from_memory ? std::move(*from_memory) : store_->Run(queries_.back()));
   stopwatches_.WasRead(queries_.back(), read_.back());
+  streams_.WasRead(queries_.back(), read_.back());
+  CheckStreams();
   queries_.pop_back();
 }
 

@@ -55,6 +55,7 @@ void World::NoteAsked(const Op& op) {
                       kind == kOpKind<ReplayStepOp>;
   if (stopping_ && upkeep) oracle_.Fail("the stop is made to wait for upkeep");
   CheckCharge(op);
+  streams_.Asked(op, now_);
   if (const auto* floor = std::get_if<FloorOp>(&op.what)) {
     oracle_.CancelAllAsked(floor->last_id);
     waiting_.at(op.token).id = floor->last_id;
@@ -70,6 +71,13 @@ void World::NoteApplied(const std::vector<Completion>& done, const std::vector<W
     if (done[i].kind == kOpKind<FloorOp>) {
       ended_.erase(ended_.begin(), ended_.upper_bound(done[i].floor));
       oracle_.FloorApplied(done[i].floor);
+    }
+    if (done[i].kind == kOpKind<StartStreamOp>) continue;
+    if (done[i].kind == kOpKind<LapseStreamOp>) {
+      if (!done[i].callback) continue;
+      oracle_.Made(*done[i].callback);
+      NoteStored(*done[i].callback);
+      continue;
     }
     oracle_.Applied(done[i]);
     if (done[i].kind == kOpKind<ReplayRangeOp>) oracle_.RangeWritten(ranges[range++]);

@@ -62,8 +62,9 @@ void World::CheckForgotten(WallMs before) {
   // After a clock step back, what ends lowers the cursor. Rows that were forgotten above it go when
   // it has come past them again.
   const bool past_all = before >= retained_before_;
-  if (disk_->rows(Cf::kIds) != states.size() ||
-      disk_->rows(Cf::kDue) + disk_->rows(Cf::kParked) != alive ||
+  const size_t leases = streams_.Deadlines().size();
+  if (disk_->rows(Cf::kIds) != states.size() + leases ||
+      disk_->rows(Cf::kDue) + disk_->rows(Cf::kParked) != alive + leases ||
       (past_all ? ended_rows != ended : ended_rows < ended)) {
     oracle_.Fail("retention: rows are left behind");
   }

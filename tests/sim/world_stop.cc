@@ -25,15 +25,17 @@ void World::Stop() {
     if (round > kRoundsMax) return oracle_.Fail("the stop hangs");
     if (round < kCutOff && OneIn(4)) ClientStep();
     if (round < kCutOff && OneIn(4)) stopwatches_.Step(mono_, clock_sane_);
+    if (round < kCutOff && OneIn(4)) streams_.Step(now_);
     Pump();
     if (round == kCutOff) InterruptAll();
     StepOfStop(round);
   }
-  if (!waiting_.empty() || stopwatches_.waiting()) {
+  if (!waiting_.empty() || stopwatches_.waiting() || streams_.waiting()) {
     return oracle_.Fail("the stop left a client without an answer");
   }
   oracle_.Stopped();
   stopwatches_.Crashed();
+  streams_.Crashed();
   Open();
 }
 

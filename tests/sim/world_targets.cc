@@ -242,6 +242,9 @@ std::optional<WallMs> World::NextDeadline() const {
     if (at != ::belfry::Target::kNever && (!next || at < *next)) next = at;
   };
   if (inspector.RoomToStage()) {
+    for (const auto& [id, key] : streams_.Deadlines()) {
+      if (!timers_->paused_all()) count(id, key);
+    }
     for (const auto& [id, key] : oracle_.live()) {
       if (id > oracle_.floor_asked()) count(id, key);
     }

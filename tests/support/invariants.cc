@@ -7,7 +7,8 @@
 namespace belfry {
 
 std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Key>& live,
-                                                      const std::set<TimerId>& parked) const {
+                                                      const std::set<TimerId>& parked,
+                                                      TenantId tenant) const {
   timers_.window_.heap().CheckInvariants();
   for (const auto& [id, key] : live) {
     const std::string name = "timer " + std::to_string(id);
@@ -17,7 +18,7 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
       if (InHeap(id)) return name + " is armed while an op on it is unfinished";
       continue;
     }
-    if (!timers_.Exists(kLocalTenant, id)) {
+    if (!timers_.Exists(tenant, id)) {
       if (InHeap(id)) return name + " is armed though it is below the floor";
       continue;
     }

@@ -16,10 +16,11 @@ class TimersInspector {
  public:
   explicit TimersInspector(const Timers& timers) : timers_(timers) {}
 
-  // What is wrong, given the live timers that the store has made durable, and those of them that
-  // are parked; nullopt when nothing is.
+  // What is wrong, given the live timers of the tenant that the store has made durable, and those
+  // of them that are parked; nullopt when nothing is.
   [[nodiscard]] std::optional<std::string> Violation(const std::map<TimerId, Key>& live,
-                                                     const std::set<TimerId>& parked) const;
+                                                     const std::set<TimerId>& parked,
+                                                     TenantId tenant = kLocalTenant) const;
 
   // The same for what is parked: above its lot's cursor, or out of it and somewhere.
   [[nodiscard]] std::optional<std::string> LotViolation(const std::map<TimerId, Key>& live,

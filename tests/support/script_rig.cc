@@ -86,6 +86,51 @@ std::string Describe(TooLateReply::Why why) {
   CHECK(false);
 }
 
+struct InWords {
+  std::string operator()(const SetReply& r) const { return "201 " + N(r.id); }
+  std::string operator()(const CancelReply& r) const { return "cancelled " + N(r.id); }
+  std::string operator()(const TooLateReply& r) const {
+    return "409 " + N(r.id) + " " + Describe(r.why);
+  }
+  std::string operator()(const ReplayReply& r) const { return "202 " + N(r.id) + " pending"; }
+  std::string operator()(const NotDeadReply& r) const {
+    return "409 " + N(r.id) + " " + Describe(r.is);
+  }
+  std::string operator()(const ReplayRangeReply& r) const { return "202 count " + N(r.count); }
+  std::string operator()(const NotFoundReply&) const { return "404"; }
+  std::string operator()(const AllGoneReply&) const { return "all gone"; }
+  std::string operator()(const StopwatchReply& r) const {
+    return (r.created ? "201 " : "200 ") + r.name;
+  }
+  std::string operator()(const StopwatchGoneReply&) const { return "204"; }
+  std::string operator()(const StopwatchListReply& r) const {
+    std::string line = "stopwatches";
+    for (const Stopwatch& row : r.page.rows) {
+      line += " " + row.name + "=" + N(static_cast<uint64_t>(ElapsedMs(row.started_at, r.now)));
+    }
+    return line;
+  }
+  std::string operator()(const NotOwnedReply&) const { return "403"; }
+  std::string operator()(const PausedReply& r) const {
+    return (r.paused ? "paused " : "resumed ") + (r.target.empty() ? "all" : r.target);
+  }
+  std::string operator()(const CountReply& r) const { return "count " + N(r.count); }
+  std::string operator()(const TimerView& v) const {
+    std::string line = "timer " + N(v.id) + " " + std::string(StateName(v.state));
+    if (v.timer == nullptr) return line;
+    if (!v.timer->body.empty()) line += " body=" + v.timer->body;
+    line += " attempts=" + N(v.timer->history.size());
+    if (v.timer->reason == DeadReason::kNone) return line;
+    return line + " reason=" + std::string(ReasonName(v.timer->reason));
+  }
+  std::string operator()(const TimerPage& p) const { return "page of " + N(p.timers.size()); }
+  std::string operator()(Refusal refusal) const { return "refused " + Describe(refusal); }
+  template <typename Other>
+  std::string operator()(const Other&) const {
+    CHECK(false);
+  }
+};
+
 }  // namespace
 
 ScriptRig::ScriptRig() : disk_(std::make_shared<MemoryDisk>()), now_(kStart) {
@@ -176,7 +221,7 @@ void ScriptRig::Do(const Words& words) {
     disk_->Crash();
     Open();
   } else {
-    CHECK(false);
+    CHECK(DoStream(words));
   }
 }
 
@@ -241,8 +286,8 @@ void ScriptRig::Open() {
   auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
   CHECK(opened.ok());
   store_ = std::move(*opened);
-  engine_ =
-      std::make_unique<Engine>(EngineOptions{options_}, StartFrom(store_->opened()), now_, mono_);
+  engine_ = std::make_unique<Engine>(EngineOptions{options_, kFeedEventsMax, SlotOptions()},
+                                     StartFrom(store_->opened()), now_, mono_);
   timers_ = &engine_->timers();
   engine_->Tick(now_, mono_);
   Report();
@@ -282,7 +327,10 @@ void ScriptRig::Report() {
     Say("query");
     queries_.push_back(std::move(query));
   }
-  for (const Reply& reply : ready.replies) Say("reply " + Describe(reply));
+  for (const Reply& reply : ready.replies) {
+    const std::string stream = DescribeStream(reply);
+    Say("reply " + (stream.empty() ? Describe(reply) : stream));
+  }
   const std::string wake = ready.wake_at ? "wake " + At(*ready.wake_at) : "no wake";
   if (wake != last_wake_) Say(wake);
   last_wake_ = wake;
@@ -333,7 +381,8 @@ std::string ScriptRig::Describe(const Op& op) const {
     constexpr const char* kNames[] = {"op load", "op load backlog", "op load left rows"};
     return kNames[static_cast<size_t>(load->reader)];
   }
-  return "";  // upkeep, which comes with the clock and would clutter every script
+  return DescribeStream(
+      op);  // "" for upkeep, which comes with the clock and would clutter every script
 }
 
 std::string ScriptRig::Describe(const TargetView& view) const {
@@ -347,48 +396,6 @@ std::string ScriptRig::Describe(const TargetView& view) const {
   return text;
 }
 
-std::string ScriptRig::Describe(const Reply& reply) {
-  struct Visitor {
-    std::string operator()(const SetReply& r) const { return "201 " + N(r.id); }
-    std::string operator()(const CancelReply& r) const { return "cancelled " + N(r.id); }
-    std::string operator()(const TooLateReply& r) const {
-      return "409 " + N(r.id) + " " + belfry::Describe(r.why);
-    }
-    std::string operator()(const ReplayReply& r) const { return "202 " + N(r.id) + " pending"; }
-    std::string operator()(const NotDeadReply& r) const {
-      return "409 " + N(r.id) + " " + belfry::Describe(r.is);
-    }
-    std::string operator()(const ReplayRangeReply& r) const { return "202 count " + N(r.count); }
-    std::string operator()(const NotFoundReply&) const { return "404"; }
-    std::string operator()(const AllGoneReply&) const { return "all gone"; }
-    std::string operator()(const StopwatchReply& r) const {
-      return (r.created ? "201 " : "200 ") + r.name;
-    }
-    std::string operator()(const StopwatchGoneReply&) const { return "204"; }
-    std::string operator()(const StopwatchListReply& r) const {
-      std::string line = "stopwatches";
-      for (const Stopwatch& row : r.page.rows) {
-        line += " " + row.name + "=" + N(static_cast<uint64_t>(ElapsedMs(row.started_at, r.now)));
-      }
-      return line;
-    }
-    std::string operator()(const NotOwnedReply&) const { return "403"; }
-    std::string operator()(const PausedReply& r) const {
-      return (r.paused ? "paused " : "resumed ") + (r.target.empty() ? "all" : r.target);
-    }
-    std::string operator()(const CountReply& r) const { return "count " + N(r.count); }
-    std::string operator()(const TimerView& v) const {
-      std::string line = "timer " + N(v.id) + " " + std::string(StateName(v.state));
-      if (v.timer == nullptr) return line;
-      if (!v.timer->body.empty()) line += " body=" + v.timer->body;
-      line += " attempts=" + N(v.timer->history.size());
-      if (v.timer->reason == DeadReason::kNone) return line;
-      return line + " reason=" + std::string(ReasonName(v.timer->reason));
-    }
-    std::string operator()(const TimerPage& p) const { return "page of " + N(p.timers.size()); }
-    std::string operator()(Refusal refusal) const { return "refused " + belfry::Describe(refusal); }
-  };
-  return std::visit(Visitor{}, reply.what);
-}
+std::string ScriptRig::Describe(const Reply& reply) { return std::visit(InWords{}, reply.what); }
 
 }  // namespace belfry

@@ -28,6 +28,9 @@ class ScriptRig {
   void DoSet(const Words& words);
   void DoOutcome(const Words& words);
   void DoReplayRange(const Words& words);
+  // True: it was about a user or a stream.
+  bool DoStream(const Words& words);
+  [[nodiscard]] StreamsOptions SlotOptions();
   void Apply();
   void Complete();
   void Answer();
@@ -36,6 +39,9 @@ class ScriptRig {
   [[nodiscard]] std::string Describe(const Op& op) const;
   [[nodiscard]] std::string Describe(const TargetView& view) const;
   [[nodiscard]] static std::string Describe(const Reply& reply);
+  // "": it is about something else.
+  [[nodiscard]] std::string DescribeStream(const Op& op) const;
+  [[nodiscard]] std::string DescribeStream(const Reply& reply) const;
   [[nodiscard]] std::string At(WallMs t) const;
 
   TimersOptions options_;
@@ -49,6 +55,7 @@ class ScriptRig {
   std::vector<Completion> completed_;
   std::vector<Query> queries_;
   ReplyToken next_token_ = 1;
+  uint64_t random_ = 0;
   std::string last_wake_;
   std::string out_;
 };

@@ -1,0 +1,84 @@
+// streams.h - the scheduler of users and their stream slots: a pure step machine like Timers,
+// beside it in the Engine. Nothing of them is kept in memory: who has a slot is decided by the
+// store, op by op, and the deadlines of leases stand in the heap of Timers.
+//
+// Loop thread only. Exactly one Reply is made for each token that was given in. Whatever changes
+// something is answered by the completion that made it durable.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/op.h"
+#include "base/query.h"
+#include "scheduler/ready.h"
+#include "scheduler/timers.h"
+
+namespace belfry {
+
+struct StreamsOptions {
+  uint32_t limit = 3;         // streams.limit
+  bool require_user = false;  // streams.require_user
+  // 64 random bits; stream ids are made of them. Seeded in the simulator.
+  std::function<uint64_t()> random = {};
+};
+
+class Streams {
+ public:
+  // `timers` and `ready` outlive this; the owner of both takes what is in `ready`.
+  Streams(StreamsOptions options, Timers* timers, Ready* ready);
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+
+  // --- what clients ask -------------------------------------------------------------------------
+  // UserMadeReply or UserExistsReply; or a Refusal, then nothing was stored.
+  void PutUser(ReplyToken token, TenantId tenant, std::string user, std::optional<uint32_t> limit);
+  void DeleteUser(ReplyToken token, TenantId tenant, std::string user,
+                  WallMs now);                         // UserGoneReply
+  void FindUser(ReplyToken token, UserQuery query);    // UserReply or NotFoundReply
+  void ListUsers(ReplyToken token, UsersQuery query);  // UsersReply
+  // Its tenant, user, content, ttl, on_expire and evict_oldest; the rest is set here.
+  // StreamStartedReply, StreamLimitReply, or NotFoundReply: a user is required and not there.
+  void Start(ReplyToken token, StreamStart start, WallMs now);
+  // StreamRenewedReply; NotFoundReply: it is not alive.
+  void Renew(ReplyToken token, TenantId tenant, std::string user, const StreamId& stream,
+             WallMs now);
+  // StreamEndedReply, also when it was over before; NotFoundReply: no such user.
+  void End(ReplyToken token, TenantId tenant, std::string user, const StreamId& stream, WallMs now);
+
+  // --- what came back ---------------------------------------------------------------------------
+  [[nodiscard]] static bool IsOurs(size_t op_kind) {
+    return op_kind == kOpKind<PutUserOp> || op_kind == kOpKind<DeleteUserOp> ||
+           op_kind == kOpKind<StartStreamOp> || op_kind == kOpKind<RenewStreamOp> ||
+           op_kind == kOpKind<EndStreamOp>;
+  }
+  [[nodiscard]] static bool IsOurQuery(size_t query_kind) {
+    return query_kind == kQueryKind<UserQuery> || query_kind == kQueryKind<UsersQuery>;
+  }
+  // Of its own ops, in the store's order, after Timers took what it says of timers.
+  void Complete(Completion& done);
+  void QueryDone(QueryResult result);
+  // Timers answers whoever waits for an op.
+  void StoreFailed() { failed_ = true; }
+
+  void SetNoSpace(bool no_space) { no_space_ = no_space; }
+
+ private:
+  [[nodiscard]] bool Refuses(ReplyToken token, bool stores_something_new);
+  void Queue(Op op, TimerId deadline = 0, WallMs least_at = kKeyMax.at);
+  void CompleteStart(Completion& done);
+  void Ask(ReplyToken token, decltype(Query::what) what);
+  void Answer(ReplyToken token, decltype(Reply::what) what);
+
+  const StreamsOptions options_;
+  Timers& timers_;
+  Ready& ready_;
+  size_t ops_ = 0;      // queued and not completed
+  size_t queries_ = 0;  // asked and not answered
+  bool no_space_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace belfry

@@ -1,0 +1,54 @@
+// Deadlines of leases among the timers: they are armed like any other, and are never sent. What
+// is decided about leases themselves is decided by the store (base/op.h).
+#include <utility>
+
+#include "base/planted.h"
+#include "scheduler/timers.h"
+
+namespace belfry {
+
+void Timers::QueueLeaseOp(Op op, TimerId deadline, WallMs least_at) {
+  const ReplyToken token = op.token;
+  Enqueue(std::move(op), {token, deadline, least_at, false, 0});
+}
+
+void Timers::CompleteLeaseOp(Completion& done, WallMs now) {
+  now_ = now;
+  if (failed_) return;
+  unfinished_.Completed();
+  if (done.id != 0) ids_.Completed(done.id, done.timer.get());
+  if (done.stream) {
+    for (const TimerId id : done.stream->deadlines) ForgetDeadline(id);
+  }
+  if (!Planted(Bug::kStreamDeadlineNotArmed)) Rearm(std::move(done.timer));
+}
+
+// One that has left the heap finds out by itself: its LapseStreamOp meets nothing.
+void Timers::ForgetDeadline(TimerId id) {
+  low_may_rise_ = true;
+  window_.heap().Remove(id);
+  held_.erase(id);
+}
+
+// The lease may have been renewed since: only the store knows.
+void Timers::MeetDeadline(TimerPtr deadline) {
+  const Key key = KeyOf(*deadline);
+  const TimerId callback = ++last_id_;
+  ++lapses_;
+  Enqueue({0, LapseStreamOp{std::move(deadline), callback, now_}},
+          {0, key.id, key.at, false, 0, callback});
+}
+
+// Who is to be told of it is called by a timer like any other, armed by this completion.
+void Timers::CompleteLapse(Completion& done) {
+  low_may_rise_ = true;
+  --lapses_;
+  held_.erase(done.id);
+  if (done.callback && !Planted(Bug::kLapseCallbackForgotten)) {
+    ids_.Completed(done.callback->id, done.callback.get());
+    Rearm(std::move(done.callback));
+  }
+  if (!Planted(Bug::kLapseNotRearmed)) Rearm(std::move(done.timer));
+}
+
+}  // namespace belfry

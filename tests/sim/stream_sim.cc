@@ -1,0 +1,265 @@
+#include "tests/sim/stream_sim.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "storage/keys.h"
+#include "storage/stream_rows.h"
+
+namespace belfry::sim {
+namespace {
+
+constexpr const char* kUsers[] = {"ann", "anna"};
+// Of this tenant streams have no call: its timers are not the World's.
+constexpr TenantId kOther = kLocalTenant + 1;
+
+bool IsOurs(size_t kind) { return Streams::IsOurs(kind) || kind == kOpKind<LapseStreamOp>; }
+
+}  // namespace
+
+StreamSim::StreamSim(uint64_t seed)
+    : random_(seed ^ 0x57ea'0f57'ea0f'57eau),
+      limit_(static_cast<uint32_t>(1 + Random(3))),
+      require_user_(Random(4) == 0) {}
+
+StreamsOptions StreamSim::Options() {
+  return {limit_, require_user_, [this] { return random_(); }};
+}
+
+ReplyToken StreamSim::Expect() {
+  asked_.insert(next_token_);
+  return next_token_++;
+}
+
+// --- players -------------------------------------------------------------------------------------
+
+void StreamSim::Step(WallMs now) {
+  Streams& streams = engine_->streams();
+  const TenantId tenant = Random(5) == 0 ? kOther : kLocalTenant;
+  const StreamModel::Name user{tenant, kUsers[Random(std::size(kUsers))]};
+  const ReplyToken token = Expect();
+  switch (Random(12)) {
+    case 0: {
+      std::optional<uint32_t> limit;
+      if (Random(2) == 0) limit = static_cast<uint32_t>(1 + Random(3));
+      return streams.PutUser(token, user.first, user.second, limit);
+    }
+    case 1:
+      if (Random(3) == 0) return streams.DeleteUser(token, user.first, user.second, now);
+      return streams.ListUsers(token, {user.first, "", 10, now});
+    case 2:
+      return streams.FindUser(token, {user.first, user.second, now});
+    case 3:
+    case 4: {
+      const Stream stream = AnyStream();
+      return streams.End(token, stream.user.first, stream.user.second, stream.id, now);
+    }
+    case 5:
+    case 6:
+    case 7: {
+      const Stream stream = AnyStream();
+      return streams.Renew(token, stream.user.first, stream.user.second, stream.id, now);
+    }
+    default:
+      // As a player that reconnects: several at once.
+      Start(token, user, now);
+      for (uint64_t more = Random(3); more > 0; --more) Start(Expect(), user, now);
+  }
+}
+
+void StreamSim::Start(ReplyToken token, const StreamModel::Name& user, WallMs now) {
+  StreamStart start;
+  start.tenant = user.first;
+  start.user = user.second;
+  start.content = "c";
+  start.ttl_ms = kSecondMs + static_cast<int64_t>(Random(10'000));
+  if (user.first == kLocalTenant && Random(3) > 0) {
+    start.on_expire = "http://r" + std::to_string(Random(4)) + "/expired";
+  }
+  start.evict_oldest = Random(4) == 0;
+  engine_->streams().Start(token, std::move(start), now);
+}
+
+// Mostly one of the last; now and then under another's name.
+StreamSim::Stream StreamSim::AnyStream() {
+  if (started_.empty() || Random(12) == 0) return {{kLocalTenant, "ann"}, {}};
+  const uint64_t back = Random(std::min<uint64_t>(started_.size(), 6));
+  Stream stream = started_[started_.size() - 1 - back];
+  if (Random(10) == 0) stream.user.first = kOther;
+  return stream;
+}
+
+// --- the store -----------------------------------------------------------------------------------
+
+void StreamSim::Asked(const Op& op, WallMs now) {
+  const auto* lapse = std::get_if<LapseStreamOp>(&op.what);
+  if (lapse != nullptr && lapse->deadline->next_attempt > now) {
+    Fail("L5: a deadline is met before its time");
+  }
+}
+
+void StreamSim::Given(const Op& op) {
+  if (IsOurs(op.what.index())) given_.push_back(CopyOfStreamOp(op));
+}
+
+void StreamSim::Applied(const std::vector<Completion>& done, bool ok) {
+  size_t count = 0;
+  for (const Completion& completion : done) {
+    if (!IsOurs(completion.kind)) continue;
+    CheckApplied(given_.at(count++), completion);
+  }
+  given_.erase(given_.begin(), given_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (ok && !given_.empty()) Fail("L1: an op was applied and says nothing");
+  if (ok && started_at_) CheckLimits(*std::exchange(started_at_, std::nullopt));
+}
+
+void StreamSim::CheckApplied(const Op& op, const Completion& done) {
+  if (model_.Do(op) != done.result) Fail("L1: an op says what is not so");
+  if (done.token != 0) durable_.insert(done.token);
+  if (const auto* start = std::get_if<StartStreamOp>(&op.what)) {
+    if (done.result == OpResult::kFull) ++refused_;
+    if (done.result == OpResult::kDone) {
+      started_.push_back({{start->start->tenant, start->start->user}, start->start->stream});
+      const size_t active = done.stream->playing.size();
+      if (active > *model_.holds()) Fail("L2: one stream more than the limit was let in");
+    }
+    started_at_ = start->start->now;
+  }
+  if (done.kind == kOpKind<RenewStreamOp> && done.result == OpResult::kDone) ++renewals_;
+  if (done.kind == kOpKind<LapseStreamOp>) CheckCall(op, done.callback.get());
+}
+
+void StreamSim::CheckCall(const Op& op, const Timer* call) {
+  const auto& told = model_.told();
+  if (told.has_value() != (call != nullptr)) {
+    return Fail(call != nullptr ? "L3: a lease that has not lapsed tells of it"
+                                : "L3: a lease lapsed and nobody is told");
+  }
+  if (call == nullptr) return;
+  ++lapses_;
+  const bool right = call->id == std::get<LapseStreamOp>(op.what).callback &&
+                     call->body.find(FormatUuid(told->id)) != std::string::npos &&
+                     call->tenant == told->user.first;
+  if (!right) Fail("L3: the call of a lapse is wrong: " + call->body);
+  if (!told_.insert(told->id).second) Fail("L3: a lapse is told twice");
+}
+
+// By what is stored, once all of a group is.
+void StreamSim::CheckLimits(WallMs now) {
+  for (const auto& [user, limit] : model_.users()) {
+    const auto view = ViewOf(user, now);
+    if (view && view->streams.size() > limit.value_or(limit_)) {
+      Fail("L2: a user has more streams than the limit");
+    }
+  }
+}
+
+std::optional<UserView> StreamSim::ViewOf(const StreamModel::Name& user, WallMs now) const {
+  UserView out;
+  const std::string key = StreamKey(StreamRow::kUser, user.first, user.second);
+  const Found found = kv_->Get(Cf::kStream, key).value();
+  if (!found) return std::nullopt;
+  const StreamUser known = DecodeUser(key, *found).value();
+  for (const StreamId& id : known.streams) {
+    const std::string lease_key = StreamKey(StreamRow::kLease, user.first, user.second, id);
+    const Found lease = kv_->Get(Cf::kStream, lease_key).value();
+    if (!lease) continue;
+    const Lease read = DecodeLease(lease_key, *lease).value();
+    if (read.expires_at > now) out.streams.push_back({id, read.content, {}, read.expires_at});
+  }
+  return out;
+}
+
+bool StreamSim::Matches(const StreamModel& model) const {
+  std::map<TimerId, StreamModel::Held> leases;
+  std::set<StreamModel::Name> users;
+  const auto view = kv_->View();
+  const auto rows = view->Scan(Cf::kStream, {}, "\xff");
+  for (; rows->Valid(); rows->Next()) {
+    const StreamName name = ParseStreamKey(rows->key()).value();
+    const StreamModel::Name user{name.tenant, std::string(name.user)};
+    if (name.row == StreamRow::kUser) {
+      users.insert(user);
+      const auto known = model.users().find(user);
+      const StreamUser read = DecodeUser(rows->key(), rows->value()).value();
+      if (known == model.users().end() || known->second != read.limit) return false;
+      if (read.streams.size() != model.Named(user).size()) return false;
+      continue;
+    }
+    const Lease lease = DecodeLease(rows->key(), rows->value()).value();
+    const auto known = model.leases().find(lease.fencing);
+    if (known == model.leases().end()) return false;
+    const StreamModel::Held& held = known->second;
+    const bool same = held.user == user && held.id == name.stream &&
+                      held.expires_at == lease.expires_at &&
+                      held.named == (name.row == StreamRow::kLease);
+    const std::string deadline(TimeKey({held.due, lease.fencing}));
+    if (!same || !kv_->Get(Cf::kDue, deadline).value()) return false;
+    leases[lease.fencing] = held;
+  }
+  return leases == model.leases() && users.size() == model.users().size();
+}
+
+// Of a group that failed any number of ops may be there, from the front.
+void StreamSim::Opened(Engine* engine, const Kv& kv) {
+  engine_ = engine;
+  kv_ = &kv;
+  bool matches = Matches(model_);
+  for (const Op& op : given_) {
+    if (matches) break;
+    static_cast<void>(model_.Do(op));
+    if (const auto& told = model_.told()) told_.insert(told->id);
+    matches = Matches(model_);
+  }
+  if (!matches) Fail("L1: after a start the streams are not those that were durable");
+  given_.clear();
+}
+
+void StreamSim::Crashed() {
+  asked_.clear();
+  durable_.clear();
+}
+
+std::map<TimerId, Key> StreamSim::Deadlines() const {
+  std::map<TimerId, Key> out;
+  for (const auto& [id, lease] : model_.leases()) out[id] = {lease.due, id};
+  return out;
+}
+
+// --- answers -------------------------------------------------------------------------------------
+
+void StreamSim::WasRead(const Query& query, const QueryResult& result) {
+  const auto* asked = std::get_if<UserQuery>(&query.what);
+  if (asked == nullptr) return;
+  const StreamModel::Name name{asked->tenant, asked->user};
+  const auto* view = std::get_if<std::optional<UserView>>(&result.what);
+  if (view == nullptr || view->has_value() != model_.users().contains(name)) {
+    return Fail("L4: a user is there and not shown, or the other way round");
+  }
+  if (!*view) return;
+  std::vector<StreamId> alive;
+  for (const TimerId id : model_.Named(name)) {
+    const StreamModel::Held& lease = model_.leases().at(id);
+    if (lease.expires_at > asked->now) alive.push_back(lease.id);
+  }
+  std::vector<StreamId> shown;
+  for (const StreamView& stream : (*view)->streams) shown.push_back(stream.id);
+  if (shown != alive) Fail("L4: the streams of a user are not those that are stored");
+}
+
+bool StreamSim::Answered(const Reply& reply) {
+  if (asked_.erase(reply.token) == 0) return false;
+  const bool read = std::holds_alternative<UserReply>(reply.what) ||
+                    std::holds_alternative<UsersReply>(reply.what);
+  const bool refused = std::holds_alternative<Refusal>(reply.what);
+  const bool missing = std::holds_alternative<NotFoundReply>(reply.what);
+  const bool durable = durable_.erase(reply.token) == 1;
+  // A user that is not found is the answer of a read as well.
+  if (!durable && !read && !refused && !missing) {
+    Fail("L1: a player was answered before it was durable");
+  }
+  return true;
+}
+
+}  // namespace belfry::sim

@@ -1,0 +1,88 @@
+// stream_sim.h - players within the simulated daemon, and the rules that their slots must keep. The
+// World says what happens to the store; see world.h.
+//
+// Rules: L1 an answer is given for what is durable, and that is there after every crash: no
+// acknowledged stream or heartbeat is lost. L2 a user never has more streams alive than the limit.
+// L3 a lapse is told once, of each lease that lapsed and is to tell of it, and of none that was
+// ended or renewed. L4 a read is what is stored. L5 a deadline is not met before its time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/engine.h"
+#include "storage/kv.h"
+#include "tests/sim/stream_model.h"
+
+namespace belfry::sim {
+
+class StreamSim {
+ public:
+  explicit StreamSim(uint64_t seed);
+
+  [[nodiscard]] StreamsOptions Options();
+
+  // The daemon has started; both outlive the run.
+  void Opened(Engine* engine, const Kv& kv);
+  void Step(WallMs now);  // one player does something
+  void Asked(const Op& op, WallMs now);
+  // Handed to the store with the next group, in this order; then what came of it.
+  void Given(const Op& op);
+  void Applied(const std::vector<Completion>& done, bool ok);
+  void WasRead(const Query& query, const QueryResult& result);
+  // True: it was one of ours.
+  bool Answered(const Reply& reply);
+  void Crashed();
+
+  [[nodiscard]] const std::optional<std::string>& violation() const { return violation_; }
+  [[nodiscard]] bool waiting() const { return !asked_.empty(); }
+  // As the store has them.
+  [[nodiscard]] std::map<TimerId, Key> Deadlines() const;
+  [[nodiscard]] uint64_t lapses() const { return lapses_; }
+  [[nodiscard]] uint64_t refused() const { return refused_; }
+  [[nodiscard]] uint64_t renewals() const { return renewals_; }
+
+ private:
+  struct Stream {
+    StreamModel::Name user;
+    StreamId id;
+  };
+
+  [[nodiscard]] uint64_t Random(uint64_t below) { return random_() % below; }
+  void Fail(const std::string& what) {
+    if (!violation_) violation_ = what;
+  }
+  [[nodiscard]] ReplyToken Expect();
+  void Start(ReplyToken token, const StreamModel::Name& user, WallMs now);
+  [[nodiscard]] Stream AnyStream();
+  void CheckApplied(const Op& op, const Completion& done);
+  void CheckCall(const Op& op, const Timer* call);
+  void CheckLimits(WallMs now);
+  [[nodiscard]] std::optional<UserView> ViewOf(const StreamModel::Name& user, WallMs now) const;
+  [[nodiscard]] bool Matches(const StreamModel& model) const;
+
+  std::mt19937_64 random_;
+  const uint32_t limit_;
+  const bool require_user_;
+  Engine* engine_ = nullptr;
+  const Kv* kv_ = nullptr;
+  StreamModel model_;
+  std::vector<Op> given_;         // and not known to be applied
+  std::set<ReplyToken> durable_;  // ops that are applied and not answered
+  std::set<ReplyToken> asked_;
+  std::vector<Stream> started_;  // ever, as players know them
+  std::set<StreamId> told_;
+  std::optional<WallMs> started_at_;  // the last start, if its group was not looked at yet
+  ReplyToken next_token_ = ReplyToken{1} << 41;
+  uint64_t lapses_ = 0;
+  uint64_t refused_ = 0;
+  uint64_t renewals_ = 0;
+  std::optional<std::string> violation_;
+};
+
+}  // namespace belfry::sim
