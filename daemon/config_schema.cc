@@ -21,7 +21,6 @@ constexpr uint64_t kInFlightMax = 100'000;
 constexpr uint64_t kBreakerCountMax = 1'000'000;
 constexpr int64_t kProbeMsMin = 100;
 constexpr uint64_t kConnectionsMax = 1'000'000;
-constexpr uint64_t kStreamsMax = 100'000;
 constexpr size_t kTargetEntriesMax = 256;
 constexpr size_t kOriginsMax = 64;
 constexpr size_t kSecretsMax = 4;
@@ -233,8 +232,8 @@ void VisitConfig(ConfigVisitor& visitor, Config& config) {
   visitor.Duration("shutdown_timeout", config.shutdown_timeout_ms, 0, 10 * kMinuteMs);
 
   visitor.BeginSection("streams");
-  visitor.Count("limit", config.streams.limit, 1, kStreamsMax);
-  visitor.Duration("default_ttl", config.streams.default_ttl_ms, kSecondMs, 30 * kDayMs);
+  visitor.Count("limit", config.streams.limit, 1, kStreamLimitMax);
+  visitor.Duration("default_ttl", config.streams.default_ttl_ms, kStreamTtlMsMin, kStreamTtlMsMax);
   visitor.Flag("require_user", config.streams.require_user);
   visitor.EndSection();
 

@@ -1,5 +1,6 @@
 #include "daemon/serve.h"
 
+#include <sys/random.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -7,7 +8,6 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
-#include <random>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -33,6 +33,7 @@
 #include "http/router.h"
 #include "http/service_routes.h"
 #include "http/stopwatch_routes.h"
+#include "http/stream_routes.h"
 #include "http/target_routes.h"
 #include "http/timer_routes.h"
 #include "scheduler/tenants.h"
@@ -71,6 +72,20 @@ BreakerOptions BreakerFor(const Config::Delivery::Breaker& config) {
   return options;
 }
 
+uint64_t RandomBits() {
+  uint64_t bits = 0;
+  CHECK(getrandom(&bits, sizeof bits, 0) == sizeof bits);
+  return bits;
+}
+
+StreamsOptions SlotOptions(const Config& config) {
+  StreamsOptions options;
+  options.limit = static_cast<uint32_t>(config.streams.limit);
+  options.require_user = config.streams.require_user;
+  options.random = RandomBits;
+  return options;
+}
+
 TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, size_t in_flight,
                                uint64_t seed) {
   const MemoryPlan plan = PlanMemory(config.memory);
@@ -91,10 +106,10 @@ TimersOptions SchedulerOptions(const Config& config, const ServeFlags& flags, si
 
 EngineOptions OptionsForEngine(const Config& config, const ServeFlags& flags, size_t in_flight,
                                MonoMs now) {
-  std::random_device random;
   EngineOptions options;
   options.timers = SchedulerOptions(config, flags, in_flight, now.ms);
-  options.run = uint64_t{random()} << 32 | random();
+  options.streams = SlotOptions(config);
+  options.run = RandomBits();
   return options;
 }
 
@@ -113,9 +128,12 @@ CommitThreadOptions CommitOptions(const Config& config, DataDir& data, const Not
 }
 
 // But for whom it may send to, and how it speaks TLS.
-SenderOptions SendingOptions(const Config& config, const FileShares& files,
-                             const std::string& store_id) {
+Result<SenderOptions> SendingOptions(const Config& config, const FileShares& files,
+                                     const std::string& store_id) {
+  auto policy = AddressPolicy::Parse(config.delivery.targets.allow, config.delivery.targets.deny);
+  if (!policy.ok()) return policy.status();
   SenderOptions options;
+  options.policy = std::move(*policy);
   options.version = BELFRY_VERSION;
   options.store_id = store_id;
   options.timeout_ms = config.delivery.timeout_ms;
@@ -231,8 +249,8 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
                Reloadable reloadable, DataDir& data, Notifier& notifier, LogSink& log) {
   const SystemClock clock;
   const StoreState& state = data.store().opened();
-  auto policy = AddressPolicy::Parse(config.delivery.targets.allow, config.delivery.targets.deny);
-  if (!policy.ok()) return Refuse(policy.status());
+  auto sending = SendingOptions(config, files, state.store_id);
+  if (!sending.ok()) return Refuse(sending.status());
 
   const bool needs_token = NeedsToken(config);
   using Mode = Authentication::Mode;
@@ -251,11 +269,9 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
     engine.QueryDone(std::move(result), clock.Mono());
   });
 
-  SenderOptions sending = SendingOptions(config, files, state.store_id);
-  sending.policy = std::move(*policy);
-  sending.tls = std::move(reloadable.delivery->tls);
+  sending->tls = std::move(reloadable.delivery->tls);
   auto sender = CurlSender::Open(
-      &uv.loop, clock, std::move(sending),
+      &uv.loop, clock, std::move(*sending),
       [&loop](Outcome outcome) { loop.load()->DeliveryDone(std::move(outcome)); },
       [&loop](TimerId id) { return loop.load()->AddressFound(id); });
   if (!sender.ok()) return Refuse(sender.status());
@@ -283,6 +299,9 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
   authentication.WhenTokensChange([&events] { events.EndRevoked(); });
   StopwatchRoutes stopwatch_routes(engine.stopwatches(), replies, clock, stopwatch_lists, events);
   stopwatch_routes.Register(router);
+  StreamRoutes stream_routes(engine.streams(), replies, clock, NormaliseUrl,
+                             config.streams.default_ttl_ms);
+  stream_routes.Register(router);
   AddPublicRoutes(router, loop, log);
   HttpServer server(&uv.loop, clock, router, HttpOptions(config, files.connections));
   Loop the_loop({&uv.loop, clock, log, notifier, engine, data.store(), commits, reads, **sender,

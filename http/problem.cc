@@ -29,6 +29,8 @@ constexpr Kind kKinds[] = {
     {ProblemKind::kRequestTimeout, 408, "request-timeout", "Request timeout"},
     {ProblemKind::kTooLate, 409, "too-late", "Too late"},
     {ProblemKind::kNotDead, 409, "not-dead", "Not dead"},
+    {ProblemKind::kUserExists, 409, "user-exists", "User exists"},
+    {ProblemKind::kStreamLimit, 409, "stream-limit", "Stream limit reached"},
     {ProblemKind::kTooManyPaused, 409, "too-many-paused", "Too many targets are paused"},
     {ProblemKind::kIdempotencyInProgress, 409, "idempotency-in-progress", "Still in progress"},
     {ProblemKind::kBodyTooLarge, 413, "body-too-large", "Body too large"},

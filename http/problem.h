@@ -27,6 +27,8 @@ enum class ProblemKind {
   kRequestTimeout,    // 408
   kTooLate,           // 409: the timer fires, fired or is dead; with `id` and `result`
   kNotDead,           // 409: only a dead timer is retried; with `id` and `result`
+  kUserExists,        // 409
+  kStreamLimit,       // 409: with `limit`, `active` and `streams`
   kTooManyPaused,     // 409: so many targets are paused by name already
   kIdempotencyInProgress,  // 409
   kBodyTooLarge,           // 413

@@ -195,20 +195,9 @@ void TimerBuilder::ReadWish(std::string_view key, element value) {
 std::optional<std::string> TimerBuilder::Url(const std::string& pointer, element value) {
   const auto text = String(pointer, value);
   if (!text) return std::nullopt;
-  if (text->size() > kUrlBytesMax) {
-    Fail(pointer, "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
-  } else if (HasControl(*text) || text->find(' ') != std::string_view::npos) {
-    Fail(pointer, "must not contain white space or control characters");
-  } else {
-    Result<std::string> url = normalise_url_(*text);
-    if (!url.ok()) {
-      Fail(pointer, url.status().message());
-    } else if (url->size() > kUrlBytesMax) {
-      Fail(pointer, "must be at most " + std::to_string(kUrlBytesMax) + " bytes long");
-    } else {
-      return std::move(*url);
-    }
-  }
+  Result<std::string> url = CheckUrl(*text, normalise_url_);
+  if (url.ok()) return std::move(*url);
+  Fail(pointer, url.status().message());
   return std::nullopt;
 }
 
@@ -414,6 +403,17 @@ BodyError TimerBuilder::TakeErrors() {
 }
 
 }  // namespace
+
+Result<std::string> CheckUrl(std::string_view text, const NormaliseUrlFn& normalise_url) {
+  const std::string too_long = "must be at most " + std::to_string(kUrlBytesMax) + " bytes long";
+  if (text.size() > kUrlBytesMax) return Invalid(too_long);
+  if (HasControl(text) || text.find(' ') != std::string_view::npos) {
+    return Invalid("must not contain white space or control characters");
+  }
+  Result<std::string> url = normalise_url(text);
+  if (url.ok() && url->size() > kUrlBytesMax) return Invalid(too_long);
+  return url;
+}
 
 TimerReader::TimerReader(NormaliseUrlFn normalise_url, RetryPolicy default_retry)
     : normalise_url_(std::move(normalise_url)),

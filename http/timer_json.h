@@ -29,6 +29,10 @@ using NormaliseUrlFn = std::function<Result<std::string>(std::string_view)>;
 
 class JsonBody;
 
+// What a client may give as a URL, normalised. The message follows the name of a member.
+[[nodiscard]] Result<std::string> CheckUrl(std::string_view text,
+                                           const NormaliseUrlFn& normalise_url);
+
 class TimerReader {
  public:
   TimerReader(NormaliseUrlFn normalise_url, RetryPolicy default_retry);

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "tests/support/http_api_rig.h"
-#include "tests/support/two_tenants_streams.h"
 
 namespace belfry {
 namespace {
@@ -24,7 +23,6 @@ constexpr uint64_t kSeed = 20261121;
 constexpr int kOperations = 100'000;
 constexpr TimerId kNeverGiven = 1'000'000'000;
 constexpr size_t kKeys = 40;
-constexpr size_t kStreams = 6;
 constexpr std::array<std::string_view, 6> kStates{"pending", "retrying",  "delivered",
                                                   "dead",    "cancelled", "firing"};
 
@@ -54,13 +52,12 @@ struct User {
   std::map<std::string, std::string> bodies;  // and with which body
   std::string name;
   std::set<std::string> stopwatches;
+  std::map<std::string, std::set<std::string>> slots;  // by player: their streams
 };
 
 class TwoTenants : public testing::Test {
  protected:
-  TwoTenants()
-      : rig_({}, Authentication::Mode::kToken),
-        streams_({"bob", "carol"}, rig_.engine->stopwatches().run()) {
+  TwoTenants() : rig_({}, Authentication::Mode::kToken) {
     for (size_t i = 0; i < users_.size(); ++i) {
       const std::string token = "token-" + std::to_string(i);
       Scopes scopes = Scopes::All();
@@ -182,50 +179,6 @@ class TwoTenants : public testing::Test {
     user.timers.clear();
   }
 
-  [[nodiscard]] size_t IndexOf(const User& user) const { return &user == users_.data() ? 0 : 1; }
-
-  void CheckStreams() {
-    for (int turn = 0; turn < 8; ++turn) {
-      streams_.GiveRoom();
-      rig_.Pump();
-    }
-    streams_.Check();
-  }
-
-  // Names that may be the other's alone, and a Last-Event-ID that may be the other's or made up.
-  void Listen(const User& user) {
-    if (streams_.open() >= kStreams) streams_.CloseOldest();
-    TwoTenantsStreams::Wish wish;
-    for (size_t i = 0; i < HttpApiRig::kPageRows; ++i) {
-      if (Random(3) == 0) wish.names.insert("n" + std::to_string(i));
-    }
-    wish.own = wish.names.empty() || Random(3) == 0;
-    const uint64_t changes = streams_.changes();
-    const uint64_t back = Random(HttpApiRig::kFeedEvents);
-    const std::string ids[] = {"",
-                               "",
-                               streams_.last_id(0),
-                               streams_.last_id(1),
-                               streams_.IdOf(changes - std::min(back, changes)),
-                               streams_.IdOf(Random(changes + 2))};
-    wish.last_event_id = ids[Random(std::size(ids))];
-    Request request;
-    request.verb = Verb::kGet;
-    request.path = "/api/stopwatch/events";
-    std::string query = wish.own ? "own=true" : "own=false";
-    for (const std::string& name : wish.names) query += "&name=" + name;
-    request.query = query;
-    request.headers = {{"Host", "h"}, {"Authorization", user.authorization}};
-    if (!wish.last_event_id.empty()) {
-      request.headers.push_back({"Last-Event-ID", wish.last_event_id});
-    }
-    streams_.Open(IndexOf(user), wish, [&](const ReplyTo& to) {
-      rig_.router().Handle(request, to);
-      for (int turn = 0; turn < 3; ++turn) rig_.Pump();
-    });
-    CheckStreams();
-  }
-
   // Names are shared: who has one sees who else has.
   void Stopwatch(User& user) {
     const User& other = users_[&user == &users_[0] ? 1 : 0];
@@ -235,14 +188,11 @@ class TwoTenants : public testing::Test {
     if (Random(3) == 0) {
       EXPECT_EQ(Ask(user, Verb::kDelete, path).status, 204);
       user.stopwatches.erase(name);
-      streams_.Deleted(IndexOf(user), name);
     } else if (Random(2) == 0) {
       const std::string body = "{\"name\":\"" + name + "\"}";
       EXPECT_EQ(Ask(user, Verb::kPost, "/api/stopwatch", "", body).status, has ? 200 : 201);
       user.stopwatches.insert(name);
-      streams_.Started(IndexOf(user), name);
     }
-    CheckStreams();
     const std::string own = Ask(user, Verb::kGet, "/api/stopwatch").body;
     EXPECT_EQ(static_cast<size_t>(std::count(own.begin(), own.end(), ':')),
               user.stopwatches.size());
@@ -258,6 +208,56 @@ class TwoTenants : public testing::Test {
     }
     EXPECT_NE(all.body.find(user.name), std::string::npos);
     EXPECT_EQ(all.body.find(other.name) != std::string::npos, other.stopwatches.contains(name));
+  }
+
+  // Players of the same names, who have nothing to do with each other.
+  void Slot(User& user) {
+    const User& other = users_[&user == &users_[0] ? 1 : 0];
+    const std::string player = "p" + std::to_string(Random(3));
+    const std::string path = "/users/" + player;
+    const auto mine = user.slots.find(player);
+    const bool known = mine != user.slots.end();
+    const auto found = other.slots.find(player);
+    const std::set<std::string> theirs =
+        found == other.slots.end() ? std::set<std::string>() : found->second;
+    switch (Random(6)) {
+      case 0:
+        if (Random(4) != 0) break;
+        EXPECT_EQ(Ask(user, Verb::kDelete, path).status, known ? 204 : 404);
+        user.slots.erase(player);
+        break;
+      case 1:
+        for (const std::string& id : theirs) {
+          EXPECT_EQ(Ask(user, Verb::kPut, path + "/streams/" + id).status, 404);
+          EXPECT_EQ(Ask(user, Verb::kDelete, path + "/streams/" + id).status, known ? 204 : 404);
+        }
+        break;
+      case 2:
+        if (!known || mine->second.empty()) break;
+        EXPECT_EQ(Ask(user, Verb::kPut, path + "/streams/" + *mine->second.begin()).status, 200);
+        EXPECT_EQ(Ask(user, Verb::kDelete, path + "/streams/" + *mine->second.begin()).status, 204);
+        mine->second.erase(mine->second.begin());
+        break;
+      default: {
+        const Response got = Ask(user, Verb::kPost, path + "/streams", "", R"({"ttl":"30d"})");
+        std::set<std::string>& streams = user.slots[player];
+        EXPECT_EQ(got.status, streams.size() < 3 ? 201 : 409);
+        if (got.status == 201) streams.insert(got.body.substr(13, 36));
+      }
+    }
+    for (const User* one : {&user, &other}) CheckSlots(*one, player);
+  }
+  void CheckSlots(const User& user, const std::string& player) {
+    const std::string users = Ask(user, Verb::kGet, "/users").body;
+    for (const auto& [name, streams] : user.slots) {
+      EXPECT_NE(users.find("{\"userId\":\"" + name + "\""), std::string::npos);
+    }
+    const Response got = Ask(user, Verb::kGet, "/users/" + player + "/streams");
+    const auto mine = user.slots.find(player);
+    EXPECT_EQ(got.status, mine == user.slots.end() ? 404 : 200) << player;
+    if (got.status != 200) return;
+    EXPECT_TRUE(got.body.starts_with("{\"count\":" + std::to_string(mine->second.size()) + ","));
+    for (const std::string& id : mine->second) EXPECT_NE(got.body.find(id), std::string::npos);
   }
 
   void Change(User& user) {
@@ -279,7 +279,8 @@ class TwoTenants : public testing::Test {
       case 5:
         return Stopwatch(user);
       case 6:
-        return Listen(user);
+      case 7:
+        return Slot(user);
       default:
         break;
     }
@@ -398,7 +399,6 @@ class TwoTenants : public testing::Test {
   }
 
   HttpApiRig rig_;
-  TwoTenantsStreams streams_;
   std::mt19937_64 random_{kSeed};
   std::array<User, 2> users_;
   Response nothing_;
@@ -423,9 +423,6 @@ TEST_F(TwoTenants, NeitherSeesAnythingOfTheOther) {
     }
   }
   EXPECT_GT(foreign_, 20'000u) << "ids of the other were asked for";
-  EXPECT_GT(streams_.heard_of_other, 500u);
-  EXPECT_GT(streams_.resumed, 100u);
-  EXPECT_GT(streams_.resyncs, 100u);
   EXPECT_GT(users_[0].keys.size() + users_[1].keys.size(), kKeys);
   EXPECT_EQ(seen.size(), kStates.size()) << "timers in every state were there";
   LetAllFire();

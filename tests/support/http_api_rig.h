@@ -16,6 +16,7 @@
 #include "http/router.h"
 #include "http/service_routes.h"
 #include "http/stopwatch_routes.h"
+#include "http/stream_routes.h"
 #include "http/target_routes.h"
 #include "http/timer_routes.h"
 #include "scheduler/engine.h"
@@ -34,15 +35,16 @@ class HttpApiRig {
   static constexpr size_t kStreamsMax = 20;
 
   explicit HttpApiRig(RouterOptions options = {},
-                      Authentication::Mode mode = Authentication::Mode::kNone)
+                      Authentication::Mode mode = Authentication::Mode::kNone,
+                      bool require_user = false)
       : authentication(mode, clock_), router_(authentication, std::move(options)) {
     auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk), "abcdefghij");
     EXPECT_TRUE(opened.ok());
     store_ = std::move(*opened);
     const TimersOptions timing{.retry = {.max_attempts = 3, .schedule_ms = {1000}, .jitter = 0}};
     engine =
-        std::make_unique<Engine>(EngineOptions{timing, kFeedEvents}, StartFrom(store_->opened()),
-                                 StillClock().wall, StillClock().mono);
+        std::make_unique<Engine>(EngineOptions{timing, kFeedEvents, Slots(require_user)},
+                                 StartFrom(store_->opened()), StillClock().wall, StillClock().mono);
     timers = &engine->timers();
     http = std::make_unique<HttpRig>(router_);
     clock_.rig = http.get();
@@ -69,11 +71,19 @@ class HttpApiRig {
     stopwatch_routes_ = std::make_unique<StopwatchRoutes>(engine->stopwatches(), *replies,
                                                           http->clock, *lists_, *events);
     stopwatch_routes_->Register(router_);
+    stream_routes_ = std::make_unique<StreamRoutes>(engine->streams(), *replies, http->clock,
+                                                    normalise_url, 60 * kSecondMs);
+    stream_routes_->Register(router_);
     RegisterPageRoutes(router_);
     RegisterServiceRoutes(router_, [this] { return why_not_ready; });
     http->each_turn = [this] { Pump(); };
     http->RunTurns();
     client = std::make_unique<HttpClient>(*http);
+  }
+
+  // Ids of streams are UUIDs of 1, 2, 3 ...
+  static StreamsOptions Slots(bool require_user) {
+    return {3, require_user, [n = std::make_shared<uint64_t>(0)] { return ++*n; }};
   }
 
   // One turn of what the daemon's loop does.
@@ -181,6 +191,7 @@ class HttpApiRig {
   std::unique_ptr<TargetRoutes> target_routes_;
   std::unique_ptr<StopwatchLists> lists_;
   std::unique_ptr<StopwatchRoutes> stopwatch_routes_;
+  std::unique_ptr<StreamRoutes> stream_routes_;
   std::unique_ptr<Ledger> store_;
 
  public:
