@@ -1,0 +1,334 @@
+"""Stream slots: the contract line by line, the limit under load and through crashes, and lapses."""
+
+import json
+import re
+import threading
+import time
+import urllib.parse
+import uuid
+
+from harness import Case, Client, Closed, SharedCase, main, poll, show
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def path_of(user, *rest):
+    return "/".join(["/users", urllib.parse.quote(user, safe=""), *rest])
+
+
+def start(daemon, user, **members):
+    return daemon.request("POST", path_of(user, "streams"), members)
+
+
+def started(daemon, user, **members):
+    answer = start(daemon, user, **members)
+    assert answer.status == 201, answer
+    return answer.json()["streamId"]
+
+
+def streams(daemon, user):
+    answer = daemon.get(path_of(user, "streams"))
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def renew(daemon, user, stream):
+    return daemon.request("PUT", path_of(user, "streams", stream))
+
+
+def end(daemon, user, stream):
+    return daemon.request("DELETE", path_of(user, "streams", stream))
+
+
+def calls(receiver, stream):
+    return [got for got in receiver.requests if json.loads(got.body)["streamId"] == stream]
+
+
+class Contract(SharedCase):
+    def problem(self, answer, status, slug):
+        self.assertEqual(answer.status, status, answer)
+        self.assertEqual(answer.header("content-type"), "application/problem+json")
+        self.assertEqual(answer.json()["type"], f"/problems/{slug}")
+        return answer.json()
+
+    def test_a_user_is_made_listed_shown_and_deleted(self):
+        made = self.d.request("POST", "/users", {"userId": "johndoe", "limit": 3})
+        self.assertEqual(made.status, 201)
+        self.assertEqual(made.header("location"), "/users/johndoe")
+        self.problem(self.d.request("POST", "/users", {"userId": "johndoe"}), 409, "user-exists")
+        shown = self.d.get("/users/johndoe")
+        self.assertEqual(
+            shown.body,
+            b'{"userId":"johndoe","limit":3,"active":0,"watching":[],"lastOnline":null}')
+        self.assertIn(shown.json(), self.d.get("/users").json())
+        self.assertEqual(self.d.request("DELETE", "/users/johndoe").status, 204)
+        for method in ("GET", "DELETE"):
+            self.problem(self.d.request(method, "/users/johndoe"), 404, "not-found")
+
+    def test_users_come_in_pages(self):
+        for name in ("page/1", "page/2", "page/3"):
+            self.d.request("POST", "/users", {"userId": name})
+        seen, target = [], "/users?limit=2"
+        while target:
+            page = self.d.get(target)
+            self.assertLessEqual(len(page.json()), 2)
+            seen += [user["userId"] for user in page.json()]
+            link = page.header("link")
+            target = link[link.index("<") + 1:link.index(">")] if link else None
+        self.assertEqual(seen, sorted(set(seen)))
+        self.assertLessEqual({"page/1", "page/2", "page/3"}, set(seen))
+
+    def test_a_start_says_what_the_contract_says(self):
+        answer = start(self.d, "ann", content="stream_100", ttl="60s",
+                       on_expire={"url": "http://127.0.0.1:1/x"})
+        self.assertEqual(answer.status, 201)
+        stream = answer.json()["streamId"]
+        self.assertEqual(uuid.UUID(stream).version, 4)
+        self.assertEqual(answer.body,
+                         b'{"streamId":"%s","active":1,"limit":3}' % stream.encode())
+        listed = streams(self.d, "ann")
+        self.assertEqual(list(listed), ["count", "limit", "streams"])
+        self.assertEqual((listed["count"], listed["limit"]), (1, 3))
+        self.assertEqual(list(listed["streams"][0]),
+                         ["streamId", "content", "startedAt", "expiresAt"])
+        self.assertEqual(listed["streams"][0]["streamId"], stream)
+        self.assertEqual(listed["streams"][0]["content"], "stream_100")
+        for member in ("startedAt", "expiresAt"):
+            self.assertRegex(listed["streams"][0][member], TIME)
+        user = self.d.get("/users/ann").json()
+        self.assertEqual(user, {"userId": "ann", "limit": 3, "active": 1,
+                                "watching": ["stream_100"], "lastOnline": None})
+        self.assertEqual(end(self.d, "ann", stream).status, 204)
+        self.assertRegex(self.d.get("/users/ann").json()["lastOnline"], TIME)
+
+    def test_at_the_limit_a_start_is_refused_or_evicts(self):
+        first = [started(self.d, "bob", content=str(n)) for n in range(3)]
+        full = self.problem(start(self.d, "bob"), 409, "stream-limit")
+        self.assertEqual((full["limit"], full["active"]), (3, 3))
+        self.assertEqual([s["streamId"] for s in full["streams"]], first)
+        answer = start(self.d, "bob", policy="evict_oldest")
+        self.assertEqual(answer.status, 201)
+        self.assertEqual(answer.json()["evicted"], [first[0]])
+        self.assertEqual(answer.json()["active"], 3)
+        self.problem(renew(self.d, "bob", first[0]), 404, "not-found")
+
+    def test_a_heartbeat_renews_and_never_revives(self):
+        stream = started(self.d, "eve", ttl="1s")
+        answer = renew(self.d, "eve", stream)
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(list(answer.json()), ["expiresAt"])
+        self.assertRegex(answer.json()["expiresAt"], TIME)
+        poll(lambda: renew_after_silence(self.d, "eve", stream) == 404, "the lease to lapse")
+        self.problem(renew(self.d, "eve", stream), 404, "not-found")
+        self.problem(renew(self.d, "eve", str(uuid.uuid4())), 404, "not-found")
+        self.assertEqual(streams(self.d, "eve")["count"], 0)
+
+    def test_an_end_is_204_also_when_it_is_gone(self):
+        stream = started(self.d, "fay")
+        for _ in range(3):
+            answer = end(self.d, "fay", stream)
+            self.assertEqual((answer.status, answer.body), (204, b""))
+        self.assertEqual(end(self.d, "fay", str(uuid.uuid4())).status, 204)
+        self.problem(end(self.d, "nobody", stream), 404, "not-found")
+        self.problem(self.d.get("/users/nobody/streams"), 404, "not-found")
+
+    def test_what_is_wrong_is_named(self):
+        for body, pointer in (({"ttl": "0s"}, "/ttl"), ({"ttl": 5}, "/ttl"),
+                              ({"policy": "x"}, "/policy"), ({"content": ""}, "/content"),
+                              ({"on_expire": {"url": "nonsense"}}, "/on_expire/url"),
+                              ({"limit": 4}, "/limit")):
+            problem = self.problem(start(self.d, "gus", **body), 400, "invalid-body")
+            self.assertEqual(problem["errors"][0]["pointer"], pointer)
+        self.problem(self.d.get("/users/gus"), 404, "not-found")
+        self.problem(self.d.get("/users/%00"), 400, "invalid-name")
+
+    def test_a_lapse_frees_the_slot_and_calls_once(self):
+        receiver = self.receiver()
+        stream = started(self.d, "hal", content="film", ttl="1s",
+                         on_expire={"url": receiver.url("/gone?x=1")})
+        poll(lambda: receiver.requests, "the call of the lapse")
+        got = receiver.requests[0]
+        self.assertEqual(got.method, "POST")
+        self.assertEqual(got.target, f"/gone/{got.id}?x=1")
+        self.assertEqual(got.header("content-type"), "application/json")
+        body = json.loads(got.body)
+        self.assertEqual(list(body), ["userId", "streamId", "content", "expiredAt"])
+        self.assertEqual((body["userId"], body["streamId"], body["content"]),
+                         ("hal", stream, "film"))
+        self.assertRegex(body["expiredAt"], TIME)
+        self.assertEqual(self.d.wait_state(got.id, "delivered")["attempts"][0]["status"], 200)
+        self.assertEqual(streams(self.d, "hal")["count"], 0)
+        # Whatever else is due by now has been: one more is later than any repeat would be.
+        other = started(self.d, "hal", ttl="1s", on_expire={"url": receiver.url("/gone")})
+        poll(lambda: calls(receiver, other), "the call of another lapse")
+        self.assertEqual(len(calls(receiver, stream)), 1)
+
+    def test_what_is_ended_or_evicted_or_deleted_calls_nobody(self):
+        receiver = self.receiver()
+        members = {"ttl": "1s", "on_expire": {"url": receiver.url("/gone")}}
+        ended = started(self.d, "ida", **members)
+        self.assertEqual(end(self.d, "ida", ended).status, 204)
+        for _ in range(3):
+            started(self.d, "ida", policy="evict_oldest", **members)
+        kept = started(self.d, "ida", policy="evict_oldest", **members)
+        deleted = started(self.d, "ivo", **members)
+        self.assertEqual(self.d.request("DELETE", "/users/ivo").status, 204)
+        poll(lambda: len(receiver.requests) >= 3 and calls(receiver, kept), "the lapses")
+        last = started(self.d, "ida", **members)
+        poll(lambda: calls(receiver, last), "the last lapse")
+        self.assertEqual(len(receiver.requests), 4)
+        self.assertFalse(calls(receiver, ended) + calls(receiver, deleted))
+
+    def test_200_parallel_starts_admit_exactly_the_limit(self):
+        self.d.request("POST", "/users", {"userId": "crowd", "limit": 7})
+        statuses = in_parallel(self.d.port, 200, lambda c, n: c.request(
+            "POST", "/users/crowd/streams", {"content": str(n)}).status)
+        self.assertEqual(sorted(statuses), [201] * 7 + [409] * 193)
+        self.assertEqual(streams(self.d, "crowd")["count"], 7)
+
+    def test_a_user_deleted_under_load_leaves_nothing_behind(self):
+        receiver = self.receiver()
+
+        def one(client, n):
+            if n % 10 == 9:
+                return client.request("DELETE", "/users/busy").status
+            body = {"ttl": "2s", "policy": "evict_oldest",
+                    "on_expire": {"url": receiver.url("/gone")}}
+            return client.request("POST", "/users/busy/streams", body).status
+
+        statuses = in_parallel(self.d.port, 200, one)
+        self.assertLessEqual(set(statuses), {201, 204, 404})
+        self.d.request("DELETE", "/users/busy")
+        self.assertEqual(self.d.get("/users/busy").status, 404)
+        last = started(self.d, "busy", ttl="3s", on_expire={"url": receiver.url("/gone")})
+        poll(lambda: receiver.requests, "the lapse of the one that was not deleted")
+        self.assertEqual([json.loads(got.body)["streamId"] for got in receiver.requests], [last])
+
+
+def renew_after_silence(daemon, user, stream):
+    """The status of a heartbeat once the lease, by its own expiresAt, is over."""
+    listed = streams(daemon, user)["streams"]
+    return 0 if listed else renew(daemon, user, stream).status
+
+
+def in_parallel(port, count, ask):
+    """`ask(client, n)` on `count` connections at once; what they returned."""
+    results, ready = [None] * count, threading.Barrier(count)
+
+    def run(n):
+        with Client(("127.0.0.1", port)) as client:
+            ready.wait()
+            results[n] = ask(client, n)
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+class Configured(Case):
+    def test_limit_ttl_and_required_users_are_settings(self):
+        d = self.daemon(config="streams: {limit: 2, default_ttl: 1h, require_user: true}\n").start()
+        self.assertEqual(start(d, "ann").status, 404)
+        self.assertEqual(d.request("POST", "/users", {"userId": "ann"}).json()["limit"], 2)
+        self.assertEqual([start(d, "ann").status for _ in range(3)], [201, 201, 409])
+
+
+class Crashes(Case):
+    def test_the_limit_holds_through_kill_9(self):
+        """A few users on many connections that start, renew and end, and kill -9 in the middle."""
+        d = self.daemon().start()
+        users = [f"u{n}" for n in range(5)]
+        alive = {}  # acknowledged and not acknowledged ended
+        total = 0
+        for cycle in range(5):
+            stop = threading.Event()
+            lock = threading.Lock()
+            unsure = set()
+
+            def load(number):
+                mine = []
+                user = users[number % len(users)]
+                try:
+                    with Client(("127.0.0.1", d.port)) as client:
+                        for n in range(100_000):
+                            if mine and n % 3 == 2:
+                                stream = mine.pop(0)
+                                with lock:
+                                    unsure.add(stream)
+                                assert client.request(
+                                    "DELETE", f"/users/{user}/streams/{stream}").status == 204
+                                with lock:
+                                    alive.pop(stream)
+                                    unsure.discard(stream)
+                            elif mine and n % 3 == 1:
+                                answer = client.request("PUT", f"/users/{user}/streams/{mine[0]}")
+                                assert answer.status == 200, answer
+                            else:
+                                answer = client.request("POST", f"/users/{user}/streams",
+                                                        {"ttl": "1h"})
+                                if answer.status == 201:
+                                    mine.append(answer.json()["streamId"])
+                                    with lock:
+                                        alive[mine[-1]] = user
+                except (OSError, Closed):
+                    stop.set()
+
+            threads = [threading.Thread(target=load, args=(n,)) for n in range(20)]
+            for thread in threads:
+                thread.start()
+            poll(lambda: all(streams(d, user)["count"] == 3 for user in users), "full slots")
+            d.forget_client()
+            d.kill()
+            for thread in threads:
+                thread.join()
+            d.start()
+            for user in users:
+                listed = streams(d, user)
+                found = {s["streamId"] for s in listed["streams"]}
+                self.assertLessEqual(listed["count"], 3)
+                promised = {s for s, owner in alive.items() if owner == user} - unsure
+                self.assertLessEqual(promised, found, "an acknowledged stream is lost")
+                statuses = [start(d, user, ttl="1h").status for _ in range(4)]
+                self.assertEqual(statuses.count(201), 3 - listed["count"])
+                total += listed["count"]
+                for s in streams(d, user)["streams"]:
+                    self.assertEqual(end(d, user, s["streamId"]).status, 204)
+            alive.clear()
+        show(f"{total} streams were there after 5 times kill -9")
+
+    def test_an_acknowledged_heartbeat_survives_kill_9(self):
+        d = self.daemon().start()
+        stream = started(d, "ann", ttl="20s")
+        for _ in range(5):
+            promised = renew(d, "ann", stream).json()["expiresAt"]
+            d.restart()
+            self.assertEqual(streams(d, "ann")["streams"][0]["expiresAt"], promised)
+
+    def test_leases_that_expired_while_it_was_down_call_once(self):
+        receiver = self.receiver()
+        d = self.daemon().start()
+        lapsing = [started(d, f"u{n}", ttl="1s", on_expire={"url": receiver.url("/gone")})
+                   for n in range(20)]
+        ended = started(d, "ended", ttl="1s", on_expire={"url": receiver.url("/gone")})
+        self.assertEqual(end(d, "ended", ended).status, 204)
+        expires = max(s["expiresAt"] for n in range(20)
+                      for s in streams(d, f"u{n}")["streams"] or [{"expiresAt": ""}])
+        d.kill()
+        poll(lambda: time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) > expires[:19], "expiry")
+        for _ in range(3):
+            d.start()
+            poll(lambda: len({json.loads(g.body)["streamId"] for g in receiver.requests}) == 20,
+                 "the calls of 20 lapses")
+            for got in receiver.requests:
+                d.wait_state(got.id, "delivered")
+            d.kill()
+        self.assertEqual(sorted(json.loads(g.body)["streamId"] for g in receiver.requests),
+                         sorted(lapsing))
+        self.assertEqual(len({g.id for g in receiver.requests}), 20)
+
+
+if __name__ == "__main__":
+    main()
