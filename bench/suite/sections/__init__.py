@@ -1,7 +1,7 @@
 """The sections, in the order they run. Each has TITLE, estimate_s(plan) and run(bench)."""
 
 from sections import (accept, bulk, burst, disk, fired, firing, growth, isolation, lateness,
-                      open_loop, overdue, paused, reads, stopwatches, sync)
+                      open_loop, overdue, paused, reads, stopwatches, streams, sync)
 
 SECTIONS = {
     "sync": sync,
@@ -18,5 +18,6 @@ SECTIONS = {
     "disk": disk,
     "fired": fired,
     "stopwatches": stopwatches,
+    "streams": streams,
     "growth": growth,
 }
