@@ -37,7 +37,7 @@ bool Matches(std::string_view pattern, std::string_view path,
     if (wanted == "{id}") {
       if (!IsId(segment)) return false;
       params[count++] = segment;
-    } else if (wanted == "{name}") {
+    } else if (wanted.starts_with('{')) {
       if (segment.empty()) return false;
       params[count++] = segment;
     } else if (wanted != segment) {

@@ -29,7 +29,7 @@ struct RouterOptions {
 // What a handler gets; valid only while it runs, but for `to`.
 struct Call {
   const Request& request;
-  std::array<std::string_view, 2> path_params;  // what stood for `{id}` or `{name}`
+  std::array<std::string_view, 2> path_params;  // what stood for `{id}` and other `{...}`
   const QueryParams& query;
   ReplyTo to;
   Caller caller;
@@ -73,8 +73,8 @@ class Router final : public RequestHandler {
       : authentication_(authentication), options_(std::move(options)) {}
 
   // `pattern` is a path in which a segment `{id}` stands for any positive number, written without
-  // leading zeros, and `{name}` for any segment that is not empty; it is not decoded. Patterns are
-  // tried in the order in which they were first added.
+  // leading zeros, and any other, as `{name}`, for any segment that is not empty; it is not
+  // decoded. Patterns are tried in the order in which they were first added.
   void Add(std::string_view pattern, Endpoint endpoint);
   void AddPublic(std::string_view pattern, PublicEndpoint endpoint);
 

@@ -180,14 +180,14 @@ void StreamRoutes::Register(Router& router) {
                         .handler = [this](const Call& call) { ListUsers(call); },
                         .query = {"limit", "after"},
                         .long_answer = true});
-  add(Verb::kGet, "/users/{name}", [this](const Call& call) { FindUser(call, RenderUser); });
-  add(Verb::kDelete, "/users/{name}", [this](const Call& call) { DeleteUser(call); });
+  add(Verb::kGet, "/users/{userId}", [this](const Call& call) { FindUser(call, RenderUser); });
+  add(Verb::kDelete, "/users/{userId}", [this](const Call& call) { DeleteUser(call); });
   add(
-      Verb::kPost, "/users/{name}/streams", [this](const Call& call) { Start(call); }, true);
-  add(Verb::kGet, "/users/{name}/streams",
+      Verb::kPost, "/users/{userId}/streams", [this](const Call& call) { Start(call); }, true);
+  add(Verb::kGet, "/users/{userId}/streams",
       [this](const Call& call) { FindUser(call, RenderStreams); });
-  add(Verb::kPut, "/users/{name}/streams/{name}", [this](const Call& call) { Renew(call); });
-  add(Verb::kDelete, "/users/{name}/streams/{name}", [this](const Call& call) { End(call); });
+  add(Verb::kPut, "/users/{userId}/streams/{streamId}", [this](const Call& call) { Renew(call); });
+  add(Verb::kDelete, "/users/{userId}/streams/{streamId}", [this](const Call& call) { End(call); });
 }
 
 void StreamRoutes::PutUser(const Call& call) {

@@ -2,16 +2,16 @@
 //
 // Loop thread only. Registered once; outlives the router.
 //
-//   POST   /users                     {"userId":"johndoe","limit":3}: 201, or 409
-//   GET    /users                     array by userId; limit (1 to 1000, default 100), after (a
-//                                     userId). The next page is in Link
-//   GET    /users/{name}              {"userId","limit","active","watching","lastOnline"}
-//   DELETE /users/{name}              204, and their streams end
-//   POST   /users/{name}/streams      201 {"streamId","active","limit"}, and `evicted` when some
-//                                     were ended for it; or 409 with `limit`, `active`, `streams`
-//   GET    /users/{name}/streams      {"count","limit","streams"}
-//   PUT    /users/{name}/streams/{name}  200 {"expiresAt"}: it lasts its ttl from now on
-//   DELETE /users/{name}/streams/{name}  204, also when it is gone
+//   POST   /users                    {"userId":"johndoe","limit":3}: 201, or 409
+//   GET    /users                    array by userId; limit (1 to 1000, default 100), after (a
+//                                    userId). The next page is in Link
+//   GET    /users/{userId}           {"userId","limit","active","watching","lastOnline"}
+//   DELETE /users/{userId}           204, and their streams end
+//   POST   /users/{userId}/streams   201 {"streamId","active","limit"}, and `evicted` when some
+//                                    were ended for it; or 409 with `limit`, `active`, `streams`
+//   GET    /users/{userId}/streams   {"count","limit","streams"}
+//   PUT    /users/{userId}/streams/{streamId}   200 {"expiresAt"}: it lasts its ttl from now on
+//   DELETE /users/{userId}/streams/{streamId}   204, also when it is gone
 //
 // A user that is not there is a 404, but a start makes one unless streams.require_user.
 #pragma once
