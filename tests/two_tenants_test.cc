@@ -26,22 +26,36 @@ constexpr size_t kKeys = 40;
 constexpr std::array<std::string_view, 6> kStates{"pending", "retrying",  "delivered",
                                                   "dead",    "cancelled", "firing"};
 
-// Takes the one answer that is waited for.
+// Takes the one answer that is waited for, streamed or not.
 class OneAnswer final : public Responder {
  public:
   void Respond(const ReplyTo&, Response response) override {
     EXPECT_FALSE(answer);
     answer = std::move(response);
+    whole = true;
   }
   void HoldFurther(const ReplyTo&) override {}
-  bool Begin(const ReplyTo&, Response, StreamOptions) override {
-    ADD_FAILURE() << "a streamed answer";
-    return false;
+  bool Begin(const ReplyTo&, Response head, StreamOptions options) override {
+    EXPECT_FALSE(answer);
+    answer = std::move(head);
+    source = options.source;
+    stream = options.stream;
+    return true;
   }
-  bool Write(const ReplyTo&, std::string_view) override { return false; }
-  void End(const ReplyTo&) override {}
-  void CutOff(const ReplyTo&) override {}
+  bool Write(const ReplyTo&, std::string_view bytes) override {
+    answer->body.append(bytes);
+    return true;
+  }
+  void End(const ReplyTo&) override {
+    whole = true;
+    source = nullptr;
+  }
+  void CutOff(const ReplyTo&) override { ADD_FAILURE() << "an answer was cut off"; }
+
   std::optional<Response> answer;
+  bool whole = false;
+  StreamSource* source = nullptr;  // of what is streamed and has not ended
+  uint64_t stream = 0;
 };
 
 struct User {
@@ -53,6 +67,7 @@ struct User {
   std::string name;
   std::set<std::string> stopwatches;
   std::map<std::string, std::set<std::string>> slots;  // by player: their streams
+  std::map<std::string, WallMs> brief;                 // streams that lapse soon: when
 };
 
 class TwoTenants : public testing::Test {
@@ -84,15 +99,45 @@ class TwoTenants : public testing::Test {
     if (!body.empty()) request.headers.push_back({"Content-Type", "application/json"});
     if (!key.empty()) request.headers.push_back({"Idempotency-Key", key});
     OneAnswer one;
-    rig_.router().Handle(request, {&one, 0, 0});
-    for (int turn = 0; turn < 10 && !one.answer; ++turn) rig_.Pump();
-    EXPECT_TRUE(one.answer) << path;
+    Send(request, one);
+    for (int turn = 0; turn < 30 && !one.whole; ++turn) rig_.Pump();
+    EXPECT_TRUE(one.whole) << path;
     if (!one.answer) return {};
-    const User& other = users_[&user == &users_[0] ? 1 : 0];
+    const User& other = OtherThan(user);
     EXPECT_EQ(one.answer->body.find(other.mark), std::string::npos) << path << '?' << query;
     EXPECT_EQ(one.answer->headers.find(other.mark), std::string::npos);
     return std::move(*one.answer);
   }
+  void Send(const Request& request, OneAnswer& one) {
+    ++asked_[RouteOf(request.verb, request.path)];
+    rig_.router().Handle(request, {&one, 0, 0});
+    for (int turn = 0; turn < 30 && !one.answer; ++turn) rig_.Pump();
+    if (one.source != nullptr) one.source->HasRoom(one.stream);
+  }
+
+  // As Router::Routes has it; "" when there is none.
+  std::string RouteOf(Verb verb, std::string_view path) {
+    const std::string name(VerbName(verb == Verb::kHead ? Verb::kGet : verb));
+    for (const std::string& route : routes_) {
+      const size_t space = route.find(' ');
+      if (route.substr(0, space) == name && Fits(route.substr(space + 1), path)) return route;
+    }
+    return "";
+  }
+  static bool Fits(std::string_view pattern, std::string_view path) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    while (!pattern.empty() && !path.empty()) {
+      const std::string_view wanted = pattern.substr(0, pattern.find('/', 1));
+      const std::string_view segment = path.substr(0, path.find('/', 1));
+      const bool number = std::all_of(segment.begin() + 1, segment.end(), is_digit);
+      const bool any = wanted == "/{id}" ? number : wanted.starts_with("/{");
+      if (!any && wanted != segment) return false;
+      pattern.remove_prefix(wanted.size());
+      path.remove_prefix(segment.size());
+    }
+    return pattern.empty() && path.empty();
+  }
+  [[nodiscard]] User& OtherThan(const User& user) { return users_[&user == &users_[0] ? 1 : 0]; }
 
   // Most often one that exists, whoever has it.
   TimerId AnyId() {
@@ -179,10 +224,16 @@ class TwoTenants : public testing::Test {
     user.timers.clear();
   }
 
+  // More than a page of them, so that lists are streamed.
+  std::string AnyName() {
+    const uint64_t n = Random(2 * HttpApiRig::kPageRows + 2);
+    return n == 0 ? "events" : "n" + std::to_string(n);
+  }
+
   // Names are shared: who has one sees who else has.
   void Stopwatch(User& user) {
-    const User& other = users_[&user == &users_[0] ? 1 : 0];
-    const std::string name = "n" + std::to_string(Random(HttpApiRig::kPageRows));
+    const User& other = OtherThan(user);
+    const std::string name = AnyName();
     const std::string path = "/api/stopwatch/" + name;
     const bool has = user.stopwatches.contains(name);
     if (Random(3) == 0) {
@@ -210,9 +261,78 @@ class TwoTenants : public testing::Test {
     EXPECT_EQ(all.body.find(other.name) != std::string::npos, other.stopwatches.contains(name));
   }
 
+  // Who watches is told of what is theirs, and of a name that they have; of nothing else.
+  void Watch(User& user) {
+    User& other = OtherThan(user);
+    const std::string name = AnyName();
+    const bool own = Random(2) == 0;
+    const std::string query = own ? "own=true" : "name=" + name;
+    Request request;
+    request.verb = Verb::kGet;
+    request.path = "/api/stopwatch/events";
+    request.query = query;
+    request.headers = {{"Host", "h"}, {"Authorization", user.authorization}};
+    OneAnswer events;
+    Send(request, events);
+    ASSERT_TRUE(events.answer);
+    if (!own && !user.stopwatches.contains(name)) {
+      EXPECT_EQ(events.answer->status, 403);
+      EXPECT_NE(events.answer->body.find("/problems/not-owned"), std::string::npos);
+      return;
+    }
+    ASSERT_EQ(events.answer->status, 200);
+    const std::string& text = events.answer->body;
+    for (int turn = 0; turn < 30 && text.find("\nid: ") == std::string::npos; ++turn) rig_.Pump();
+    size_t rows = own ? user.stopwatches.size() : 1;
+    if (!own && other.stopwatches.contains(name)) ++rows;
+    EXPECT_EQ(CountOf(text, "\"user\":"), rows) << text;
+    EXPECT_EQ(CountOf(text, "\"user\":\"" + other.name), own ? 0 : rows - 1) << text;
+
+    const size_t before = text.size();
+    const std::string changed = AnyName();
+    const std::string body = "{\"name\":\"" + changed + "\"}";
+    EXPECT_EQ(Ask(other, Verb::kPost, "/api/stopwatch", "", body).status / 100, 2);
+    other.stopwatches.insert(changed);
+    rig_.Pump();
+    const bool told = !own && changed == name;
+    EXPECT_EQ(text.find(other.name, before) != std::string::npos, told) << text;
+    EXPECT_EQ(text.size() > before, told) << text;
+    if (events.source != nullptr) events.source->Gone(events.stream);
+  }
+  static size_t CountOf(std::string_view text, std::string_view what) {
+    size_t count = 0;
+    for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++count;
+    return count;
+  }
+
+  // Streams that nobody renews; when they lapse, a timer of their owner's tells of it.
+  void StartBrief(User& user) {
+    const std::string ttl = std::to_string(1 + Random(3)) + "s";
+    const std::string body = "{\"ttl\":\"" + ttl +
+                             "\",\"policy\":\"evict_oldest\",\"on_expire\":{\"url\":\"" +
+                             user.mark + "\"}}";
+    const Response got = Ask(user, Verb::kPost, "/users/brief/streams", "", body);
+    ASSERT_EQ(got.status, 201) << got.body;
+    for (auto it = user.brief.begin(); it != user.brief.end();) {
+      const bool evicted = got.body.find(it->first) != std::string::npos;
+      it = evicted ? user.brief.erase(it) : std::next(it);
+    }
+    user.brief[got.body.substr(13, 36)] = rig_.http->clock.wall + (ttl[0] - '0') * kSecondMs;
+  }
+  // Time has passed: the timers that tell of lapses are those of the user whose streams they were.
+  void TakeLapses(User& user) {
+    const size_t lapsed = std::erase_if(
+        user.brief, [&](const auto& one) { return one.second <= rig_.http->clock.wall; });
+    const std::string query = "limit=1000&after=" + std::to_string(last_);
+    const std::vector<TimerId> ids = IdsIn(Ask(user, Verb::kGet, "/timers", query).body);
+    EXPECT_EQ(ids.size(), lapsed);
+    user.timers.insert(ids.begin(), ids.end());
+    lapses_ += lapsed;
+  }
+
   // Players of the same names, who have nothing to do with each other.
   void Slot(User& user) {
-    const User& other = users_[&user == &users_[0] ? 1 : 0];
+    const User& other = OtherThan(user);
     const std::string player = "p" + std::to_string(Random(3));
     const std::string path = "/users/" + player;
     const auto mine = user.slots.find(player);
@@ -220,7 +340,7 @@ class TwoTenants : public testing::Test {
     const auto found = other.slots.find(player);
     const std::set<std::string> theirs =
         found == other.slots.end() ? std::set<std::string>() : found->second;
-    switch (Random(6)) {
+    switch (Random(8)) {
       case 0:
         if (Random(4) != 0) break;
         EXPECT_EQ(Ask(user, Verb::kDelete, path).status, known ? 204 : 404);
@@ -238,6 +358,14 @@ class TwoTenants : public testing::Test {
         EXPECT_EQ(Ask(user, Verb::kDelete, path + "/streams/" + *mine->second.begin()).status, 204);
         mine->second.erase(mine->second.begin());
         break;
+      case 3: {
+        const std::string body = "{\"userId\":\"" + player + "\"}";
+        EXPECT_EQ(Ask(user, Verb::kPost, "/users", "", body).status, known ? 409 : 201);
+        user.slots[player];
+        break;
+      }
+      case 4:
+        return StartBrief(user);
       default: {
         const Response got = Ask(user, Verb::kPost, path + "/streams", "", R"({"ttl":"30d"})");
         std::set<std::string>& streams = user.slots[player];
@@ -245,19 +373,25 @@ class TwoTenants : public testing::Test {
         if (got.status == 201) streams.insert(got.body.substr(13, 36));
       }
     }
-    for (const User* one : {&user, &other}) CheckSlots(*one, player);
+    CheckSlots(user, player);
+    CheckSlots(other, player);
   }
   void CheckSlots(const User& user, const std::string& player) {
     const std::string users = Ask(user, Verb::kGet, "/users").body;
-    for (const auto& [name, streams] : user.slots) {
-      EXPECT_NE(users.find("{\"userId\":\"" + name + "\""), std::string::npos);
+    for (const char* name : {"p0", "p1", "p2"}) {
+      const bool listed = users.find("{\"userId\":\"" + std::string(name)) != std::string::npos;
+      EXPECT_EQ(listed, user.slots.contains(name));
     }
-    const Response got = Ask(user, Verb::kGet, "/users/" + player + "/streams");
     const auto mine = user.slots.find(player);
+    const Response one = Ask(user, Verb::kGet, "/users/" + player);
+    EXPECT_EQ(one.status, mine == user.slots.end() ? 404 : 200) << player;
+    const Response got = Ask(user, Verb::kGet, "/users/" + player + "/streams");
     EXPECT_EQ(got.status, mine == user.slots.end() ? 404 : 200) << player;
     if (got.status != 200) return;
     EXPECT_TRUE(got.body.starts_with("{\"count\":" + std::to_string(mine->second.size()) + ","));
     for (const std::string& id : mine->second) EXPECT_NE(got.body.find(id), std::string::npos);
+    const std::string active = "\"active\":" + std::to_string(mine->second.size()) + ",";
+    EXPECT_NE(one.body.find(active), std::string::npos) << one.body;
   }
 
   void Change(User& user) {
@@ -272,7 +406,10 @@ class TwoTenants : public testing::Test {
             2);
         return;
       case 2:
-        EXPECT_EQ(Ask(user, Verb::kPost, "/targets/pause", "", R"({"all":true})").status, 403);
+        for (const char* verb : {"pause", "resume"}) {
+          const std::string path = "/targets/" + std::string(verb);
+          EXPECT_EQ(Ask(user, Verb::kPost, path, "", R"({"all":true})").status, 403);
+        }
         return;
       case 3:
       case 4:
@@ -280,7 +417,10 @@ class TwoTenants : public testing::Test {
         return Stopwatch(user);
       case 6:
       case 7:
+      case 8:
         return Slot(user);
+      case 9:
+        return Watch(user);
       default:
         break;
     }
@@ -314,6 +454,11 @@ class TwoTenants : public testing::Test {
   void LetTimePass() {
     constexpr int kStatuses[] = {200, 500, 410};
     rig_.PassAndAnswer(static_cast<int64_t>(Random(1500)), kStatuses[Random(3)]);
+    StartAllThatIsDue();
+    for (User& user : users_) TakeLapses(user);
+    for (const User& user : users_) {
+      if (!user.timers.empty()) last_ = std::max(last_, *user.timers.rbegin());
+    }
   }
 
   // What is due starts in turns; until then it starts when anybody asks for anything.
@@ -388,7 +533,7 @@ class TwoTenants : public testing::Test {
 
   void Step() {
     User& user = users_[Random(2)];
-    const User& other = users_[&user == &users_[0] ? 1 : 0];
+    const User& other = OtherThan(user);
     if (Random(150) == 0) return LetTimePass();
     if (Random(2) == 0) return Read(user);
     if (Random(8) != 0) return Change(user);
@@ -398,13 +543,40 @@ class TwoTenants : public testing::Test {
     EXPECT_EQ(Counts(other), before) << "what one user did, the other noticed";
   }
 
+  // Of the routes that need a token, each, and how often it was asked for.
+  std::map<std::string, uint64_t> AskedRoutes() {
+    std::map<std::string, uint64_t> out;
+    for (const std::string& route : routes_) {
+      const size_t space = route.find(' ');
+      std::string path;
+      for (std::string_view rest(&route[space + 1]); !rest.empty();) {
+        const std::string_view segment = rest.substr(0, rest.find('/', 1));
+        path += segment.starts_with("/{") ? "/1" : segment;
+        rest.remove_prefix(segment.size());
+      }
+      Request request;
+      request.path = path;
+      request.headers = {{"Host", "h"}};
+      for (const Verb verb : {Verb::kGet, Verb::kPost, Verb::kPut, Verb::kDelete}) {
+        if (VerbName(verb) == route.substr(0, space)) request.verb = verb;
+      }
+      OneAnswer one;
+      rig_.router().Handle(request, {&one, 0, 0});
+      if (one.answer && one.answer->status == 401) out[route] = asked_[route];
+    }
+    return out;
+  }
+
   HttpApiRig rig_;
+  const std::vector<std::string> routes_ = rig_.router().Routes();
+  std::map<std::string, uint64_t> asked_;  // by route
   std::mt19937_64 random_{kSeed};
   std::array<User, 2> users_;
   Response nothing_;
   TimerId last_ = 0;
   uint64_t foreign_ = 0;
   std::deque<OneAnswer> sent_;
+  uint64_t lapses_ = 0;
 };
 
 TEST_F(TwoTenants, NeitherSeesAnythingOfTheOther) {
@@ -425,6 +597,10 @@ TEST_F(TwoTenants, NeitherSeesAnythingOfTheOther) {
   EXPECT_GT(foreign_, 20'000u) << "ids of the other were asked for";
   EXPECT_GT(users_[0].keys.size() + users_[1].keys.size(), kKeys);
   EXPECT_EQ(seen.size(), kStates.size()) << "timers in every state were there";
+  EXPECT_GT(lapses_, 100u) << "streams lapsed";
+  const auto routes = AskedRoutes();
+  EXPECT_GT(routes.size(), 20u);
+  for (const auto& [route, times] : routes) EXPECT_GT(times, 50u) << route;
   LetAllFire();
   Meddle(users_[0], users_[1]);
   Meddle(users_[1], users_[0]);
