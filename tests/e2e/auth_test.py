@@ -19,6 +19,8 @@ delivery: {{targets: {{allow: [loopback]}}, retry: {{max_attempts: 1}}}}
 log: {{level: debug}}
 """
 TIMER = {"url": FAR, "seconds": 3600}
+STREAM_ID = "0a4ad361-9bd0-4a4c-9b0e-0e6b2b2a6f1e"
+STREAM = f"/users/joe/streams/{STREAM_ID}"
 # Every route with data, and the scope that it needs.
 ROUTES = (("POST", "/timers", TIMER, "timers:write"), ("GET", "/timers", None, "timers:read"),
           ("HEAD", "/timers", None, "timers:read"), ("DELETE", "/timers", None, "timers:write"),
@@ -35,7 +37,13 @@ ROUTES = (("POST", "/timers", TIMER, "timers:write"), ("GET", "/timers", None, "
           ("GET", "/api/stopwatch/tea", None, "stopwatches"),
           ("DELETE", "/api/stopwatch/tea", None, "stopwatches"),
           ("HEAD", "/api/stopwatch/events?own=true", None, "stopwatches"),
-          ("DELETE", "/api/stopwatch/events", None, "stopwatches"))
+          ("DELETE", "/api/stopwatch/events", None, "stopwatches"),
+          ("POST", "/users", {"userId": "joe"}, "streams"), ("GET", "/users", None, "streams"),
+          ("HEAD", "/users", None, "streams"), ("GET", "/users/joe", None, "streams"),
+          ("HEAD", "/users/joe", None, "streams"),
+          ("POST", "/users/joe/streams", None, "streams"),
+          ("GET", "/users/joe/streams", None, "streams"), ("PUT", STREAM, None, "streams"),
+          ("DELETE", STREAM, None, "streams"), ("DELETE", "/users/joe", None, "streams"))
 SCOPES = ("timers:read", "timers:write", "stopwatches", "streams", "admin")
 # What is for everybody is made for browsers and supervisors: it begins with one of these, or is /.
 PUBLIC = ("/health", "/ready", "/openapi.", "/docs")
@@ -104,7 +112,7 @@ class AuthCase(Case):
 class LetIn(AuthCase):
     def test_every_route_with_data_is_401_without_a_token(self):
         token = self.token("alice", "--scope", "timers:read", "--scope", "timers:write",
-                           "--scope", "admin", "--scope", "stopwatches")
+                           "--scope", "admin", "--scope", "stopwatches", "--scope", "streams")
         d = self.serve()
         wrong = ([], bearer("wrong"), [("Authorization", f"Basic {token}")],
                  [("Authorization", token)], bearer(""), bearer(token[:-1]), bearer(token + "a"),
@@ -200,14 +208,15 @@ class LetIn(AuthCase):
         d = self.serve()
         served = re.findall(r'event=route serves="([A-Z]+) ([^"]+)"', d.log(whole=True))
         self.assertGreater(len(served), 25)
-        guarded = {("GET" if method == "HEAD" else method, target.partition("?")[0]
-                    .replace("/1", "/{id}").replace("tea", "{name}"))
+        filled = {"{id}": "1", "{name}": "tea", "{userId}": "joe", "{streamId}": STREAM_ID}
+        guarded = {("GET" if method == "HEAD" else method, target.partition("?")[0])
                    for method, target, *_ in ROUTES}
         for method, path in served:
             with self.subTest(f"{method} {path}"):
-                got = d.request(method, path.replace("{id}", "1").replace("{name}", "tea"))
+                target = "/".join(filled.get(segment, segment) for segment in path.split("/"))
+                got = d.request(method, target)
                 if got.status == 401:
-                    self.assertIn((method, path), guarded)
+                    self.assertIn((method, target), guarded)
                     continue
                 asset = re.fullmatch(r"/[a-z_]*(\.(css|js|svg))?", path)
                 self.assertTrue(path.startswith(PUBLIC) or asset, path)
@@ -376,6 +385,36 @@ class Strangers(AuthCase):
                 nothing = self.d.request(method, f"/timers/999999{suffix}", headers=self.bob)
                 self.assertEqual((got.status, got.body), (404, nothing.body))
         self.assertEqual(self.d.get(f"/timers/{timer}", self.alice).status, 200)
+
+    def test_another_users_streams_are_404_on_every_verb_and_names_do_not_meet(self):
+        made = self.d.request("POST", "/users/joe/streams", {}, self.alice)
+        stream = f"/users/joe/streams/{made.json()['streamId']}"
+        matrix = (("GET", "/users/joe"), ("HEAD", "/users/joe"), ("GET", "/users/joe/streams"),
+                  ("PUT", stream), ("DELETE", stream), ("DELETE", "/users/joe"))
+        for method, target in matrix:
+            with self.subTest(f"{method} {target}"):
+                got = self.d.request(method, target, headers=self.bob)
+                nothing = self.d.request(method, target.replace("joe", "nobody"), headers=self.bob)
+                self.assertEqual((got.status, got.body), (404, nothing.body))
+        self.assertEqual(self.d.get("/users", self.bob).json(), [])
+        # Bob's joe is another one, with slots of his own.
+        for _ in range(3):
+            got = self.d.request("POST", "/users/joe/streams", {}, self.bob)
+            self.assertEqual(got.status, 201)
+        self.assertEqual(self.d.request("PUT", stream, None, self.bob).status, 404)
+        self.assertEqual(self.d.request("DELETE", stream, None, self.bob).status, 204)
+        self.assertEqual(self.d.request("DELETE", "/users/joe", None, self.bob).status, 204)
+        self.assertEqual(self.d.request("PUT", stream, None, self.alice).status, 200)
+        self.assertEqual(self.d.get("/users/joe", self.alice).json()["active"], 1)
+
+    def test_a_lapse_is_told_by_a_timer_of_its_owner(self):
+        hook = self.receiver()
+        self.d.request("POST", "/users/joe/streams",
+                       {"ttl": "1s", "on_expire": {"url": hook.url()}}, self.alice)
+        timer = hook.wait(1)[0].id
+        self.assertEqual(self.d.get(f"/timers/{timer}", self.alice).status, 200)
+        self.assertEqual(self.d.get(f"/timers/{timer}", self.bob).status, 404)
+        self.assertEqual(self.d.get("/timers", self.bob).json(), [])
 
     def test_a_timer_that_fired_or_died_is_404_too(self):
         hook = self.receiver(lambda got: Answer(200 if got.target.startswith("/good") else 500))
