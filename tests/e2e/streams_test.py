@@ -1,5 +1,6 @@
 """Stream slots: the contract line by line, the limit under load and through crashes, and lapses."""
 
+import datetime
 import json
 import re
 import threading
@@ -7,7 +8,7 @@ import time
 import urllib.parse
 import uuid
 
-from harness import Case, Client, Closed, SharedCase, main, poll, show
+from harness import Answer, Case, Client, Closed, SharedCase, main, poll, show
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -40,6 +41,17 @@ def end(daemon, user, stream):
     return daemon.request("DELETE", path_of(user, "streams", stream))
 
 
+def seconds_between(first, second):
+    first, second = (datetime.datetime.fromisoformat(t.replace("Z", "+00:00"))
+                     for t in (first, second))
+    return (second - first).total_seconds()
+
+
+def lapsed(daemon, user):
+    """Waits until nothing of the user's is alive."""
+    poll(lambda: streams(daemon, user)["count"] == 0, f"the streams of {user} to lapse")
+
+
 def calls(receiver, stream):
     return [got for got in receiver.requests if json.loads(got.body)["streamId"] == stream]
 
@@ -64,6 +76,77 @@ class Contract(SharedCase):
         self.assertEqual(self.d.request("DELETE", "/users/johndoe").status, 204)
         for method in ("GET", "DELETE"):
             self.problem(self.d.request(method, "/users/johndoe"), 404, "not-found")
+
+    def test_a_user_has_the_common_limit_or_their_own(self):
+        made = self.d.request("POST", "/users", {"userId": "lim"})
+        self.assertEqual((made.status, made.json()["limit"]), (201, 3))
+        self.assertEqual(made.json(), self.d.get("/users/lim").json())
+        made = self.d.request("POST", "/users", {"userId": "one", "limit": 1})
+        self.assertEqual((made.status, made.json()["limit"]), (201, 1))
+        started(self.d, "one")
+        full = self.problem(start(self.d, "one", policy="reject"), 409, "stream-limit")
+        self.assertEqual((full["limit"], full["active"]), (1, 1))
+
+    def test_names_of_users_are_percent_encoded_utf_8(self):
+        for name in ("a b", "a/b", "\u00e9", "\U0001f375" * 128, "100%", "?#", "..", "+", '"\\'):
+            made = self.d.request("POST", "/users", {"userId": name})
+            self.assertEqual(made.status, 201, name)
+            self.assertEqual(self.d.get(made.header("location")).json()["userId"], name)
+            stream = started(self.d, name)
+            self.assertEqual(streams(self.d, name)["streams"][0]["streamId"], stream)
+            self.assertEqual(renew(self.d, name, stream).status, 200)
+            self.assertEqual(self.d.request("DELETE", path_of(name)).status, 204)
+
+    def test_what_cannot_be_a_user_is_400(self):
+        for name in ("", "x" * 129, "\U0001f375" * 129, "\0", "a\0b", "\n", "\x7f", "\x9f"):
+            refused = self.problem(self.d.request("POST", "/users", {"userId": name}), 400,
+                                   "invalid-body")
+            self.assertEqual(refused["errors"][0]["pointer"], "/userId")
+            if name:
+                self.problem(self.d.get(path_of(name)), 400, "invalid-name")
+                self.problem(start(self.d, name), 400, "invalid-name")
+        for body in (b"{}", b'{"userId":1}', b'{"userId":"a","x":1}', b'{"userId":"a","limit":0}',
+                     b'{"userId":"a","limit":1001}', b'{"userId":"a","limit":"3"}',
+                     b'{"userId":"a","limit":2.5}', b'{"userId":"a","userId":"a"}', b"[]", b"x"):
+            self.assertEqual(self.d.request("POST", "/users", body).status, 400, body)
+        for target in ("/users?limit=0", "/users?limit=1001", "/users?x=1", "/users?after=",
+                       "/users/%ff", "/users/joe?x=1", "/users/joe/streams?limit=1"):
+            self.assertEqual(self.d.get(target).status, 400, target)
+        text = self.d.request("POST", "/users", b'{"userId":"a"}', [("Content-Type", "text/plain")])
+        self.problem(text, 415, "unsupported-media-type")
+        self.problem(self.d.get("/users/a"), 404, "not-found")
+
+    def test_head_works_where_get_does(self):
+        started(self.d, "hed")
+        for target in ("/users", "/users/hed", "/users/hed/streams"):
+            self.assertEqual(self.d.request("HEAD", target).status, 200, target)
+        self.assertEqual(self.d.request("HEAD", "/users/nobody").status, 404)
+
+    def test_an_unknown_user_is_404_everywhere(self):
+        stream = str(uuid.uuid4())
+        for method, rest in (("GET", ()), ("DELETE", ()), ("GET", ("streams",)),
+                             ("PUT", ("streams", stream)), ("DELETE", ("streams", stream))):
+            self.problem(self.d.request(method, path_of("nobody", *rest)), 404, "not-found")
+
+    def test_a_stream_without_a_body_has_the_defaults(self):
+        answer = self.d.request("POST", "/users/def/streams")
+        self.assertEqual(answer.status, 201)
+        self.assertEqual(answer.header("location"),
+                         "/users/def/streams/" + answer.json()["streamId"])
+        stream, = streams(self.d, "def")["streams"]
+        self.assertIsNone(stream["content"])
+        self.assertEqual(seconds_between(stream["startedAt"], stream["expiresAt"]), 12 * 3600)
+        self.assertEqual(self.d.get("/users/def").json()["watching"], [])
+
+    def test_a_ttl_lasts_from_the_start_and_from_each_heartbeat(self):
+        for text, seconds in (("60s", 60), ("PT1H", 3600), ("1m30s", 90), ("30d", 30 * 86400)):
+            stream = started(self.d, "ttl", ttl=text)
+            shown, = streams(self.d, "ttl")["streams"]
+            self.assertEqual(seconds_between(shown["startedAt"], shown["expiresAt"]), seconds)
+            renewed = renew(self.d, "ttl", stream).json()["expiresAt"]
+            self.assertGreaterEqual(seconds_between(shown["expiresAt"], renewed), 0)
+            self.assertEqual(streams(self.d, "ttl")["streams"][0]["expiresAt"], renewed)
+            end(self.d, "ttl", stream)
 
     def test_users_come_in_pages(self):
         for name in ("page/1", "page/2", "page/3"):
@@ -132,13 +215,73 @@ class Contract(SharedCase):
         self.problem(end(self.d, "nobody", stream), 404, "not-found")
         self.problem(self.d.get("/users/nobody/streams"), 404, "not-found")
 
+    def test_an_end_repeated_on_many_connections_frees_one_slot(self):
+        mine = [started(self.d, "dbl") for _ in range(3)]
+        statuses = in_parallel(self.d.port, 20, lambda c, n: c.request(
+            "DELETE", f"/users/dbl/streams/{mine[1]}").status)
+        self.assertEqual(set(statuses), {204})
+        self.assertEqual([start(self.d, "dbl").status for _ in range(3)], [201, 409, 409])
+
+    def test_an_end_after_the_lapse_frees_nothing_and_silences_nobody(self):
+        receiver = self.receiver()
+        late = started(self.d, "lat", ttl="1s", on_expire={"url": receiver.url("/gone")})
+        lapsed(self.d, "lat")
+        kept = [started(self.d, "lat") for _ in range(3)]
+        for _ in range(2):
+            self.assertEqual(end(self.d, "lat", late).status, 204)
+        self.problem(renew(self.d, "lat", late), 404, "not-found")
+        self.problem(start(self.d, "lat"), 409, "stream-limit")
+        self.assertEqual([s["streamId"] for s in streams(self.d, "lat")["streams"]], kept)
+        poll(lambda: calls(receiver, late), "the call of the lapse")
+        last = started(self.d, "later", ttl="1s", on_expire={"url": receiver.url("/gone")})
+        poll(lambda: calls(receiver, last), "a later lapse")
+        self.assertEqual(len(calls(receiver, late)), 1)
+
+    def test_a_heartbeat_whose_answer_is_lost_is_sent_again(self):
+        stream = started(self.d, "los", ttl="60s")
+        for _ in range(5):
+            with self.d.client() as client:
+                client.send(client.encode("PUT", f"/users/los/streams/{stream}"))
+        before = streams(self.d, "los")["streams"][0]["expiresAt"]
+        renewed = renew(self.d, "los", stream)
+        self.assertEqual(renewed.status, 200)
+        self.assertGreaterEqual(seconds_between(before, renewed.json()["expiresAt"]), 0)
+        self.assertEqual(streams(self.d, "los")["count"], 1)
+
+    def test_what_is_renewed_in_time_lives_on_and_what_is_not_lapses(self):
+        receiver = self.receiver()
+        members = {"ttl": "2s", "on_expire": {"url": receiver.url("/gone")}}
+        kept, lost = started(self.d, "two", **members), started(self.d, "two", **members)
+
+        def beat():
+            self.assertEqual(renew(self.d, "two", kept).status, 200)
+            return calls(receiver, lost)
+
+        poll(beat, "the lapse of the one that is silent", every_s=0.2)
+        self.assertEqual([s["streamId"] for s in streams(self.d, "two")["streams"]], [kept])
+        self.assertFalse(calls(receiver, kept))
+        self.assertEqual(end(self.d, "two", kept).status, 204)
+
+    def test_deleting_all_timers_ends_no_stream(self):
+        receiver = self.receiver()
+        stream = started(self.d, "tim", ttl="1s", on_expire={"url": receiver.url("/gone")})
+        self.assertEqual(self.d.request("DELETE", "/timers").body, b"{}")
+        poll(lambda: calls(receiver, stream), "the call of the lapse")
+
     def test_what_is_wrong_is_named(self):
         for body, pointer in (({"ttl": "0s"}, "/ttl"), ({"ttl": 5}, "/ttl"),
                               ({"policy": "x"}, "/policy"), ({"content": ""}, "/content"),
                               ({"on_expire": {"url": "nonsense"}}, "/on_expire/url"),
+                              ({"ttl": "30d1s"}, "/ttl"), ({"content": "c" * 257}, "/content"),
+                              ({"on_expire": {}}, "/on_expire/url"),
+                              ({"on_expire": "http://x"}, "/on_expire"),
                               ({"limit": 4}, "/limit")):
             problem = self.problem(start(self.d, "gus", **body), 400, "invalid-body")
             self.assertEqual(problem["errors"][0]["pointer"], pointer)
+        for body in (b"[]", b"x", b'{"ttl":"5s","ttl":"5s"}'):
+            self.assertEqual(self.d.request("POST", "/users/gus/streams", body).status, 400, body)
+        text = self.d.request("POST", "/users/gus/streams", b"{}", [("Content-Type", "text/plain")])
+        self.problem(text, 415, "unsupported-media-type")
         self.problem(self.d.get("/users/gus"), 404, "not-found")
         self.problem(self.d.get("/users/%00"), 400, "invalid-name")
 
@@ -234,6 +377,38 @@ class Configured(Case):
         self.assertEqual(start(d, "ann").status, 404)
         self.assertEqual(d.request("POST", "/users", {"userId": "ann"}).json()["limit"], 2)
         self.assertEqual([start(d, "ann").status for _ in range(3)], [201, 201, 409])
+        shown = streams(d, "ann")["streams"][0]
+        self.assertEqual(seconds_between(shown["startedAt"], shown["expiresAt"]), 3600)
+
+    def test_the_call_of_a_lapse_is_retried_like_any_other(self):
+        answers = iter((500, 503))
+        receiver = self.receiver(lambda got: Answer(next(answers, 204)))
+        d = self.daemon(config="delivery: {targets: {allow: [loopback]}, "
+                               "retry: {max_attempts: 5, schedule: [50ms]}}\n").start()
+        stream = started(d, "ann", ttl="1s", on_expire={"url": receiver.url("/gone")})
+        got = receiver.wait(3)
+        self.assertEqual([g.header("webhook-attempt") for g in got], ["1", "2", "3"])
+        self.assertEqual(len({g.header("webhook-id") for g in got}), 1)
+        self.assertEqual(len({g.body for g in got}), 1)
+        self.assertEqual(calls(receiver, stream), got)
+        view = d.wait_state(got[0].id, "delivered")
+        self.assertEqual([a["status"] for a in view["attempts"]], [500, 503, 204])
+
+    def test_while_deliveries_are_paused_slots_are_free_and_calls_wait(self):
+        receiver = self.receiver()
+        d = self.daemon().start()
+        d.pause()
+        members = {"ttl": "1s", "on_expire": {"url": receiver.url("/gone")}}
+        waiting = [started(d, "ann", **members) for _ in range(3)]
+        lapsed(d, "ann")
+        self.assertEqual([start(d, "ann", ttl="1h").status for _ in range(4)], [201] * 3 + [409])
+        self.assertEqual(receiver.snapshot(), [])
+        d.restart()
+        self.assertEqual(streams(d, "ann")["count"], 3)
+        d.resume()
+        receiver.wait(3)
+        self.assertEqual(sorted(json.loads(g.body)["streamId"] for g in receiver.snapshot()),
+                         sorted(waiting))
 
 
 class Crashes(Case):
@@ -298,6 +473,55 @@ class Crashes(Case):
                     self.assertEqual(end(d, user, s["streamId"]).status, 204)
             alive.clear()
         show(f"{total} streams were there after 5 times kill -9")
+
+    def test_200_parallel_starts_of_one_user_and_kill_9_in_the_middle(self):
+        d = self.daemon().start()
+        for cycle in range(5):
+            user = f"crowd{cycle}"
+            d.request("POST", "/users", {"userId": user, "limit": 7})
+            acknowledged, first = [], threading.Event()
+
+            def one(client, n, user=user, acknowledged=acknowledged, first=first):
+                try:
+                    for _ in range(50):
+                        answer = client.request("POST", f"/users/{user}/streams", {"ttl": "1h"})
+                        if answer.status == 201:
+                            acknowledged.append(answer.json()["streamId"])
+                        first.set()
+                except (OSError, Closed):
+                    pass
+
+            crowd = threading.Thread(target=in_parallel, args=(d.port, 200, one))
+            crowd.start()
+            self.assertTrue(first.wait(60))
+            d.forget_client()
+            d.kill()
+            crowd.join()
+            d.start()
+            found = [s["streamId"] for s in streams(d, user)["streams"]]
+            self.assertLessEqual(len(found), 7)
+            self.assertLessEqual(set(acknowledged), set(found), "an acknowledged stream is lost")
+            statuses = in_parallel(d.port, 50, lambda c, n, u=user: c.request(
+                "POST", f"/users/{u}/streams", {"ttl": "1h"}).status)
+            self.assertEqual(statuses.count(201), 7 - len(found))
+            self.assertEqual(streams(d, user)["count"], 7)
+
+    def test_what_was_ended_stays_ended_and_who_was_deleted_stays_deleted(self):
+        receiver = self.receiver()
+        d = self.daemon().start()
+        members = {"ttl": "2s", "on_expire": {"url": receiver.url("/gone")}}
+        ended, silent = started(d, "ann", **members), started(d, "ann", **members)
+        started(d, "bob", **members)
+        self.assertEqual(end(d, "ann", ended).status, 204)
+        self.assertEqual(d.request("DELETE", "/users/bob").status, 204)
+        d.restart()
+        self.assertEqual([s["streamId"] for s in streams(d, "ann")["streams"]], [silent])
+        self.assertEqual(renew(d, "ann", ended).status, 404)
+        self.assertEqual(d.get("/users/bob").status, 404)
+        poll(lambda: calls(receiver, silent), "the lapse of the other")
+        last = started(d, "ann", ttl="1s", on_expire={"url": receiver.url("/gone")})
+        poll(lambda: calls(receiver, last), "a later lapse")
+        self.assertEqual(len(receiver.snapshot()), 2)
 
     def test_an_acknowledged_heartbeat_survives_kill_9(self):
         d = self.daemon().start()
