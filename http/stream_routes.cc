@@ -167,25 +167,28 @@ StreamRoutes::StreamRoutes(Streams& streams, ReplyTable& replies, const Clock& c
 
 void StreamRoutes::Register(Router& router) {
   const auto add = [&](Verb verb, std::string_view pattern,
-                       std::function<void(const Call&)> handler, bool takes_body = false) {
+                       std::function<void(const Call&)> handler, bool long_answer = false) {
     router.Add(pattern, {.verb = verb,
                          .needs = Scope::kStreams,
                          .handler = std::move(handler),
-                         .takes_body = takes_body});
+                         .takes_body = verb == Verb::kPost,
+                         .long_answer = long_answer});
   };
-  add(
-      Verb::kPost, "/users", [this](const Call& call) { PutUser(call); }, true);
+  // May list a thousand streams; a start does when it is refused.
+  const bool lists = true;
+  add(Verb::kPost, "/users", [this](const Call& call) { PutUser(call); });
   router.Add("/users", {.verb = Verb::kGet,
                         .needs = Scope::kStreams,
                         .handler = [this](const Call& call) { ListUsers(call); },
                         .query = {"limit", "after"},
-                        .long_answer = true});
-  add(Verb::kGet, "/users/{userId}", [this](const Call& call) { FindUser(call, RenderUser); });
+                        .long_answer = lists});
+  const auto find_user = [this](const Call& call) { FindUser(call, RenderUser); };
+  add(Verb::kGet, "/users/{userId}", find_user, lists);
   add(Verb::kDelete, "/users/{userId}", [this](const Call& call) { DeleteUser(call); });
   add(
-      Verb::kPost, "/users/{userId}/streams", [this](const Call& call) { Start(call); }, true);
-  add(Verb::kGet, "/users/{userId}/streams",
-      [this](const Call& call) { FindUser(call, RenderStreams); });
+      Verb::kPost, "/users/{userId}/streams", [this](const Call& call) { Start(call); }, lists);
+  const auto find_streams = [this](const Call& call) { FindUser(call, RenderStreams); };
+  add(Verb::kGet, "/users/{userId}/streams", find_streams, lists);
   add(Verb::kPut, "/users/{userId}/streams/{streamId}", [this](const Call& call) { Renew(call); });
   add(Verb::kDelete, "/users/{userId}/streams/{streamId}", [this](const Call& call) { End(call); });
 }

@@ -135,6 +135,31 @@ TEST_F(StreamRoutesTest, AStreamIsAnsweredOnceItIsDurable) {
   EXPECT_EQ(StatusLine(rig_.client->Responses(1)[0]), "HTTP/1.1 201 Created");
 }
 
+TEST_F(StreamRoutesTest, BehindWhatMayListAThousandStreamsARequestWaits) {
+  StartOne();
+  rig_.hold_ops = true;
+  rig_.hold_queries = true;
+  for (const char* path : {"/users", "/users/joe", "/users/joe/streams"}) {
+    HttpClient client(*rig_.http);
+    rig_.held_queries.clear();
+    client.Send(Get(path) + Get(path));
+    rig_.http->RunTurns(50);
+    EXPECT_EQ(rig_.held_queries.size(), 1u) << path;
+  }
+  HttpClient starting(*rig_.http);
+  starting.Send(PostJson("/users/joe/streams", "{}") + PostJson("/users/joe/streams", "{}"));
+  rig_.http->RunTurns(50);
+  EXPECT_EQ(rig_.held.size(), 1u);
+  HttpClient beating(*rig_.http);
+  const std::string beat = Send("PUT", "/users/joe/streams/" + Uuid(1));
+  beating.Send(beat + beat);
+  rig_.http->RunTurns(50);
+  EXPECT_EQ(rig_.held.size(), 3u);
+  rig_.hold_queries = false;
+  rig_.ReleaseOps();
+  EXPECT_EQ(beating.Responses(2).size(), 2u);
+}
+
 TEST_F(StreamRoutesTest, MembersOfAStreamAreReadStrictly) {
   const char kPath[] = "/users/joe/streams";
   ExpectRefused(kPath, R"({"content":""})", "/content");
