@@ -69,7 +69,7 @@ constexpr int64_t kIdempotencyKeepMs = kDayMs;
 constexpr int64_t kMaxLatenessMsMax = 3660 * kDayMs;
 
 // Stream slots.
-constexpr uint32_t kStreamLimitMax = 1000;  // of one user at once: one answer lists them all
+constexpr uint32_t kStreamLimitMax = 256;  // of one user at once: one answer lists them all
 constexpr int64_t kStreamTtlMsMin = kSecondMs;
 constexpr int64_t kStreamTtlMsMax = 30 * kDayMs;
 constexpr size_t kStreamContentCodePointsMax = 256;
@@ -162,6 +162,7 @@ constexpr size_t kFeedWritesPerTurnMax = 1024;  // event streams that are told s
 // The store.
 constexpr size_t kGroupOpsMax = 4096;               // applied together, then handed back
 constexpr size_t kGroupBytesMax = 4 * 1024 * 1024;  // of records in one group, and of one batch
+constexpr size_t kUserOpBytes = 16 * 1024;  // what an op on all streams of a user counts as there
 constexpr int64_t kDurableIntervalMs = kSecondMs;
 constexpr int64_t kCommitStallMs = 2 * kSecondMs;  // waiting longer than that is not ready
 constexpr uint64_t kAcceptLossIdJump = uint64_t{1} << 20;

@@ -284,11 +284,12 @@ struct LoadedPage {
 
 // Of an op on a user or a stream.
 struct StreamResult {
-  StreamId stream;                  // StartStream: as given
-  uint32_t limit = 0;               // StartStream: that holds for the user
-  std::vector<StreamView> playing;  // StartStream: what is alive after it, oldest first
+  StreamId stream;     // StartStream: as given
+  uint32_t limit = 0;  // StartStream: that holds for the user. PutUser: as given, 0: none
+  size_t active = 0;   // StartStream, done: how many are alive, the new one included
+  std::vector<StreamView> playing;  // StartStream, kFull: what is alive, oldest first
   std::vector<StreamId> evicted;    // StartStream: ended for the new one
-  WallMs expires_at;                // RenewStream, StartStream, done
+  WallMs expires_at;                // RenewStream, done
   std::vector<TimerId> deadlines;   // that are not there any more
 };
 

@@ -174,7 +174,7 @@ void StreamRoutes::Register(Router& router) {
                          .takes_body = verb == Verb::kPost,
                          .long_answer = long_answer});
   };
-  // May list a thousand streams; a start does when it is refused.
+  // May list all streams of a user; a start does when it is refused.
   const bool lists = true;
   add(Verb::kPost, "/users", [this](const Call& call) { PutUser(call); });
   router.Add("/users", {.verb = Verb::kGet,

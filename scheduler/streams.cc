@@ -105,8 +105,8 @@ void Streams::CompleteStart(Completion& done) {
   if (done.result == OpResult::kFull) {
     return Answer(done.token, StreamLimitReply{result.limit, std::move(result.playing)});
   }
-  Answer(done.token, StreamStartedReply{result.stream, result.playing.size(), result.limit,
-                                        std::move(result.evicted)});
+  Answer(done.token,
+         StreamStartedReply{result.stream, result.active, result.limit, std::move(result.evicted)});
 }
 
 void Streams::QueryDone(QueryResult result) {

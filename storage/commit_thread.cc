@@ -19,7 +19,7 @@ void MoveTo(std::vector<T>* from, std::vector<T>* to) {
   from->clear();
 }
 
-// What the op brings along to be stored.
+// What the op brings along to be stored, or makes the store look at.
 size_t RecordBytes(const Op& op) {
   if (const auto* put = std::get_if<PutOp>(&op.what)) return MemoryBytes(*put->timer);
   if (const auto* settle = std::get_if<SettleOp>(&op.what)) {
@@ -29,7 +29,10 @@ size_t RecordBytes(const Op& op) {
   if (const auto* park = std::get_if<ParkOp>(&op.what)) return MemoryBytes(*park->timer);
   if (const auto* lapse = std::get_if<LapseStreamOp>(&op.what))
     return MemoryBytes(*lapse->deadline);
-  return 0;
+  // These bring little along; but they read each stream of a user, and may name them all.
+  const bool of_all = std::holds_alternative<StartStreamOp>(op.what) ||
+                      std::holds_alternative<DeleteUserOp>(op.what);
+  return of_all ? kUserOpBytes : 0;
 }
 
 }  // namespace

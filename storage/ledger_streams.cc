@@ -178,8 +178,9 @@ Status Ledger::Do(StartStreamOp& op, Completion* done) {
   StreamUser user = found->value_or(StreamUser());
   result.limit = user.limit.value_or(start.limit);
   if (Status s = MakeRoom(start, &user, done); !s.ok()) return s;
-  if (result.playing.size() < result.limit) {
+  if (user.streams.size() < result.limit) {
     if (Status s = AddStream(start, &user, done); !s.ok()) return s;
+    result.active = user.streams.size();
   } else {
     done->result = OpResult::kFull;
   }
@@ -187,7 +188,8 @@ Status Ledger::Do(StartStreamOp& op, Completion* done) {
   return {};
 }
 
-// Counts out what has lapsed and, if asked to, ends what is in the way. `playing` is what is left.
+// Counts out what has lapsed and, if asked to, ends what is in the way. When there is no room all
+// the same, `playing` is what is left.
 Status Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* done) {
   StreamResult& result = *done->stream;
   const size_t limit = result.limit;
@@ -210,6 +212,7 @@ Status Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* 
     if (Status s = EndLease(name, lease, start.now, user, done); !s.ok()) return s;
     result.evicted.push_back(id);
   }
+  if (alive.size() - first < limit) return {};
   for (; first < alive.size(); ++first) {
     result.playing.push_back(ViewOf(alive[first].first, alive[first].second));
   }
@@ -231,8 +234,6 @@ Status Ledger::AddStream(const StreamStart& start, StreamUser* user, Completion*
   PutLease(key, lease);
   user->streams.push_back(start.stream);
   done->timer = std::make_unique<Timer>(DeadlineOf(lease, key));
-  done->stream->expires_at = lease.expires_at;
-  done->stream->playing.push_back(ViewOf(start.stream, lease));
   return PutNew(*done->timer);
 }
 

@@ -6,6 +6,7 @@
 
 #include "storage/memory_kv.h"
 #include "tests/support/store_rig.h"
+#include "tests/support/store_streams.h"
 
 namespace belfry {
 namespace {
@@ -129,6 +130,17 @@ TEST_F(CommitThreadTest, AFloodOfBytesIsAppliedInGroupsOfBoundedSize) {
   thread_->Submit(&ops);
   StopAndExpect(2 * kOps);
   EXPECT_EQ(thread_->commits(), 8u);
+}
+
+// Each reads every stream of its user, and what is refused names them.
+TEST_F(CommitThreadTest, StartsOfStreamsAreAppliedInSmallGroups) {
+  Start(Options());
+  constexpr size_t kOps = 4 * kGroupBytesMax / kUserOpBytes;
+  std::vector<Op> ops;
+  for (uint64_t n = 1; n <= kOps; ++n) ops.push_back({n, belfry::Start(StartNo(n, "joe", 5000))});
+  thread_->Submit(&ops);
+  StopAndExpect(kOps);
+  EXPECT_EQ(thread_->commits(), 4u);
 }
 
 TEST_F(CommitThreadTest, WhatIsBehindAFailedGroupIsNotApplied) {

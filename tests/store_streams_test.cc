@@ -63,8 +63,8 @@ TEST_P(StoreStreams, AStartMakesTheUserTheLeaseAndItsDeadline) {
   EXPECT_EQ(done.id, 1u);
   EXPECT_EQ(done.stream->stream, StreamNo(1));
   EXPECT_EQ(done.stream->limit, 3u);
-  EXPECT_EQ(done.stream->playing.size(), 1u);
-  EXPECT_EQ(done.stream->expires_at.ms, 6000);
+  EXPECT_EQ(done.stream->active, 1u);
+  EXPECT_TRUE(done.stream->playing.empty());
   ASSERT_NE(done.timer, nullptr);
   EXPECT_EQ(done.timer->tenant, kLeaseTenant);
   EXPECT_EQ(KeyOf(*done.timer), (Key{{6000}, 1}));
@@ -141,6 +141,7 @@ TEST_P(StoreStreams, ALowerLimitLetsNobodyInUntilThereIsRoom) {
   evicting.evict_oldest = true;
   const Completion done = Do(Start(evicting));
   EXPECT_EQ(done.result, OpResult::kDone);
+  EXPECT_EQ(done.stream->active, 2u);
   EXPECT_EQ(done.stream->evicted, (Streams{StreamNo(1), StreamNo(2), StreamNo(3)}));
   EXPECT_EQ(done.stream->deadlines, (Ids{1, 2, 3}));
   EXPECT_EQ(ActiveOf("joe", 5000), (Streams{StreamNo(4), StreamNo(6)}));

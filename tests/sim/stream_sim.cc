@@ -121,7 +121,7 @@ void StreamSim::CheckApplied(const Op& op, const Completion& done) {
     if (done.result == OpResult::kFull) ++refused_;
     if (done.result == OpResult::kDone) {
       started_.push_back({{start->start->tenant, start->start->user}, start->start->stream});
-      const size_t active = done.stream->playing.size();
+      const size_t active = done.stream->active;
       if (active > *model_.holds()) Fail("L2: one stream more than the limit was let in");
     }
     started_at_ = start->start->now;
