@@ -75,7 +75,8 @@ constexpr int64_t kStreamTtlMsMax = 30 * kDayMs;
 constexpr size_t kStreamContentCodePointsMax = 256;
 constexpr size_t kStreamContentBytesMax = 4 * kStreamContentCodePointsMax;
 constexpr size_t kLeaseKeyBytesMax = 1 + 4 + kUserNameBytesMax + 1 + 16;  // see storage/keys.h
-constexpr size_t kStreamOpsQueuedMax = 16'384;  // on their way to disk; beyond: 503
+constexpr size_t kStreamOpsQueuedMax = 16'384;  // heartbeats on their way to disk, and half as
+                                                // many starts; beyond: 503
 constexpr size_t kLapsesMax = 1024;             // deadlines looked at and not durably done with
 
 // Lists.

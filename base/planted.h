@@ -57,6 +57,10 @@ enum class Bug {
   kLapseCallbackForgotten,      // the call that tells of a lapse is stored and not armed
   kStreamDeadlineNotArmed,      // the deadline of a new lease is not armed
   kRenewalAnswersEarly,         // the 200 of a heartbeat leaves when its op is queued
+  kMovedDeadlineNotArmed,       // a deadline that was brought forward stays where it was in memory
+  kLapseBeyondCapForgotten,     // a deadline that is met when too many were is met by nobody
+  kLapseCapSpins,               // then the loop wakes for what it may not do yet
+  kStreamsBelieveWrongClock,    // streams start by a clock that cannot be right
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit
@@ -71,6 +75,8 @@ enum class Bug {
   kLimitIgnoresItsGroup,         // a start does not count those of its own group
   kLapseIgnoresRenewal,          // a deadline that is met ends the lease, renewed or not
   kRenewalRevives,               // a heartbeat brings back what has lapsed
+  kLateRenewalSettlesNothing,    // a 404 leaves what has lapsed to the next clock
+  kLeaseOutlastsItsTtl,          // a start leaves leases of a clock that was ahead as they are
   kEndLeavesDeadline,            // a stream that was ended lapses all the same
   kLapseForgottenByStart,        // what a start counts out tells nobody of its lapse
   // stopwatches

@@ -69,7 +69,7 @@ struct StopwatchListReply {
   StopwatchPage page;
   WallMs now;  // by the stopwatch clock
 };
-struct UserMadeReply {         // 201
+struct UserMadeReply {  // 201
   uint32_t limit = 0;
 };
 struct UserExistsReply {};  // 409

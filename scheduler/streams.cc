@@ -4,10 +4,16 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/planted.h"
 
 namespace belfry {
+namespace {
+
+size_t BytesOf(const StreamStart& start) {
+  return sizeof start + start.user.size() + start.content.size() + start.on_expire.size();
+}
+
+}  // namespace
 
 Streams::Streams(StreamsOptions options, Timers* timers, Ready* ready)
     : options_(std::move(options)), timers_(*timers), ready_(*ready) {}
@@ -16,17 +22,22 @@ Streams::Streams(StreamsOptions options, Timers* timers, Ready* ready)
 
 void Streams::PutUser(ReplyToken token, TenantId tenant, std::string user,
                       std::optional<uint32_t> limit) {
-  if (Refuses(token, true)) return;
-  Queue({token, PutUserOp{tenant, std::move(user), limit}});
+  const size_t bytes = sizeof(PutUserOp) + user.size();
+  if (Refuses(token, WhyNothingNew(bytes))) return;
+  ++made_;
+  timers_.QueueLeaseOp({token, PutUserOp{tenant, std::move(user), limit}}, {.bytes = bytes});
 }
 
 void Streams::DeleteUser(ReplyToken token, TenantId tenant, std::string user, WallMs now) {
-  if (Refuses(token, false)) return;
-  Queue({token, DeleteUserOp{tenant, std::move(user), now}});
+  if (Refuses(token, std::nullopt)) return;
+  timers_.QueueLeaseOp({token, DeleteUserOp{tenant, std::move(user), now}}, {});
 }
 
 void Streams::Start(ReplyToken token, StreamStart start, WallMs now) {
-  if (Refuses(token, true)) return;
+  const size_t bytes = BytesOf(start);
+  std::optional<Refusal> why = WhyNothingNew(bytes);
+  if (ClockIsWrong()) why = Refusal::kClockWrong;
+  if (Refuses(token, why)) return;
   const uint64_t high = options_.random();
   start.stream = UuidV4(high, options_.random());
   start.require_user = options_.require_user;
@@ -34,41 +45,51 @@ void Streams::Start(ReplyToken token, StreamStart start, WallMs now) {
   start.deadline = timers_.GiveId();
   start.now = now;
   const TimerId deadline = start.deadline;
-  const WallMs least_at = now + start.ttl_ms;
-  Queue({token, StartStreamOp{std::make_unique<StreamStart>(std::move(start))}}, deadline,
-        std::min(least_at, kWallMax));
+  ++made_;
+  timers_.QueueLeaseOp({token, StartStreamOp{std::make_unique<StreamStart>(std::move(start))}},
+                       {.deadline = deadline, .least_at = now, .bytes = bytes});
 }
 
 void Streams::Renew(ReplyToken token, TenantId tenant, std::string user, const StreamId& stream,
                     WallMs now) {
-  if (Refuses(token, false)) return;
+  if (Refuses(token, WhyNoRenewal())) return;
   if (Planted(Bug::kRenewalAnswersEarly)) {
     Answer(std::exchange(token, 0), StreamRenewedReply{now});
   }
-  Queue({token, RenewStreamOp{tenant, std::move(user), stream, now}});
+  ++renewals_;
+  timers_.QueueLeaseOp({token, RenewStreamOp{tenant, std::move(user), stream, now}},
+                       {.least_at = now});
 }
 
 void Streams::End(ReplyToken token, TenantId tenant, std::string user, const StreamId& stream,
                   WallMs now) {
-  if (Refuses(token, false)) return;
-  Queue({token, EndStreamOp{tenant, std::move(user), stream, now}});
+  if (Refuses(token, std::nullopt)) return;
+  timers_.QueueLeaseOp({token, EndStreamOp{tenant, std::move(user), stream, now}}, {});
 }
 
 void Streams::FindUser(ReplyToken token, UserQuery query) { Ask(token, std::move(query)); }
 void Streams::ListUsers(ReplyToken token, UsersQuery query) { Ask(token, std::move(query)); }
 
-bool Streams::Refuses(ReplyToken token, bool stores_something_new) {
-  std::optional<Refusal> refusal;
-  if (stores_something_new && no_space_) refusal = Refusal::kNoSpace;
-  if (ops_ >= kStreamOpsQueuedMax) refusal = Refusal::kOverloaded;
-  if (failed_) refusal = Refusal::kStopping;
-  if (refusal) Answer(token, *refusal);
-  return refusal.has_value();
+std::optional<Refusal> Streams::WhyNothingNew(size_t bytes) const {
+  if (made_ >= options_.ops_max / 2 || !timers_.HasRoomFor(bytes)) return Refusal::kOverloaded;
+  if (no_space_) return Refusal::kNoSpace;
+  return std::nullopt;
 }
 
-void Streams::Queue(Op op, TimerId deadline, WallMs least_at) {
-  ++ops_;
-  timers_.QueueLeaseOp(std::move(op), deadline, least_at);
+std::optional<Refusal> Streams::WhyNoRenewal() const {
+  if (ClockIsWrong()) return Refusal::kClockWrong;
+  if (renewals_ >= options_.ops_max) return Refusal::kOverloaded;
+  return std::nullopt;
+}
+
+bool Streams::ClockIsWrong() const {
+  return !timers_.clock_sane() && !Planted(Bug::kStreamsBelieveWrongClock);
+}
+
+bool Streams::Refuses(ReplyToken token, std::optional<Refusal> why) {
+  if (failed_) why = Refusal::kStopping;
+  if (why) Answer(token, *why);
+  return why.has_value();
 }
 
 void Streams::Ask(ReplyToken token, decltype(Query::what) what) {
@@ -81,7 +102,8 @@ void Streams::Ask(ReplyToken token, decltype(Query::what) what) {
 
 void Streams::Complete(Completion& done) {
   if (failed_) return;
-  --ops_;
+  if (done.kind == kOpKind<RenewStreamOp>) --renewals_;
+  if (done.kind == kOpKind<PutUserOp> || done.kind == kOpKind<StartStreamOp>) --made_;
   if (done.result == OpResult::kGone) return Answer(done.token, NotFoundReply{});
   switch (done.kind) {
     case kOpKind<PutUserOp>:

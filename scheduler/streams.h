@@ -3,7 +3,11 @@
 // store, op by op, and the deadlines of leases stand in the heap of Timers.
 //
 // Loop thread only. Exactly one Reply is made for each token that was given in. Whatever changes
-// something is answered by the completion that made it durable.
+// something is answered by the completion that made it durable. Nothing is started or renewed by a
+// clock that cannot be right: its leases would outlast the mistake.
+//
+// What is queued is bounded by kind, so that starts leave room to heartbeats; what ends something
+// is never refused.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "base/limits.h"
 #include "base/op.h"
 #include "base/query.h"
 #include "scheduler/ready.h"
@@ -23,6 +28,7 @@ struct StreamsOptions {
   bool require_user = false;  // streams.require_user
   // 64 random bits; stream ids are made of them. Seeded in the simulator.
   std::function<uint64_t()> random = {};
+  size_t ops_max = kStreamOpsQueuedMax;
 };
 
 class Streams {
@@ -66,8 +72,12 @@ class Streams {
   void SetNoSpace(bool no_space) { no_space_ = no_space; }
 
  private:
-  [[nodiscard]] bool Refuses(ReplyToken token, bool stores_something_new);
-  void Queue(Op op, TimerId deadline = 0, WallMs least_at = kKeyMax.at);
+  // Of what brings along so many bytes.
+  [[nodiscard]] std::optional<Refusal> WhyNothingNew(size_t bytes) const;
+  [[nodiscard]] std::optional<Refusal> WhyNoRenewal() const;
+  [[nodiscard]] bool ClockIsWrong() const;
+  // True: it is answered.
+  [[nodiscard]] bool Refuses(ReplyToken token, std::optional<Refusal> why);
   void CompleteStart(Completion& done);
   void Ask(ReplyToken token, decltype(Query::what) what);
   void Answer(ReplyToken token, decltype(Reply::what) what);
@@ -75,8 +85,9 @@ class Streams {
   const StreamsOptions options_;
   Timers& timers_;
   Ready& ready_;
-  size_t ops_ = 0;      // queued and not completed
-  size_t queries_ = 0;  // asked and not answered
+  size_t made_ = 0;      // starts and new users, queued and not completed
+  size_t renewals_ = 0;  // the same
+  size_t queries_ = 0;   // asked and not answered
   bool no_space_ = false;
   bool failed_ = false;
 };

@@ -134,8 +134,17 @@ class Timers {
   // --- for Streams, whose ops share the ids, the order of completions and the heap ---------------
   // For what the op that is queued next makes; it may make nothing.
   [[nodiscard]] TimerId GiveId() { return ++last_id_; }
-  // `deadline`: the id given to it, 0: none; `least_at`: its key time.
-  void QueueLeaseOp(Op op, TimerId deadline, WallMs least_at);
+  // `deadline`: the id given to it, 0: none; `least_at`: no key that it writes has a smaller time;
+  // `bytes`: that it brings along, of those that sets may.
+  struct LeaseEntry {
+    TimerId deadline = 0;
+    WallMs least_at = kKeyMax.at;
+    size_t bytes = 0;
+  };
+  void QueueLeaseOp(Op op, const LeaseEntry& entry);
+  [[nodiscard]] bool HasRoomFor(size_t bytes) const {
+    return unfinished_.set_bytes() + bytes <= options_.sets_queued_bytes_max;
+  }
   // Takes out of a completion what it says of deadlines.
   void CompleteLeaseOp(Completion& done, WallMs now);
 

@@ -53,7 +53,7 @@ void Timers::Set(ReplyToken token, TimerPtr timer, std::string idempotency_key,
 std::optional<Refusal> Timers::WhyNoSet(size_t bytes) const {
   if (failed_) return Refusal::kStopping;
   if (unfinished_.sets() >= kSetsQueuedMax) return Refusal::kOverloaded;
-  if (unfinished_.set_bytes() + bytes > options_.sets_queued_bytes_max) return Refusal::kOverloaded;
+  if (!HasRoomFor(bytes)) return Refusal::kOverloaded;
   if (no_space_) return Refusal::kNoSpace;
   return std::nullopt;
 }

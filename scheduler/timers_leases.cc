@@ -7,7 +7,7 @@
 
 namespace belfry {
 
-void Timers::QueueLeaseOp(Op op, TimerId deadline, WallMs least_at) {
+void Timers::QueueLeaseOp(Op op, const LeaseEntry& entry) {
   const ReplyToken token = op.token;
   Enqueue(std::move(op), {token, deadline, least_at, false, 0});
 }

@@ -1,0 +1,144 @@
+// What the scheduler of streams refuses.
+#include "scheduler/streams.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/engine_start.h"
+#include "storage/ledger.h"
+#include "storage/memory_kv.h"
+
+namespace belfry {
+namespace {
+
+class StreamsTest : public testing::Test {
+ protected:
+  void Open(EngineOptions options = {}, WallMs last_seen = {}) {
+    auto opened = Ledger::Open(std::make_unique<MemoryKv>(disk_), "abcdefghij");
+    ASSERT_TRUE(opened.ok());
+    store_ = std::move(*opened);
+    options.streams.random = [this] { return ++random_; };
+    EngineStart start = StartFrom(store_->opened());
+    start.timers.last_seen = last_seen;
+    engine_ = std::make_unique<Engine>(std::move(options), start, now_, MonoMs{});
+    Settle();
+  }
+  // One turn: what was decided is taken over.
+  void Turn() {
+    engine_->Tick(now_, MonoMs{});
+    Ready ready = engine_->TakeReady();
+    for (Op& op : ready.ops) ops_.push_back(std::move(op));
+    for (Reply& reply : ready.replies) replies_.push_back(std::move(reply));
+    for (const Delivery& delivery : ready.deliveries) started_.push_back(delivery.timer->id);
+  }
+  void Commit() {
+    std::vector<Completion> done;
+    ASSERT_TRUE(store_->Apply(std::exchange(ops_, {}), &done).ok());
+    engine_->Complete(std::move(done), now_, MonoMs{});
+  }
+  void Settle() {
+    for (int turn = 0; turn < 20; ++turn) {
+      Turn();
+      Commit();
+    }
+    replies_.clear();
+  }
+  void Start(int64_t ttl_ms = kMinuteMs, std::string on_expire = "") {
+    StreamStart start;
+    start.tenant = kLocalTenant;
+    start.user = "joe";
+    start.ttl_ms = ttl_ms;
+    start.on_expire = std::move(on_expire);
+    engine_->streams().Start(++token_, std::move(start), now_);
+  }
+  // Of the nth start.
+  void Renew(uint64_t n) {
+    engine_->streams().Renew(++token_, kLocalTenant, "joe", UuidV4(2 * n - 1, 2 * n), now_);
+  }
+  void End(uint64_t n) {
+    engine_->streams().End(++token_, kLocalTenant, "joe", UuidV4(2 * n - 1, 2 * n), now_);
+  }
+  void Set(int64_t in_ms) {
+    auto timer = std::make_unique<Timer>();
+    timer->due = now_ + in_ms;
+    timer->url = "http://r/x";
+    engine_->timers().Set(++token_, std::move(timer), "", "", now_);
+  }
+  // Those answered since, in turns without a commit.
+  std::vector<Refusal> Refused() {
+    Turn();
+    std::vector<Refusal> out;
+    for (const Reply& reply : std::exchange(replies_, {})) {
+      if (const auto* refusal = std::get_if<Refusal>(&reply.what)) out.push_back(*refusal);
+    }
+    return out;
+  }
+  WallMs now_{1'000'000'000'000};
+  std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+  std::unique_ptr<Ledger> store_;
+  std::unique_ptr<Engine> engine_;
+  uint64_t random_ = 0;
+  ReplyToken token_ = 0;
+  std::vector<Op> ops_;
+  std::vector<Reply> replies_;
+  std::vector<TimerId> started_;
+};
+
+using Refusals = std::vector<Refusal>;
+
+TEST_F(StreamsTest, StartsLeaveRoomToHeartbeatsAndNoEndIsRefused) {
+  EngineOptions options;
+  options.streams.ops_max = 4;
+  Open(options);
+  for (int i = 0; i < 3; ++i) Start();
+  engine_->streams().PutUser(++token_, kLocalTenant, "jane", {});
+  EXPECT_EQ(Refused(), (Refusals{Refusal::kOverloaded, Refusal::kOverloaded}));
+  for (int i = 0; i < 5; ++i) Renew(1);
+  EXPECT_EQ(Refused(), Refusals{Refusal::kOverloaded});
+  for (int i = 0; i < 20; ++i) End(9);
+  engine_->streams().DeleteUser(++token_, kLocalTenant, "jane", now_);
+  EXPECT_EQ(Refused(), Refusals{});
+  Settle();
+  Start();
+  Renew(1);
+  EXPECT_EQ(Refused(), Refusals{});
+}
+
+TEST_F(StreamsTest, StartsThatWaitShareTheBytesOfSets) {
+  EngineOptions options;
+  options.timers.sets_queued_bytes_max = 4300;
+  Open(options);
+  const std::string url = "http://r/" + std::string(4000, 'x');
+  Start(kMinuteMs, url);
+  EXPECT_EQ(Refused(), Refusals{});
+  Start(kMinuteMs, url);
+  Set(5000);
+  EXPECT_EQ(Refused(), (Refusals{Refusal::kOverloaded, Refusal::kOverloaded}));
+  Renew(1);
+  EXPECT_EQ(Refused(), Refusals{});
+  Settle();
+  Start(kMinuteMs, url);
+  EXPECT_EQ(Refused(), Refusals{});
+}
+
+TEST_F(StreamsTest, NothingIsStartedOrRenewedByAClockThatCannotBeRight) {
+  const WallMs right = now_;
+  now_ = now_ + 401 * kDayMs;
+  Open({}, right);
+  Start();
+  Renew(1);
+  EXPECT_EQ(Refused(), (Refusals{Refusal::kClockWrong, Refusal::kClockWrong}));
+  End(1);
+  EXPECT_EQ(Refused(), Refusals{});
+  now_ = right;
+  Settle();
+  Start();
+  Renew(1);
+  EXPECT_EQ(Refused(), Refusals{});
+}
+
+}  // namespace
+}  // namespace belfry
