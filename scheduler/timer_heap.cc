@@ -25,6 +25,11 @@ size_t TimerHeap::top_bytes() const {
   return slots_[entries_[0].slot].bytes;
 }
 
+const Timer& TimerHeap::top_timer() const {
+  CHECK(!entries_.empty());
+  return *slots_[entries_[0].slot].timer;
+}
+
 void TimerHeap::Insert(TimerPtr timer) {
   const Key key = KeyOf(*timer);
   Remove(key.id);

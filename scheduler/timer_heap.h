@@ -27,6 +27,9 @@ class TimerHeap {
   // MemoryBytes of its timer, which is not looked at. The heap is not empty.
   [[nodiscard]] size_t top_bytes() const;
 
+  // Its timer, borrowed until the next change. The heap is not empty.
+  [[nodiscard]] const Timer& top_timer() const;
+
   // Inserts, or replaces what is held under the same id.
   void Insert(TimerPtr timer);
   // Takes out the timer with the smallest key. The heap is not empty.

@@ -477,15 +477,16 @@ WallMs Timers::WakeToStart() const {
     if (const auto at = admission_.NextUnblockAt()) sooner(*at);
   }
   const TimerHeap& heap = window_.heap();
-  if (!heap.empty() && lapses_ < kLapsesMax) {
+  if (!heap.empty()) {
     const WallMs drop_at = next_drop_ - now_ <= kDropIntervalMs ? next_drop_ : now_;
-    sooner(RoomToStage() ? heap.top().at : std::max(heap.top().at, drop_at));
+    sooner(RoomForTop() ? heap.top().at : std::max(heap.top().at, drop_at));
   }
   const auto load_at = backlog_.NextLoadAt(now_);
   const auto left_at = left_.NextLoadAt(now_);
   const WallMs put_away_at = next_put_away_ - now_ <= kLateMs ? next_put_away_ : now_;
   const WallMs stuck_at = std::max(backlog_moved_ + kLateMs, put_away_at);
-  if (load_at && RoomInBacklog() && lapses_ < kLapsesMax) sooner(*load_at);
+  const bool may_load = RoomToLapse() || Planted(Bug::kLapseCapSpins);
+  if (load_at && RoomInBacklog() && may_load) sooner(*load_at);
   if (const auto at = ReadsLeftAt()) sooner(*at);
   const bool reads_back = parking_.AnyWants() || admission_.AnyRoomy();
   if (reads_back && unpark_loads_ < kUnparkLoadsMax && RoomInBacklog()) sooner(now_);

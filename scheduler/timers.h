@@ -59,6 +59,7 @@ struct TimersOptions {
   uint32_t per_target_rate = 0;  // attempts a second; 0: as many as there are
   BreakerOptions breaker = {};   // its seed is jitter_seed
   size_t max_unsettled = kUnsettledMax;
+  size_t lapses_max = kLapsesMax;
   size_t staged_room_min = kStagedRoomMin;
   size_t unpark_below = kUnparkBelow;
   int64_t retention_ms = 7 * kDayMs;
@@ -202,6 +203,9 @@ class Timers {
 
   [[nodiscard]] size_t OutsideBytes() const { return admission_.staged_bytes() + flight_bytes_; }
   [[nodiscard]] bool RoomToStage() const;
+  // Its room is that of lapses, not that of what is staged.
+  [[nodiscard]] bool RoomForTop() const;
+  [[nodiscard]] bool RoomToLapse() const { return lapses_ < options_.lapses_max; }
   // What a timer that is due has to do.
   enum class Due { kStage, kLapse, kWaitInBacklog, kStayLeft };
   [[nodiscard]] Due WhatNow(const Timer& timer, Lane lane) const;
@@ -254,6 +258,7 @@ class Timers {
   void ReadOnFromResumed(WallMs now);
   [[nodiscard]] std::optional<WallMs> ReadsLeftAt() const;
   void TakeLeft(LoadedPage page);
+  void Defer(TimerPtr timer);
   void Stage(TimerPtr timer, size_t bytes, Lane lane);
   void LeaveToBacklog(WallMs now);
   void Trim();

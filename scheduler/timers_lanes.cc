@@ -21,37 +21,48 @@ void Timers::StageDue(WallMs now) {
   TimerHeap& heap = window_.heap();
   size_t deferred = 0;
   for (size_t taken = 0; taken < kDuePerTickMax && deferred < kDeferredPerTickMax;) {
-    if (heap.empty() || heap.top().at > now || !RoomToStage() || lapses_ >= kLapsesMax) break;
+    if (heap.empty() || heap.top().at > now || !RoomForTop()) break;
     const size_t bytes = heap.top_bytes();
     TimerPtr timer = heap.Pop();
     const Due what = WhatNow(*timer, Lane::kOnTime);
-    if (what == Due::kLapse) {
-      ++taken;
-      MeetDeadline(std::move(timer));
-      continue;
-    }
-    if (what == Due::kStage) {
-      ++taken;
-      Stage(std::move(timer), bytes, Lane::kOnTime);
-      continue;
-    }
-    ++deferred;
-    const Key key = KeyOf(*timer);
-    if (what == Due::kStayLeft) {
-      LeaveOnDisk(*timer);
-    } else {
-      backlog_.Take(key, std::max(backlog_.split(), JustAbove(key)));
+    ++(what == Due::kStage || what == Due::kLapse ? taken : deferred);
+    switch (what) {
+      case Due::kStage:
+        Stage(std::move(timer), bytes, Lane::kOnTime);
+        break;
+      case Due::kLapse:
+        MeetDeadline(std::move(timer));
+        break;
+      case Due::kWaitInBacklog:
+        Defer(std::move(timer));
+        break;
+      case Due::kStayLeft:
+        LeaveOnDisk(*timer);
+        break;
     }
   }
   if (!RoomToStage()) DropBlocked(now);
   if (!heap.empty() && now - heap.top().at >= kLateMs) LeaveToBacklog(now);
 }
 
+// What cannot be done with yet does not stand in front of the others.
+void Timers::Defer(TimerPtr timer) {
+  const Key key = KeyOf(*timer);
+  const bool lease = timer->kind == TimerKind::kLease;
+  if (lease && Planted(Bug::kLapseBeyondCapForgotten)) return;
+  backlog_.Take(key, std::max(backlog_.split(), JustAbove(key)));
+}
+
+bool Timers::RoomForTop() const {
+  return RoomToStage() || window_.heap().top_timer().kind == TimerKind::kLease;
+}
+
 // So many wait for its target already that the rest would keep others out of memory. One that
 // nobody knows the end of is left until it can be parked; a busy one's timers are worth more read
 // once than parked.
 Timers::Due Timers::WhatNow(const Timer& timer, Lane lane) const {
-  if (timer.kind == TimerKind::kLease) return Due::kLapse;
+  if (timer.kind == TimerKind::kLease)
+    return lane == Lane::kBacklog || RoomToLapse() ? Due::kLapse : Due::kWaitInBacklog;
   if (Planted(Bug::kStagedUncounted)) return Due::kStage;
   const std::string_view name = TargetOf(timer);
   const Target* target = admission_.Peek(name);
@@ -156,7 +167,7 @@ void Timers::QueueBacklog(WallMs now) {
       Enqueue({0, std::move(*load)}, {});
     }
   }
-  if (lapses_ >= kLapsesMax) return;
+  if (!RoomToLapse()) return;
   if (auto load = backlog_.NextLoad(kLoadRowsMax, bytes_max, now)) {
     load->leave = left_.NamesAnd(paused_names_);
     Enqueue({0, std::move(*load)}, {});

@@ -1,4 +1,4 @@
-// What the scheduler of streams refuses.
+// What the scheduler of streams refuses, and how deadlines and webhooks leave room to each other.
 #include "scheduler/streams.h"
 
 #include <gtest/gtest.h>
@@ -76,6 +76,13 @@ class StreamsTest : public testing::Test {
     }
     return out;
   }
+  template <typename Wanted>
+  [[nodiscard]] size_t Queued() const {
+    size_t count = 0;
+    for (const Op& op : ops_) count += std::holds_alternative<Wanted>(op.what);
+    return count;
+  }
+
   WallMs now_{1'000'000'000'000};
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Ledger> store_;
@@ -138,6 +145,46 @@ TEST_F(StreamsTest, NothingIsStartedOrRenewedByAClockThatCannotBeRight) {
   Start();
   Renew(1);
   EXPECT_EQ(Refused(), Refusals{});
+}
+
+// All the room for what is staged is taken by targets that hang.
+TEST_F(StreamsTest, ADeadlineNeedsNoRoomInALine) {
+  EngineOptions options;
+  options.timers.window_bytes = 4000;
+  options.timers.max_in_flight = 1;
+  Open(options);
+  for (int i = 0; i < 3; ++i) Set(1000);
+  Start(1001);
+  Settle();
+  now_ = now_ + 1000;
+  Turn();
+  EXPECT_EQ(started_.size(), 1u);
+  now_ = now_ + 1;
+  Turn();
+  EXPECT_EQ(Queued<LapseStreamOp>(), 1u);
+}
+
+TEST_F(StreamsTest, ManyDeadlinesAtOnceDoNotHoldBackAWebhook) {
+  EngineOptions options;
+  options.timers.lapses_max = 2;
+  options.streams.limit = 9;
+  Open(options);
+  for (int i = 0; i < 9; ++i) Start(1000);
+  Set(1001);
+  Settle();
+  now_ = now_ + 1001;
+  Turn();
+  EXPECT_EQ(Queued<LapseStreamOp>(), 2u);
+  EXPECT_EQ(started_.size(), 1u);
+  // The others are met when these are done, without waiting for anything else.
+  size_t met = 0;
+  for (int turn = 0; turn < 20; ++turn) {
+    met += Queued<LapseStreamOp>();
+    Commit();
+    now_ = now_ + kLoadIntervalMs;
+    Turn();
+  }
+  EXPECT_EQ(met, 9u);
 }
 
 }  // namespace

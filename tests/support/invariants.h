@@ -33,6 +33,7 @@ class TimersInspector {
   // Borrowed until the next call that changes anything.
   [[nodiscard]] std::vector<const Timer*> Staged() const;
   [[nodiscard]] bool RoomToStage() const { return timers_.RoomToStage(); }
+  [[nodiscard]] bool RoomForTop() const { return timers_.RoomForTop(); }
   [[nodiscard]] bool RoomToStart() const { return timers_.RoomToStart(); }
   [[nodiscard]] bool RoomInBacklog() const { return timers_.RoomInBacklog(); }
   // So much is under way at targets that hang, or of the backlog, that it may hold back more of it:
