@@ -46,7 +46,9 @@ void IdCache::Keep(TimerId id, const Entry& entry) {
 void IdCache::Completed(TimerId id, const Timer* alive) {
   if (const auto reads = reads_.find(id); reads != reads_.end()) reads->second.outdated = true;
   if (Planted(Bug::kIdCacheNotRefreshed)) return;
-  if (alive != nullptr) return Keep(id, {alive->tenant, alive->state, alive->due});
+  // Nobody asks for the deadline of a lease.
+  if (alive != nullptr && alive->tenant != kLeaseTenant)
+    return Keep(id, {alive->tenant, alive->state, alive->due});
   if (Place* place = PlaceOf(id)) *place = Place{};
 }
 

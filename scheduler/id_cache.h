@@ -37,6 +37,7 @@ class IdCache {
   [[nodiscard]] std::optional<Entry> Find(TimerId id) const;
 
   // An op on `id` completed; `alive` is the timer as it is stored now, null when it is not alive.
+  // Deadlines of leases are not kept.
   void Completed(TimerId id, const Timer* alive);
 
   // A read of the store was asked for, and came back: each Asked has one Answered, with the same

@@ -40,6 +40,19 @@ TEST(IdCache, ForgetsWhatEnded) {
   EXPECT_FALSE(cache.Find(5));
 }
 
+TEST(IdCache, KeepsItsRoomForTimersThatSomebodyMayAskFor) {
+  IdCache cache(kSetBytes);
+  const Timer set = Alive(1, 10);
+  cache.Completed(1, &set);
+  for (TimerId id = 2; id < 100; ++id) {
+    Timer deadline = Alive(id, 10);
+    deadline.tenant = kLeaseTenant;
+    cache.Completed(id, &deadline);
+    EXPECT_FALSE(cache.Find(id));
+  }
+  EXPECT_TRUE(cache.Find(1));
+}
+
 TEST(IdCache, KnowsNothingOfOtherIds) {
   IdCache cache(kSetBytes);
   const Timer set = Alive(5, 10);
