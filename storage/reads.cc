@@ -314,7 +314,7 @@ QueryResult Answer(const Kv& kv, const Query& query) {
   } else if (const auto* user = std::get_if<UserQuery>(&query.what)) {
     Give(FindUser(kv, *user), &result);
   } else if (const auto* users = std::get_if<UsersQuery>(&query.what)) {
-    Give(ListUsers(kv, *users), &result);
+    Give(ListUsers(kv, *users, query.stop), &result);
   } else {
     Give(Count(kv, query, std::get<CountQuery>(query.what)), &result);
   }

@@ -35,13 +35,21 @@ Result<UserView> ViewOf(const KvView& view, TenantId tenant, std::string_view na
   return out;
 }
 
+// `examined`: how many rows that took.
 Result<UserView> ViewOf(const KvView& view, std::string_view key, std::string_view value,
-                        WallMs now) {
+                        WallMs now, size_t* examined) {
   const std::optional<StreamName> name = ParseStreamKey(key);
   if (!name) return Corruption("stream holds a key that does not parse");
   const Result<StreamUser> user = DecodeUser(key, value);
   if (!user.ok()) return Damaged(name->user, user.status());
+  *examined += 1 + user->streams.size();
   return ViewOf(view, name->tenant, name->user, *user, now);
+}
+
+size_t MemoryBytes(const UserView& user) {
+  size_t bytes = sizeof user + user.user.capacity();
+  for (const StreamView& stream : user.streams) bytes += sizeof stream + stream.content.capacity();
+  return bytes;
 }
 
 }  // namespace
@@ -52,12 +60,13 @@ Result<std::optional<UserView>> FindUser(const Kv& kv, const UserQuery& query) {
   const Result<Found> found = view->Get(Cf::kStream, key);
   if (!found.ok()) return found.status();
   if (!*found) return std::optional<UserView>();
-  Result<UserView> user = ViewOf(*view, key, **found, query.now);
+  size_t examined = 0;
+  Result<UserView> user = ViewOf(*view, key, **found, query.now, &examined);
   if (!user.ok()) return user.status();
   return std::optional<UserView>(std::move(*user));
 }
 
-Result<UserPage> ListUsers(const Kv& kv, const UsersQuery& query) {
+Result<UserPage> ListUsers(const Kv& kv, const UsersQuery& query, const std::atomic<bool>* stop) {
   const auto limit = static_cast<size_t>(std::clamp(query.limit, 1, kPageMax));
   // Names are UTF-8, so none begins with this byte; and behind the key of a name there is no other
   // before the next name's.
@@ -69,14 +78,16 @@ Result<UserPage> ListUsers(const Kv& kv, const UsersQuery& query) {
   const auto rows = view->Scan(Cf::kStream, from, end);
   UserPage page;
   size_t examined = 0;
+  size_t bytes = 0;
   for (; rows->Valid(); rows->Next()) {
-    if (page.users.size() >= limit || examined >= kPageExaminedMax) {
+    if (stop != nullptr && *stop) return Status(StatusCode::kUnavailable, "stopping");
+    if (page.users.size() >= limit || examined >= kPageExaminedMax || bytes >= kPageBytesMax) {
       page.next_after = page.users.back().user;
       return page;
     }
-    Result<UserView> user = ViewOf(*view, rows->key(), rows->value(), query.now);
+    Result<UserView> user = ViewOf(*view, rows->key(), rows->value(), query.now, &examined);
     if (!user.ok()) return user.status();
-    examined += user->streams.size();
+    bytes += MemoryBytes(*user);
     page.users.push_back(std::move(*user));
   }
   if (!rows->status().ok()) return rows->status();

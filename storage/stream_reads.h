@@ -2,6 +2,7 @@
 // pure but for the engine, which outlives the call.
 #pragma once
 
+#include <atomic>
 #include <optional>
 
 #include "base/query.h"
@@ -13,7 +14,9 @@ namespace belfry {
 // nullopt: no such user.
 [[nodiscard]] Result<std::optional<UserView>> FindUser(const Kv& kv, const UserQuery& query);
 
-// A page ends early when it has looked at kPageExaminedMax streams.
-[[nodiscard]] Result<UserPage> ListUsers(const Kv& kv, const UsersQuery& query);
+// A page ends early when it has looked at kPageExaminedMax users and streams, or has kPageBytesMax.
+// `stop` as Query::stop.
+[[nodiscard]] Result<UserPage> ListUsers(const Kv& kv, const UsersQuery& query,
+                                         const std::atomic<bool>* stop = nullptr);
 
 }  // namespace belfry
