@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/name.h"
 #include "base/rfc3339.h"
+#include "http/field_errors.h"
 #include "http/json_body.h"
 #include "http/json_writer.h"
 #include "http/name.h"
@@ -16,39 +17,12 @@ namespace {
 
 using simdjson::dom::element;
 
-// Gathers what is wrong with the members of one body.
-class Errors {
- public:
-  void Add(std::string pointer, std::string detail) {
-    if (errors_.size() < kFieldErrorsMax) {
-      errors_.push_back({std::move(pointer), std::move(detail)});
-    }
-  }
-  std::optional<std::string_view> String(const std::string& pointer, element value) {
-    std::string_view text;
-    if (value.get(text) == simdjson::SUCCESS) return text;
-    Add(pointer, "must be a string");
-    return std::nullopt;
-  }
-  [[nodiscard]] bool any() const { return !errors_.empty(); }
-  [[nodiscard]] BodyError Take() {
-    BodyError error;
-    const FieldError& first = errors_.front();
-    error.detail = (first.pointer.empty() ? "the body" : first.pointer) + ' ' + first.detail;
-    error.errors = std::move(errors_);
-    return error;
-  }
-
- private:
-  std::vector<FieldError> errors_;
-};
-
 size_t CodePoints(std::string_view utf8) {
   return static_cast<size_t>(std::count_if(
       utf8.begin(), utf8.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
 }
 
-void ReadContent(element value, StreamStart* start, Errors* errors) {
+void ReadContent(element value, StreamStart* start, FieldErrors* errors) {
   const auto text = errors->String("/content", value);
   if (!text) return;
   if (text->empty() || CodePoints(*text) > kStreamContentCodePointsMax) {
@@ -58,7 +32,7 @@ void ReadContent(element value, StreamStart* start, Errors* errors) {
   start->content = *text;
 }
 
-void ReadTtl(element value, StreamStart* start, Errors* errors) {
+void ReadTtl(element value, StreamStart* start, FieldErrors* errors) {
   const auto text = errors->String("/ttl", value);
   if (!text) return;
   const auto ttl_ms = ParseDuration(*text);
@@ -73,7 +47,7 @@ void ReadTtl(element value, StreamStart* start, Errors* errors) {
 }
 
 void ReadOnExpire(element value, const NormaliseUrlFn& normalise_url, StreamStart* start,
-                  Errors* errors) {
+                  FieldErrors* errors) {
   simdjson::dom::object members;
   if (value.get(members) != simdjson::SUCCESS) {
     return errors->Add("/on_expire", "must be an object with `url`");
@@ -97,7 +71,7 @@ void ReadOnExpire(element value, const NormaliseUrlFn& normalise_url, StreamStar
   if (!has_url) errors->Add("/on_expire/url", "is missing");
 }
 
-void ReadPolicy(element value, StreamStart* start, Errors* errors) {
+void ReadPolicy(element value, StreamStart* start, FieldErrors* errors) {
   const auto text = errors->String("/policy", value);
   if (!text) return;
   start->evict_oldest = *text == "evict_oldest";
@@ -106,7 +80,7 @@ void ReadPolicy(element value, StreamStart* start, Errors* errors) {
   }
 }
 
-void ReadLimit(element value, UserWish* wish, Errors* errors) {
+void ReadLimit(element value, UserWish* wish, FieldErrors* errors) {
   int64_t limit = 0;
   if (value.get(limit) == simdjson::SUCCESS && limit >= 1 && limit <= kStreamLimitMax) {
     wish->limit = static_cast<uint32_t>(limit);
@@ -126,7 +100,7 @@ StreamReader::~StreamReader() = default;
 
 std::variant<UserWish, BodyError> StreamReader::ReadUser(std::string_view body) {
   UserWish wish;
-  Errors errors;
+  FieldErrors errors;
   if (!body.empty()) {
     auto parsed = json_->Parse(body);
     if (auto* error = std::get_if<BodyError>(&parsed)) return std::move(*error);
@@ -152,7 +126,7 @@ std::variant<StreamStart, BodyError> StreamReader::ReadStart(std::string_view bo
   if (body.empty()) return start;
   auto parsed = json_->Parse(body);
   if (auto* error = std::get_if<BodyError>(&parsed)) return std::move(*error);
-  Errors errors;
+  FieldErrors errors;
   for (const auto [key, value] : std::get<simdjson::dom::object>(parsed)) {
     if (key == "content") {
       ReadContent(value, &start, &errors);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/rfc3339.h"
 #include "http/ascii.h"
+#include "http/field_errors.h"
 #include "http/json_body.h"
 
 namespace belfry {
@@ -40,9 +41,9 @@ class TimerBuilder {
   void Finish(std::string raw_json);
 
   [[nodiscard]] bool has_json() const { return has_json_; }
-  [[nodiscard]] bool failed() const { return !errors_.empty(); }
+  [[nodiscard]] bool failed() const { return errors_.any(); }
   [[nodiscard]] TimerPtr TakeTimer() { return std::move(timer_); }
-  [[nodiscard]] BodyError TakeErrors();
+  [[nodiscard]] BodyError TakeErrors() { return errors_.Take(); }
 
  private:
   void ReadMember(std::string_view key, element value);
@@ -62,10 +63,11 @@ class TimerBuilder {
   void FinishLateness();
 
   void Fail(std::string pointer, std::string detail) {
-    if (errors_.size() < kFieldErrorsMax)
-      errors_.push_back({std::move(pointer), std::move(detail)});
+    errors_.Add(std::move(pointer), std::move(detail));
   }
-  std::optional<std::string_view> String(const std::string& pointer, element value);
+  std::optional<std::string_view> String(const std::string& pointer, element value) {
+    return errors_.String(pointer, value);
+  }
   std::optional<int64_t> Integer(const std::string& pointer, element value, int64_t min,
                                  int64_t max);
   std::optional<double> Number(const std::string& pointer, element value, double min, double max);
@@ -77,7 +79,7 @@ class TimerBuilder {
   const RetryPolicy& default_retry_;
   const WallMs now_;
   TimerPtr timer_ = std::make_unique<Timer>();
-  std::vector<FieldError> errors_;
+  FieldErrors errors_;
 
   bool has_units_ = false;  // hours, minutes or seconds
   bool has_delay_ = false;
@@ -92,13 +94,6 @@ class TimerBuilder {
   WallMs at_;
   size_t header_bytes_ = 0;
 };
-
-std::optional<std::string_view> TimerBuilder::String(const std::string& pointer, element value) {
-  std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) return text;
-  Fail(pointer, "must be a string");
-  return std::nullopt;
-}
 
 std::optional<int64_t> TimerBuilder::Integer(const std::string& pointer, element value, int64_t min,
                                              int64_t max) {
@@ -392,14 +387,6 @@ void TimerBuilder::Finish(std::string raw_json) {
                          std::to_string(kHeaderBytesMax) + " bytes");
   }
   timer_->next_attempt = timer_->due;
-}
-
-BodyError TimerBuilder::TakeErrors() {
-  BodyError error;
-  error.detail =
-      errors_[0].pointer + (errors_[0].pointer.empty() ? "the body " : " ") + errors_[0].detail;
-  error.errors = std::move(errors_);
-  return error;
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace belfry {
 
 void Timers::QueueLeaseOp(Op op, const LeaseEntry& entry) {
   const ReplyToken token = op.token;
-  Enqueue(std::move(op), {token, deadline, least_at, false, 0});
+  Enqueue(std::move(op), {token, entry.deadline, entry.least_at, false, entry.bytes});
 }
 
 void Timers::CompleteLeaseOp(Completion& done, WallMs now) {

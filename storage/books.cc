@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/limits.h"
 
 namespace belfry {
@@ -305,6 +306,7 @@ TenantId Books::TenantOf(const std::string& user) {
   if (known != user_ids_.end()) return known->second;
   if (user.empty() || user.size() > kUserNameBytesMax || users_.size() >= kTenantsMax) return 0;
   const TenantId tenant = ++last_tenant_;
+  CHECK(tenant != kLeaseTenant);
   users_.emplace(tenant, user);
   user_ids_.emplace(user, tenant);
   changed_.Put(Cf::kMeta, TenantNameKey(user), ShortKey().U32(tenant));

@@ -346,6 +346,48 @@ TEST_P(StoreStreams, UsersAreListedByNameInPages) {
   EXPECT_TRUE(page("\xc3\xa9", 2).users.empty());
 }
 
+// Streams that have lapsed are looked at, too.
+TEST_P(StoreStreams, APageOfUsersEndsAfterSoMuchWork) {
+  constexpr uint32_t kEach = 20;
+  const uint64_t users = 2 + kPageExaminedMax / (1 + kEach);
+  uint64_t n = 0;
+  for (uint64_t user = 0; user < users; ++user) {
+    std::vector<Op> group;
+    for (uint32_t i = 0; i < kEach; ++i, ++n) {
+      const std::string name = "u" + std::to_string(100 + user);
+      group.push_back({0, Start(StartNo(n + 1, name, 5000, kEach))});
+    }
+    rig_.ApplyGroup(std::move(group));
+  }
+  std::atomic<bool> stop = false;
+  Query query{1, UsersQuery{kLocalTenant, "", 1000, {9000}}, {}, &stop};
+  const auto page = std::get<UserPage>(rig_.Run(query).what);
+  EXPECT_EQ(page.users.size(), users - 1);
+  EXPECT_EQ(page.next_after, page.users.back().user);
+  stop = true;
+  EXPECT_EQ(rig_.store().Run(query).status.code(), StatusCode::kUnavailable);
+}
+
+TEST_P(StoreStreams, APageOfUsersIsBoundedInBytes) {
+  const std::string content(kStreamContentBytesMax, 'c');
+  constexpr uint32_t kEach = 64;
+  const uint64_t users = 2 + kPageBytesMax / (kEach * kStreamContentBytesMax);
+  uint64_t n = 0;
+  for (uint64_t user = 0; user < users; ++user) {
+    std::vector<Op> group;
+    for (uint32_t i = 0; i < kEach; ++i, ++n) {
+      StreamStart start = StartNo(n + 1, "u" + std::to_string(100 + user), 5000, kEach);
+      start.content = content;
+      group.push_back({0, Start(std::move(start))});
+    }
+    rig_.ApplyGroup(std::move(group));
+  }
+  const Query query{1, UsersQuery{kLocalTenant, "", 1000, {5000}}, {}};
+  const auto page = std::get<UserPage>(rig_.Run(query).what);
+  EXPECT_LT(page.users.size(), users);
+  EXPECT_EQ(page.next_after, page.users.back().user);
+}
+
 TEST_P(StoreStreams, AnIdOrAStreamGivenTwiceFailsTheStore) {
   StartOne(2, "joe", 5000);
   for (const uint64_t deadline : {2u, 3u}) {
@@ -392,45 +434,3 @@ TEST(StoreStreamsCost, ARenewalWritesTheLeaseAndNothingElse) {
 
 }  // namespace
 }  // namespace belfry
-// Streams that have lapsed are looked at, too.
-TEST_P(StoreStreams, APageOfUsersEndsAfterSoMuchWork) {
-  constexpr uint32_t kEach = 20;
-  const uint64_t users = 2 + kPageExaminedMax / (1 + kEach);
-  uint64_t n = 0;
-  for (uint64_t user = 0; user < users; ++user) {
-    std::vector<Op> group;
-    for (uint32_t i = 0; i < kEach; ++i, ++n) {
-      const std::string name = "u" + std::to_string(100 + user);
-      group.push_back({0, Start(StartNo(n + 1, name, 5000, kEach))});
-    }
-    rig_.ApplyGroup(std::move(group));
-  }
-  std::atomic<bool> stop = false;
-  Query query{1, UsersQuery{kLocalTenant, "", 1000, {9000}}, {}, &stop};
-  const auto page = std::get<UserPage>(rig_.Run(query).what);
-  EXPECT_EQ(page.users.size(), users - 1);
-  EXPECT_EQ(page.next_after, page.users.back().user);
-  stop = true;
-  EXPECT_EQ(rig_.store().Run(query).status.code(), StatusCode::kUnavailable);
-}
-
-TEST_P(StoreStreams, APageOfUsersIsBoundedInBytes) {
-  const std::string content(kStreamContentBytesMax, 'c');
-  constexpr uint32_t kEach = 64;
-  const uint64_t users = 2 + kPageBytesMax / (kEach * kStreamContentBytesMax);
-  uint64_t n = 0;
-  for (uint64_t user = 0; user < users; ++user) {
-    std::vector<Op> group;
-    for (uint32_t i = 0; i < kEach; ++i, ++n) {
-      StreamStart start = StartNo(n + 1, "u" + std::to_string(100 + user), 5000, kEach);
-      start.content = content;
-      group.push_back({0, Start(std::move(start))});
-    }
-    rig_.ApplyGroup(std::move(group));
-  }
-  const Query query{1, UsersQuery{kLocalTenant, "", 1000, {5000}}, {}};
-  const auto page = std::get<UserPage>(rig_.Run(query).what);
-  EXPECT_LT(page.users.size(), users);
-  EXPECT_EQ(page.next_after, page.users.back().user);
-}
-
