@@ -203,13 +203,15 @@ struct StreamStart {
   WallMs now;
 };
 // Start a stream, if its user has fewer than the limit. What is known to have lapsed by now is
-// counted out in the same batch.
+// counted out in the same batch. No other lease lasts longer than its ttl from `now` on: one that
+// does was given by a clock that was ahead, and is brought forward as RenewStreamOp would.
 struct StartStreamOp {
   std::unique_ptr<StreamStart> start;
 };
 
 // The lease, if it is alive, lasts its ttl from `now` on. Writes the lease and nothing else: its
-// deadline stays where it is, see LapseStreamOp.
+// deadline stays where it is, see LapseStreamOp; but after the clock was set back it moves to the
+// new expiry if that comes before it. A lease that has lapsed is over from then on, by any clock.
 struct RenewStreamOp {
   TenantId tenant = 0;
   std::string user;
@@ -225,9 +227,10 @@ struct EndStreamOp {
   WallMs now;
 };
 
-// A deadline was met, `deadline` as it is stored. If its lease was renewed since, it moves to the
-// lease's expires_at. Else the lease is over, and whoever is to be told of it is called by a timer
-// with the id `callback`, which is given out like that of a PutOp: all in one batch.
+// A deadline was met, `deadline` as it was stored; it may have been moved since. If its lease was
+// renewed, it moves to the lease's expires_at. Else the lease is over, and whoever is to be told of
+// it is called by a timer with the id `callback`, which is given out like that of a PutOp: all in
+// one batch.
 struct LapseStreamOp {
   TimerPtr deadline;
   TimerId callback = 0;
@@ -257,7 +260,8 @@ enum class OpResult {
   kReset,      // StopwatchPut: there was one
   kGone,       // no such timer or stopwatch for this tenant, or at or below its floor; nothing
           // changed. LoadParked: nothing is parked under this number. Ops on users and streams:
-          // no such user; RenewStream, LapseStream: no such lease, or it has lapsed before
+          // no such user; LapseStream: no such lease; RenewStream: the same, or it has lapsed,
+          // which is settled
   kRefused,  // Park, Pause: the name is longer than kTargetNameBytesMax, or one more than
              // kParkedTargetsMax or kPausedTargetsMax; nothing changed. Tenant: the same with
              // kUserNameBytesMax and kTenantsMax
@@ -291,6 +295,8 @@ struct StreamResult {
   std::vector<StreamId> evicted;    // StartStream: ended for the new one
   WallMs expires_at;                // RenewStream, done
   std::vector<TimerId> deadlines;   // that are not there any more
+  std::vector<TimerPtr> moved;      // RenewStream, StartStream: deadlines that are earlier now, as
+                                    // stored
 };
 
 // `index()` of the op's variant comes back as `kind`, so that a completion names its op.

@@ -34,7 +34,7 @@ struct StreamId {
 struct Lease {
   std::string content;  // what is played; "": not said
   WallMs started_at;
-  WallMs expires_at;      // no renewal brings it forward
+  WallMs expires_at;      // at most its ttl from the latest start or renewal on
   int64_t ttl_ms = 0;     // each renewal makes it last so long from then on
   TimerId fencing = 0;    // greater than that of every lease started before; also the id of its
                           // deadline

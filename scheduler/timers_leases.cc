@@ -19,6 +19,11 @@ void Timers::CompleteLeaseOp(Completion& done, WallMs now) {
   if (done.id != 0) ids_.Completed(done.id, done.timer.get());
   if (done.stream) {
     for (const TimerId id : done.stream->deadlines) ForgetDeadline(id);
+    for (TimerPtr& moved : done.stream->moved) {
+      if (Planted(Bug::kMovedDeadlineNotArmed)) break;
+      ForgetDeadline(moved->id);
+      Rearm(std::move(moved));
+    }
   }
   if (!Planted(Bug::kStreamDeadlineNotArmed)) Rearm(std::move(done.timer));
 }

@@ -155,11 +155,15 @@ class Ledger final : public Store {
   Result<Lease> NamedLease(std::string_view key);
   void PutUser(std::string_view key, const StreamUser& user);
   void PutLease(std::string_view key, const Lease& lease);
+  Result<IdEntry> FindDeadline(TimerId id);
   // Adds its id to those that `done`, if there is one, tells of.
   Status RemoveDeadline(TimerId id, Completion* done);
+  // The lease of this row has a new expires_at, before the one it had.
+  Status BringForward(std::string_view key, const Lease& lease, Completion* done);
   Status EndLease(const StreamName& name, const Lease& lease, WallMs now, StreamUser* user,
                   Completion* done);
   Status CountOut(const StreamName& name, WallMs expired_at);
+  Status RefuseLapsed(const RenewStreamOp& op, Completion* done);
   Status MakeRoom(const StreamStart& start, StreamUser* user, Completion* done);
   Status AddStream(const StreamStart& start, StreamUser* user, Completion* done);
 

@@ -93,16 +93,33 @@ void Ledger::PutLease(std::string_view key, const Lease& lease) {
   batch_.Put(Cf::kStream, key, EncodeLease(key, lease));
 }
 
-Status Ledger::RemoveDeadline(TimerId id, Completion* done) {
+Result<IdEntry> Ledger::FindDeadline(TimerId id) {
   const Result<std::optional<IdEntry>> entry = FindEntry(kLeaseTenant, id);
   if (!entry.ok()) return entry.status();
-  if (!*entry)
-    return Corruption("the deadline of a lease, timer " + std::to_string(id) + ", is gone");
-  const Place place = PlaceOf(kLeaseTenant, id, **entry);
+  if (*entry) return **entry;
+  return Corruption("the deadline of a lease, timer " + std::to_string(id) + ", is gone");
+}
+
+Status Ledger::RemoveDeadline(TimerId id, Completion* done) {
+  const Result<IdEntry> entry = FindDeadline(id);
+  if (!entry.ok()) return entry.status();
+  const Place place = PlaceOf(kLeaseTenant, id, *entry);
   batch_.Delete(place.cf, place.key);
   batch_.Delete(Cf::kIds, IdKey(kLeaseTenant, id));
   if (done != nullptr) ResultOf(done).deadlines.push_back(id);
   return books_.Count(kLeaseTenant, TimerState::kPending, -1);
+}
+
+Status Ledger::BringForward(std::string_view key, const Lease& lease, Completion* done) {
+  const Result<IdEntry> entry = FindDeadline(lease.fencing);
+  if (!entry.ok()) return entry.status();
+  if (entry->at <= lease.expires_at) return {};
+  const Place place = PlaceOf(kLeaseTenant, lease.fencing, *entry);
+  batch_.Delete(place.cf, place.key);
+  TimerPtr deadline = std::make_unique<Timer>(DeadlineOf(lease, std::string(key)));
+  Status s = PutDue(*deadline);
+  ResultOf(done).moved.push_back(std::move(deadline));
+  return s;
 }
 
 // The lease is over. If it has lapsed, its deadline is due, and tells whoever is to be told.
@@ -188,8 +205,8 @@ Status Ledger::Do(StartStreamOp& op, Completion* done) {
   return {};
 }
 
-// Counts out what has lapsed and, if asked to, ends what is in the way. When there is no room all
-// the same, `playing` is what is left.
+// Counts out what has lapsed and, if asked to, ends what is in the way. What is left lasts no
+// longer than it may; when there is no room all the same, `playing` names it.
 Status Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* done) {
   StreamResult& result = *done->stream;
   const size_t limit = result.limit;
@@ -212,9 +229,17 @@ Status Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* 
     if (Status s = EndLease(name, lease, start.now, user, done); !s.ok()) return s;
     result.evicted.push_back(id);
   }
-  if (alive.size() - first < limit) return {};
+  const bool full = alive.size() - first >= limit;
   for (; first < alive.size(); ++first) {
-    result.playing.push_back(ViewOf(alive[first].first, alive[first].second));
+    auto& [id, lease] = alive[first];
+    const WallMs latest = ExpiryAt(start.now, lease.ttl_ms);
+    if (lease.expires_at > latest && !Planted(Bug::kLeaseOutlastsItsTtl)) {
+      lease.expires_at = latest;
+      const std::string key = StreamKey(StreamRow::kLease, start.tenant, start.user, id);
+      PutLease(key, lease);
+      if (Status s = BringForward(key, lease, done); !s.ok()) return s;
+    }
+    if (full) result.playing.push_back(ViewOf(id, lease));
   }
   return {};
 }
@@ -242,16 +267,25 @@ Status Ledger::Do(RenewStreamOp& op, Completion* done) {
   const std::string key = StreamKey(StreamRow::kLease, op.tenant, op.user, op.stream);
   Result<std::optional<Lease>> found = FindLease(key);
   if (!found.ok()) return found.status();
-  const bool alive = *found && (*found)->expires_at > op.now;
-  if (!alive && !(*found && Planted(Bug::kRenewalRevives))) {
+  if (!*found) {
     done->result = OpResult::kGone;
     return {};
   }
   Lease& lease = **found;
-  lease.expires_at = std::max(lease.expires_at, ExpiryAt(op.now, lease.ttl_ms));
+  const WallMs before = lease.expires_at;
+  if (before <= op.now && !Planted(Bug::kRenewalRevives)) return RefuseLapsed(op, done);
+  lease.expires_at = ExpiryAt(op.now, lease.ttl_ms);
   PutLease(key, lease);
   ResultOf(done).expires_at = lease.expires_at;
-  return {};
+  return lease.expires_at < before ? BringForward(key, lease, done) : Status();
+}
+
+// The player is told that it is over: no clock that is set back may bring it back.
+Status Ledger::RefuseLapsed(const RenewStreamOp& op, Completion* done) {
+  EndStreamOp end{op.tenant, op.user, op.stream, op.now};
+  Status s = Planted(Bug::kLateRenewalSettlesNothing) ? Status() : Do(end, done);
+  done->result = OpResult::kGone;
+  return s;
 }
 
 Status Ledger::Do(EndStreamOp& op, Completion* done) {
@@ -278,7 +312,7 @@ Status Ledger::Do(LapseStreamOp& op, Completion* done) {
   Timer& deadline = *op.deadline;
   done->tenant = deadline.tenant;
   done->id = deadline.id;
-  const Result<std::optional<IdEntry>> entry = FindAt(deadline, KeyOf(deadline));
+  const Result<std::optional<IdEntry>> entry = FindEntry(deadline.tenant, deadline.id);
   if (!entry.ok()) return entry.status();
   if (!*entry) {
     done->result = OpResult::kGone;
@@ -291,7 +325,8 @@ Status Ledger::Do(LapseStreamOp& op, Completion* done) {
   Result<std::optional<Lease>> lease = FindLease(deadline.body);
   if (!lease.ok()) return lease.status();
   if (*lease && (*lease)->expires_at > op.now && !Planted(Bug::kLapseIgnoresRenewal)) {
-    batch_.Delete(Cf::kDue, TimeKey(KeyOf(deadline)));
+    const Place place = PlaceOf(deadline.tenant, deadline.id, **entry);
+    batch_.Delete(place.cf, place.key);
     deadline.due = deadline.next_attempt = (*lease)->expires_at;
     done->timer = std::move(op.deadline);
     return PutDue(*done->timer);

@@ -25,6 +25,7 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
   uint64_t lapses = 0;
   uint64_t refused = 0;
   uint64_t renewals = 0;
+  uint64_t moved = 0;
   for (uint64_t i = 0; i < kSeedsPerShard; ++i) {
     World world(GetParam() * kSeedsPerShard + i + 1, false);
     const auto violation = world.Run();
@@ -38,6 +39,7 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
     lapses += world.streams().lapses();
     refused += world.streams().refused();
     renewals += world.streams().renewals();
+    moved += world.streams().moved();
     ASSERT_FALSE(violation) << "seed " << violation->seed << " step " << violation->step << ": "
                             << violation->what;
   }
@@ -52,6 +54,7 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
   EXPECT_GT(lapses, kSeedsPerShard);
   EXPECT_GT(refused, kSeedsPerShard);
   EXPECT_GT(renewals, kSeedsPerShard);
+  EXPECT_GT(moved, kSeedsPerShard / 100);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Simulator, testing::Range<uint64_t>(0, 4));

@@ -1,51 +1,34 @@
 // Any mixture of ops on users and streams, under a clock that jumps, with commits that fail: the
-// store holds what a few lines of rules say, and every prefix of batches is a whole store.
+// store holds what a few lines of rules say (sim/stream_model.h), and every prefix of batches is a
+// whole store.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 #include <random>
-#include <set>
 
 #include "storage/memory_kv.h"
 #include "storage/salvage.h"
+#include "tests/sim/stream_model.h"
 #include "tests/support/store_rig.h"
 #include "tests/support/store_streams.h"
 
 namespace belfry {
 namespace {
 
-using Name = std::pair<TenantId, std::string>;
+using sim::StreamModel;
+using Name = StreamModel::Name;
 
-struct ModelLease {
-  Name user;
-  int64_t expires_ms = 0;
-  bool calls = false;
-  bool named = true;   // counts against the limit
-  int64_t due_ms = 0;  // of its deadline
-  friend bool operator==(const ModelLease&, const ModelLease&) = default;
+// As it has to be.
+struct State {
+  StreamModel model;
+  std::map<TimerId, StreamId> calls;  // that were made, and whose lapse each tells
 };
 
-struct Model {
-  std::map<Name, std::optional<uint32_t>> users;
-  std::map<uint64_t, ModelLease> leases;  // whose deadline is there, by number
-  std::map<uint64_t, uint64_t> calls;     // id -> of which lease
-  friend bool operator==(const Model&, const Model&) = default;
-
-  std::vector<uint64_t> Named(const Name& user) const {
-    std::vector<uint64_t> out;
-    for (const auto& [n, lease] : leases) {
-      if (lease.named && lease.user == user) out.push_back(n);
-    }
-    return out;
-  }
-  // Its slot is free. If it has lapsed and is to tell of it, its deadline stays.
-  void Over(uint64_t n, int64_t now_ms) {
-    ModelLease& lease = leases.at(n);
-    lease.named = false;
-    if (now_ms < lease.expires_ms || !lease.calls) leases.erase(n);
-  }
+struct Wanted {
+  OpResult result;
+  StreamModel::Answer answer;
 };
 
 class RandomRun {
@@ -72,149 +55,107 @@ class RandomRun {
   }
 
   void ApplyOne(bool fail) {
-    Model model = model_;
+    State state = state_;
     std::vector<Op> ops;
-    std::vector<OpResult> wanted;
+    std::vector<Wanted> wanted;
     for (uint64_t i = 0, size = 1 + Random(10); i < size; ++i) {
-      ops.push_back(MakeOp(&model, &wanted));
+      ops.push_back(MakeOp(state.model));
+      const OpResult result = state.model.Do(ops.back());
+      wanted.push_back({result, state.model.answer()});
+      if (const auto& told = state.model.told()) {
+        state.calls[std::get<LapseStreamOp>(ops.back().what).callback] = told->id;
+      }
     }
     ops.push_back({0, MarkOp{{}, {1}}});  // so that there is a batch to fail
-    wanted.push_back(OpResult::kDone);
     const bool applied = OneIn(2);
     if (fail) disk_->FailCommit(1, applied);
     std::vector<Completion> done;
     const Status s = ledger_->Apply(std::move(ops), &done);
     if (s.ok()) {
-      model_ = std::move(model);
-      ASSERT_EQ(done.size(), wanted.size());
-      for (size_t i = 0; i < done.size(); ++i) EXPECT_EQ(done[i].result, wanted[i]) << i;
-      return;
+      state_ = std::move(state);
+      return CheckDone(done, wanted);
     }
     EXPECT_TRUE(fail) << s.message();
     EXPECT_TRUE(done.empty());
-    if (applied) model_ = std::move(model);
+    if (applied) state_ = std::move(state);
     Open();
   }
 
-  Op MakeOp(Model* model, std::vector<OpResult>* wanted) {
+  static void CheckDone(const std::vector<Completion>& done, const std::vector<Wanted>& wanted) {
+    ASSERT_EQ(done.size(), wanted.size() + 1);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      EXPECT_EQ(done[i].result, wanted[i].result) << i;
+      if (!done[i].stream) continue;
+      EXPECT_TRUE(StreamModel::AnswerOf(*done[i].stream) == wanted[i].answer) << i;
+    }
+  }
+
+  Op MakeOp(const StreamModel& model) {
     const Name user{1 + Random(2), std::string(1, static_cast<char>('a' + Random(3)))};
-    const bool known = model->users.contains(user);
-    OpResult result = known ? OpResult::kDone : OpResult::kGone;
-    Op op;
     switch (Random(16)) {
       case 0: {
         std::optional<uint32_t> limit;
         if (OneIn(2)) limit = 1 + Random(4);
-        op.what = PutUserOp{user.first, user.second, limit};
-        result = known ? OpResult::kExists : OpResult::kDone;
-        if (!known) model->users[user] = limit;
-        break;
+        return {0, PutUserOp{user.first, user.second, limit}};
       }
       case 1:
-        op.what = DeleteUserOp{user.first, user.second, {now_ms_}};
-        for (const uint64_t n : model->Named(user)) model->Over(n, now_ms_);
-        model->users.erase(user);
-        break;
+        return {0, DeleteUserOp{user.first, user.second, {now_ms_}}};
       case 2:
       case 3:
-      case 4: {
-        const uint64_t n = AnyStream(*model);
-        op.what = End(n, user.second, now_ms_, user.first);
-        const auto lease = model->leases.find(n);
-        if (lease != model->leases.end() && lease->second.named && lease->second.user == user) {
-          model->Over(n, now_ms_);
-        }
-        break;
-      }
+      case 4:
+        return {0, End(AnyStream(model), user.second, now_ms_, user.first)};
       case 5:
       case 6:
-      case 7:
-        return MakeRenewal(model, wanted);
+      case 7: {
+        const uint64_t n = AnyStream(model);
+        const Name whose = WhoseIs(n);
+        return {0, Renew(n, whose.second, now_ms_, whose.first)};
+      }
       case 8:
       case 9:
       case 10:
-        return MakeLapse(model, wanted);
+        return MakeLapse(model);
       default:
-        op.what = MakeStart(user, model, &result);
-        break;
+        return MakeStart(user);
     }
-    wanted->push_back(result);
-    return op;
   }
 
-  StartStreamOp MakeStart(const Name& user, Model* model, OpResult* result) {
+  Op MakeStart(const Name& user) {
     const auto limit = static_cast<uint32_t>(1 + Random(3));
     StreamStart start = StartNo(++last_id_, user.second, now_ms_, limit, user.first);
     start.require_user = OneIn(6);
     start.evict_oldest = OneIn(4);
     start.ttl_ms = 1 + static_cast<int64_t>(Random(2000));
-    const bool calls = OneIn(2);
-    if (!calls) start.on_expire.clear();
-    const bool known = model->users.contains(user);
-    if (!known && start.require_user) {
-      *result = OpResult::kGone;
-      return Start(start);
-    }
-    const uint32_t holds = model->users.try_emplace(user).first->second.value_or(limit);
-    for (const uint64_t n : model->Named(user)) {
-      if (model->leases.at(n).expires_ms <= now_ms_) model->Over(n, now_ms_);
-    }
-    std::vector<uint64_t> alive = model->Named(user);
-    for (; start.evict_oldest && alive.size() >= holds; alive.erase(alive.begin())) {
-      model->Over(alive.front(), now_ms_);
-    }
-    *result = alive.size() < holds ? OpResult::kDone : OpResult::kFull;
-    if (alive.size() < holds) {
-      const int64_t expires_ms = now_ms_ + start.ttl_ms;
-      model->leases[last_id_] = {user, expires_ms, calls, true, expires_ms};
-      ttls_[last_id_] = start.ttl_ms;
-      users_[last_id_] = user;
-    }
-    return Start(start);
+    if (OneIn(2)) start.on_expire.clear();
+    users_[last_id_] = user;
+    return {0, Start(start)};
   }
 
-  Op MakeRenewal(Model* model, std::vector<OpResult>* wanted) {
-    const uint64_t n = AnyStream(*model);
-    const Name user = users_.contains(n) ? users_.at(n) : Name{1, "a"};
-    const auto lease = model->leases.find(n);
-    const bool alive =
-        lease != model->leases.end() && lease->second.named && lease->second.expires_ms > now_ms_;
-    if (alive) {
-      lease->second.expires_ms = std::max(lease->second.expires_ms, now_ms_ + ttls_.at(n));
-    }
-    wanted->push_back(alive ? OpResult::kDone : OpResult::kGone);
-    return {0, Renew(n, user.second, now_ms_, user.first)};
-  }
-
-  // Any deadline, met or not: the op looks for itself.
-  Op MakeLapse(Model* model, std::vector<OpResult>* wanted) {
-    const uint64_t n = std::max<uint64_t>(AnyStream(*model), 1);
-    const auto found = model->leases.find(n);
+  // Any deadline, met or not, moved or not: the op looks for itself.
+  Op MakeLapse(const StreamModel& model) {
+    const uint64_t n = std::max<uint64_t>(AnyStream(model), 1);
     Timer deadline = PendingTimer(n, 1);
     deadline.tenant = kLeaseTenant;
     deadline.kind = TimerKind::kLease;
     deadline.url.clear();
-    const Name user = users_.contains(n) ? users_.at(n) : Name{1, "a"};
+    const Name user = WhoseIs(n);
     deadline.body = StreamKey(StreamRow::kLease, user.first, user.second, StreamNo(n));
-    wanted->push_back(found == model->leases.end() ? OpResult::kGone : OpResult::kDone);
-    const TimerId callback = ++last_id_;
-    if (found != model->leases.end()) {
-      ModelLease& lease = found->second;
-      deadline.due = deadline.next_attempt = {lease.due_ms};
-      if (lease.named && lease.expires_ms > now_ms_) {
-        lease.due_ms = lease.expires_ms;
-      } else {
-        if (lease.calls) model->calls[callback] = n;
-        model->leases.erase(found);
-      }
+    const auto found = model.leases().find(n);
+    if (found != model.leases().end() && !OneIn(4)) {
+      deadline.due = deadline.next_attempt = found->second.due;
     }
-    return {0, Lapse(deadline, callback, now_ms_)};
+    return {0, Lapse(deadline, ++last_id_, now_ms_)};
   }
 
-  uint64_t AnyStream(const Model& model) {
-    if (model.leases.empty() || OneIn(5)) return Random(last_id_ + 1);
-    auto it = model.leases.begin();
-    std::advance(it, Random(model.leases.size()));
+  [[nodiscard]] Name WhoseIs(uint64_t n) const {
+    const auto found = users_.find(n);
+    return found != users_.end() ? found->second : Name{1, "a"};
+  }
+
+  uint64_t AnyStream(const StreamModel& model) {
+    if (model.leases().empty() || OneIn(5)) return Random(last_id_ + 1);
+    auto it = model.leases().begin();
+    std::advance(it, Random(model.leases().size()));
     return it->first;
   }
 
@@ -224,46 +165,47 @@ class RandomRun {
     ops.push_back({0, LoadOp{0, {}, 100'000, 1 << 30}});
     std::vector<Completion> done;
     ASSERT_TRUE(ledger_->Apply(std::move(ops), &done).ok());
-    std::map<uint64_t, int64_t> deadlines;
-    std::map<uint64_t, int64_t> wanted;
-    std::set<uint64_t> calls;
+    std::map<TimerId, int64_t> deadlines;
+    std::map<TimerId, int64_t> wanted;
+    size_t calls = 0;
     for (const TimerPtr& timer : done[0].page.timers) {
       if (timer->kind == TimerKind::kLease) {
         deadlines[timer->id] = timer->next_attempt.ms;
-      } else {
-        calls.insert(timer->id);
-        EXPECT_NE(timer->body.find(FormatUuid(StreamNo(model_.calls.at(timer->id)))),
-                  std::string::npos);
+        continue;
       }
+      ++calls;
+      EXPECT_NE(timer->body.find(FormatUuid(state_.calls.at(timer->id))), std::string::npos);
     }
-    for (const auto& [n, lease] : model_.leases) wanted[n] = lease.due_ms;
+    for (const auto& [n, lease] : state_.model.leases()) wanted[n] = lease.due.ms;
     EXPECT_EQ(deadlines, wanted);
-    EXPECT_EQ(calls.size(), model_.calls.size());
+    EXPECT_EQ(calls, state_.calls.size());
     for (const TenantId tenant : {1u, 2u}) CompareUsers(tenant);
     const Status whole = CheckWhole(*kv_);
     EXPECT_TRUE(whole.ok()) << whole.message();
   }
+
   void CompareUsers(TenantId tenant) {
     const QueryResult read = ledger_->Run({1, UsersQuery{tenant, "", 100, {now_ms_}}, {}});
     ASSERT_TRUE(read.status.ok()) << read.status.message();
-    std::map<Name, std::optional<uint32_t>> users;
+    size_t shown = 0;
     for (const UserView& view : std::get<UserPage>(read.what).users) {
+      ++shown;
       const Name name{tenant, view.user};
-      users[name] = view.limit;
-      std::vector<StreamId> alive;
-      for (const uint64_t n : model_.Named(name)) {
-        if (model_.leases.at(n).expires_ms > now_ms_) alive.push_back(StreamNo(n));
+      const auto user = state_.model.users().find(name);
+      ASSERT_NE(user, state_.model.users().end()) << view.user;
+      EXPECT_EQ(view.limit, user->second.limit);
+      std::vector<StreamId> streams;
+      for (const StreamView& stream : view.streams) streams.push_back(stream.id);
+      EXPECT_EQ(streams, state_.model.Alive(name, {now_ms_}));
+      WallMs last = user->second.last_online;
+      for (const TimerId id : state_.model.Named(name)) {
+        const WallMs expires_at = state_.model.leases().at(id).expires_at;
+        if (expires_at.ms <= now_ms_) last = std::max(last, expires_at);
       }
-      std::vector<StreamId> shown;
-      for (const StreamView& stream : view.streams) shown.push_back(stream.id);
-      EXPECT_EQ(shown, alive);
+      EXPECT_EQ(view.last_online.ms, last.ms);
     }
-    for (const auto& [name, limit] : model_.users) {
-      if (name.first != tenant) continue;
-      EXPECT_TRUE(users.contains(name) && users[name] == limit) << name.second;
-    }
-    EXPECT_EQ(users.size(), std::count_if(model_.users.begin(), model_.users.end(),
-                                          [&](auto& u) { return u.first.first == tenant; }));
+    EXPECT_EQ(shown, std::count_if(state_.model.users().begin(), state_.model.users().end(),
+                                   [&](const auto& user) { return user.first.first == tenant; }));
   }
 
   uint64_t Random(uint64_t below) { return random_() % below; }
@@ -273,9 +215,8 @@ class RandomRun {
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Ledger> ledger_;
   MemoryKv* kv_ = nullptr;  // of ledger_
-  Model model_;
-  std::map<uint64_t, int64_t> ttls_;
-  std::map<uint64_t, Name> users_;
+  State state_;
+  std::map<uint64_t, Name> users_;  // of the streams that were ever asked for
   TimerId last_id_ = 0;
   int64_t now_ms_ = 10'000;
 };

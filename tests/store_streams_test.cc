@@ -161,15 +161,72 @@ TEST_P(StoreStreams, EvictionEndsTheOldestAndOnlyAtTheLimit) {
   EXPECT_EQ(rig_.LiveIds(), (Ids{2, 3}));
 }
 
-TEST_P(StoreStreams, ARenewalLastsItsTtlAndNeverShortens) {
+TEST_P(StoreStreams, ARenewalLastsItsTtl) {
   StartOne(1, "joe", 5000);
   EXPECT_EQ(Do(Renew(1, "joe", 5600)).stream->expires_at.ms, 6600);
-  EXPECT_EQ(Do(Renew(1, "joe", 5100)).stream->expires_at.ms, 6600);
   rig_.Reopen();
   EXPECT_EQ(Do(Renew(1, "joe", 6599)).stream->expires_at.ms, 7599);
   EXPECT_EQ(ActiveOf("joe", 7598), Streams{StreamNo(1)});
-  // Its deadline stays where it was.
+  // Its deadline stays where it was, and is met before its lease lapses.
   EXPECT_EQ(KeyOf(DeadlineOf(1)), (Key{{6000}, 1}));
+}
+
+TEST_P(StoreStreams, AfterTheClockWasSetBackALeaseLastsItsTtlFromTheNextHeartbeat) {
+  StartOne(1, "joe", 900'000);
+  Do(Renew(1, "joe", 900'500));
+  const Completion renewed = Do(Renew(1, "joe", 5000));
+  EXPECT_EQ(renewed.stream->expires_at.ms, 6000);
+  ASSERT_EQ(renewed.stream->moved.size(), 1u);
+  EXPECT_EQ(KeyOf(*renewed.stream->moved[0]), (Key{{6000}, 1}));
+  rig_.Reopen();
+  EXPECT_EQ(DeadlineOf(1), *renewed.stream->moved[0]);
+  EXPECT_EQ(rig_.LiveIds(), Ids{1});
+  // By less than the deadline is ahead: it stays.
+  Do(Renew(1, "joe", 5800));
+  EXPECT_TRUE(Do(Renew(1, "joe", 5700)).stream->moved.empty());
+  EXPECT_EQ(KeyOf(DeadlineOf(1)), (Key{{6000}, 1}));
+}
+
+// The clock was ahead for a moment: no slot is taken for as long as that.
+TEST_P(StoreStreams, AStartLetsNoLeaseLastLongerThanItsTtl) {
+  for (uint64_t n = 1; n <= 3; ++n) StartOne(n, "joe", 900'000);
+  const Completion full = StartOne(4, "joe", 5000);
+  EXPECT_EQ(full.result, OpResult::kFull);
+  EXPECT_EQ(full.stream->playing[0].expires_at.ms, 6000);
+  EXPECT_EQ(full.stream->moved.size(), 3u);
+  rig_.Reopen();
+  EXPECT_EQ(KeyOf(DeadlineOf(3)), (Key{{6000}, 3}));
+  // Once: it lasts no longer the next time.
+  EXPECT_TRUE(StartOne(5, "joe", 5900).stream->moved.empty());
+  EXPECT_EQ(StartOne(6, "joe", 6000).result, OpResult::kDone);
+  EXPECT_EQ(ActiveOf("joe", 6000), Streams{StreamNo(6)});
+}
+
+// It was met before the op that moved it was done.
+TEST_P(StoreStreams, ADeadlineThatWasMovedIsMetAllTheSame) {
+  for (uint64_t n = 1; n <= 2; ++n) StartOne(n, "joe", 900'000);
+  const Timer first = DeadlineOf(1);
+  const Timer second = DeadlineOf(2);
+  for (uint64_t n = 1; n <= 2; ++n) Do(Renew(n, "joe", 5000));
+  EXPECT_NE(Do(Lapse(first, 3, 901'000)).callback, nullptr);
+  const Completion moved = Do(Lapse(second, 4, 5100));
+  EXPECT_EQ(KeyOf(*moved.timer), (Key{{6000}, 2}));
+  EXPECT_EQ(rig_.LiveIds(), (Ids{2, 3}));
+}
+
+TEST_P(StoreStreams, AHeartbeatThatComesTooLateEndsTheLeaseForEveryClock) {
+  for (uint64_t n = 1; n <= 2; ++n) StartOne(n, "joe", 5000);
+  StreamStart quiet = StartNo(3, "joe", 5000);
+  quiet.on_expire.clear();
+  Do(Start(quiet));
+  EXPECT_EQ(Do(Renew(1, "joe", 6000)).result, OpResult::kGone);
+  EXPECT_EQ(Do(Renew(3, "joe", 6000)).stream->deadlines, Ids{3});
+  rig_.Reopen();
+  EXPECT_EQ(Do(Renew(1, "joe", 5500)).result, OpResult::kGone);
+  EXPECT_EQ(Do(Renew(3, "joe", 5500)).result, OpResult::kGone);
+  EXPECT_EQ(ActiveOf("joe", 5500), Streams{StreamNo(2)});
+  // It is told all the same.
+  EXPECT_NE(Lapsed(1, 4, 6001).callback, nullptr);
 }
 
 TEST_P(StoreStreams, ARenewalNeverRevives) {

@@ -311,17 +311,27 @@ TEST_F(StreamRoutesTest, AStartTakesTheSlotOfWhatHasLapsedAtOnce) {
 TEST_F(StreamRoutesTest, AClockThatStepsBackEndsNothingEarlyAndRevivesNothing) {
   StartOne(R"({"ttl":"10s"})");
   const std::string path = "/users/joe/streams/" + Uuid(1);
-  const std::string expires = At(10'000);
   rig_.http->Advance(5000);
   rig_.http->clock.wall = rig_.http->clock.wall + -60'000;
-  // What was promised is not taken back.
-  EXPECT_EQ(BodyOf(Put(path)), "{\"expiresAt\":\"" + expires + "\"}");
+  EXPECT_EQ(BodyOf(Put(path)), "{\"expiresAt\":\"" + At(10'000) + "\"}");
   rig_.http->clock.wall = rig_.http->clock.wall + 3'600'000;
   ExpectNotFound(Put(path));
   rig_.http->RunTurns();
   rig_.http->clock.wall = rig_.http->clock.wall + -3'600'000;
   ExpectNotFound(Put(path));
   EXPECT_NE(GetBody("/users/joe/streams").find("\"count\":0"), std::string::npos);
+}
+
+TEST_F(StreamRoutesTest, AClockThatWasAheadForAMomentTakesNoSlotForLong) {
+  rig_.http->clock.wall = rig_.http->clock.wall + kDayMs;
+  for (int i = 0; i < 3; ++i) StartOne(R"({"ttl":"10s","on_expire":{"url":"http://r/gone"}})");
+  rig_.http->clock.wall = rig_.http->clock.wall + -kDayMs;
+  EXPECT_EQ(StatusLine(Put("/users/joe/streams/" + Uuid(1))), "HTTP/1.1 200 OK");
+  EXPECT_EQ(StatusLine(StartOne()), "HTTP/1.1 409 Conflict");
+  rig_.http->Advance(10'000);
+  rig_.http->RunTurns();
+  EXPECT_EQ(rig_.started.size(), 3u);
+  EXPECT_EQ(StatusLine(StartOne()), "HTTP/1.1 201 Created");
 }
 
 TEST_F(StreamRoutesTest, AUserIsDeletedWithTheirStreams) {

@@ -4,9 +4,15 @@
 
 namespace belfry::sim {
 
+StreamModel::Answer StreamModel::AnswerOf(const StreamResult& result) {
+  Answer out{result.limit, result.active, {}, result.evicted, result.expires_at};
+  for (const StreamView& stream : result.playing) out.playing.push_back(stream.id);
+  return out;
+}
+
 OpResult StreamModel::Do(const Op& op) {
   told_.reset();
-  holds_.reset();
+  answer_ = {};
   return std::visit([this](const auto& what) { return Do(what); }, op.what);
 }
 
@@ -18,22 +24,45 @@ std::vector<TimerId> StreamModel::Named(const Name& user) const {
   return out;
 }
 
-StreamModel::Held* StreamModel::Find(const Name& user, const StreamId& id) {
-  for (auto& [deadline, lease] : leases_) {
-    if (lease.named && lease.user == user && lease.id == id) return &lease;
+std::vector<StreamId> StreamModel::NamedIds(const Name& user) const {
+  std::vector<StreamId> out;
+  for (const TimerId id : Named(user)) out.push_back(leases_.at(id).id);
+  return out;
+}
+
+std::vector<StreamId> StreamModel::Alive(const Name& user, WallMs now) const {
+  std::vector<StreamId> out;
+  for (const TimerId id : Named(user)) {
+    if (leases_.at(id).expires_at > now) out.push_back(leases_.at(id).id);
   }
-  return nullptr;
+  return out;
+}
+
+std::optional<TimerId> StreamModel::Find(const Name& user, const StreamId& id) const {
+  for (const auto& [deadline, lease] : leases_) {
+    if (lease.named && lease.user == user && lease.id == id) return deadline;
+  }
+  return std::nullopt;
 }
 
 // Its slot is free. If it has lapsed and is to tell of it, its deadline stays.
 void StreamModel::Over(TimerId id, WallMs now) {
   Held& lease = leases_.at(id);
   lease.named = false;
+  WallMs& last = users_.at(lease.user).last_online;
+  last = std::max(last, std::min(now, lease.expires_at));
   if (now < lease.expires_at || !lease.calls) leases_.erase(id);
 }
 
+// A deadline is never later than that.
+void StreamModel::LastUntil(Held* lease, WallMs expires_at) {
+  lease->expires_at = expires_at;
+  lease->due = std::min(lease->due, expires_at);
+}
+
 OpResult StreamModel::Do(const PutUserOp& op) {
-  const bool made = users_.try_emplace({op.tenant, op.user}, op.limit).second;
+  answer_.limit = op.limit.value_or(0);
+  const bool made = users_.try_emplace({op.tenant, op.user}, User{op.limit, {}}).second;
   return made ? OpResult::kDone : OpResult::kExists;
 }
 
@@ -49,16 +78,25 @@ OpResult StreamModel::Do(const StartStreamOp& op) {
   const StreamStart& start = *op.start;
   const Name user{start.tenant, start.user};
   if (!users_.contains(user) && start.require_user) return OpResult::kGone;
-  const uint32_t limit = users_.try_emplace(user).first->second.value_or(start.limit);
-  holds_ = limit;
+  const uint32_t limit = users_[user].limit.value_or(start.limit);
+  answer_.limit = limit;
   for (const TimerId id : Named(user)) {
     if (leases_.at(id).expires_at <= start.now) Over(id, start.now);
   }
   std::vector<TimerId> alive = Named(user);
   for (; start.evict_oldest && alive.size() >= limit; alive.erase(alive.begin())) {
+    answer_.evicted.push_back(leases_.at(alive.front()).id);
     Over(alive.front(), start.now);
   }
-  if (alive.size() >= limit) return OpResult::kFull;
+  for (const TimerId id : alive) {
+    Held& lease = leases_.at(id);
+    LastUntil(&lease, std::min(lease.expires_at, start.now + lease.ttl_ms));
+  }
+  if (alive.size() >= limit) {
+    answer_.playing = NamedIds(user);
+    return OpResult::kFull;
+  }
+  answer_.active = alive.size() + 1;
   const WallMs expires_at = start.now + start.ttl_ms;
   leases_[start.deadline] = {user, start.stream, expires_at, start.ttl_ms, !start.on_expire.empty(),
                              true, expires_at};
@@ -66,18 +104,22 @@ OpResult StreamModel::Do(const StartStreamOp& op) {
 }
 
 OpResult StreamModel::Do(const RenewStreamOp& op) {
-  Held* const lease = Find({op.tenant, op.user}, op.stream);
-  if (lease == nullptr || lease->expires_at <= op.now) return OpResult::kGone;
-  lease->expires_at = std::max(lease->expires_at, op.now + lease->ttl_ms);
+  const auto found = Find({op.tenant, op.user}, op.stream);
+  if (!found) return OpResult::kGone;
+  Held& lease = leases_.at(*found);
+  if (lease.expires_at <= op.now) {
+    Over(*found, op.now);
+    return OpResult::kGone;
+  }
+  LastUntil(&lease, op.now + lease.ttl_ms);
+  answer_.expires_at = lease.expires_at;
   return OpResult::kDone;
 }
 
 OpResult StreamModel::Do(const EndStreamOp& op) {
   const Name user{op.tenant, op.user};
   if (!users_.contains(user)) return OpResult::kGone;
-  for (const TimerId id : Named(user)) {
-    if (leases_.at(id).id == op.stream) Over(id, op.now);
-  }
+  if (const auto found = Find(user, op.stream)) Over(*found, op.now);
   return OpResult::kDone;
 }
 
@@ -90,6 +132,10 @@ OpResult StreamModel::Do(const LapseStreamOp& op) {
     return OpResult::kDone;
   }
   if (lease.calls) told_ = lease;
+  if (lease.named) {
+    WallMs& last = users_.at(lease.user).last_online;
+    last = std::max(last, lease.expires_at);
+  }
   leases_.erase(found);
   return OpResult::kDone;
 }

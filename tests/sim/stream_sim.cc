@@ -21,14 +21,15 @@ bool IsOurs(size_t kind) { return Streams::IsOurs(kind) || kind == kOpKind<Lapse
 StreamSim::StreamSim(uint64_t seed)
     : random_(seed ^ 0x57ea'0f57'ea0f'57eau),
       limit_(static_cast<uint32_t>(1 + Random(3))),
-      require_user_(Random(4) == 0) {}
+      require_user_(Random(4) == 0),
+      ops_max_(Random(2) == 0 ? kStreamOpsQueuedMax : 2 + Random(6)) {}
 
 StreamsOptions StreamSim::Options() {
-  return {limit_, require_user_, [this] { return random_(); }};
+  return {limit_, require_user_, [this] { return random_(); }, ops_max_};
 }
 
-ReplyToken StreamSim::Expect() {
-  asked_.insert(next_token_);
+ReplyToken StreamSim::Expect(Request request) {
+  asked_.emplace(next_token_, std::move(request));
   return next_token_++;
 }
 
@@ -38,33 +39,37 @@ void StreamSim::Step(WallMs now) {
   Streams& streams = engine_->streams();
   const TenantId tenant = Random(5) == 0 ? kOther : kLocalTenant;
   const StreamModel::Name user{tenant, kUsers[Random(std::size(kUsers))]};
-  const ReplyToken token = Expect();
   switch (Random(12)) {
     case 0: {
       std::optional<uint32_t> limit;
       if (Random(2) == 0) limit = static_cast<uint32_t>(1 + Random(3));
-      return streams.PutUser(token, user.first, user.second, limit);
+      return streams.PutUser(Expect({Ask::kPut}), user.first, user.second, limit);
     }
     case 1:
-      if (Random(3) == 0) return streams.DeleteUser(token, user.first, user.second, now);
-      return streams.ListUsers(token, {user.first, "", 10, now});
+      if (Random(3) == 0) {
+        return streams.DeleteUser(Expect({Ask::kEnd}), user.first, user.second, now);
+      }
+      return streams.ListUsers(Expect({Ask::kRead}), {user.first, "", 10, now});
     case 2:
-      return streams.FindUser(token, {user.first, user.second, now});
+      return streams.FindUser(Expect({Ask::kRead}), {user.first, user.second, now});
     case 3:
     case 4: {
       const Stream stream = AnyStream();
-      return streams.End(token, stream.user.first, stream.user.second, stream.id, now);
+      return streams.End(Expect({Ask::kEnd}), stream.user.first, stream.user.second, stream.id,
+                         now);
     }
     case 5:
     case 6:
     case 7: {
       const Stream stream = AnyStream();
-      return streams.Renew(token, stream.user.first, stream.user.second, stream.id, now);
+      return streams.Renew(Expect({Ask::kRenew, stream}), stream.user.first, stream.user.second,
+                           stream.id, now);
     }
     default:
       // As a player that reconnects: several at once.
-      Start(token, user, now);
-      for (uint64_t more = Random(3); more > 0; --more) Start(Expect(), user, now);
+      for (uint64_t more = 1 + Random(3); more > 0; --more) {
+        Start(Expect({Ask::kStart}), user, now);
+      }
   }
 }
 
@@ -92,7 +97,11 @@ StreamSim::Stream StreamSim::AnyStream() {
 
 // --- the store -----------------------------------------------------------------------------------
 
-void StreamSim::Asked(const Op& op, WallMs now) {
+void StreamSim::Asked(const Op& op, WallMs now, bool clock_sane) {
+  const bool renews = std::holds_alternative<RenewStreamOp>(op.what);
+  if (!clock_sane && (renews || std::holds_alternative<StartStreamOp>(op.what))) {
+    Fail("L6: a clock that cannot be right is believed");
+  }
   const auto* lapse = std::get_if<LapseStreamOp>(&op.what);
   if (lapse != nullptr && lapse->deadline->next_attempt > now) {
     Fail("L5: a deadline is met before its time");
@@ -116,17 +125,22 @@ void StreamSim::Applied(const std::vector<Completion>& done, bool ok) {
 
 void StreamSim::CheckApplied(const Op& op, const Completion& done) {
   if (model_.Do(op) != done.result) Fail("L1: an op says what is not so");
-  if (done.token != 0) durable_.insert(done.token);
+  if (done.token != 0) durable_[done.token] = {done.result, model_.answer()};
   if (const auto* start = std::get_if<StartStreamOp>(&op.what)) {
     if (done.result == OpResult::kFull) ++refused_;
     if (done.result == OpResult::kDone) {
       started_.push_back({{start->start->tenant, start->start->user}, start->start->stream});
-      const size_t active = done.stream->active;
-      if (active > *model_.holds()) Fail("L2: one stream more than the limit was let in");
+      if (done.stream->active > model_.answer().limit) {
+        Fail("L2: one stream more than the limit was let in");
+      }
     }
     started_at_ = start->start->now;
   }
   if (done.kind == kOpKind<RenewStreamOp> && done.result == OpResult::kDone) ++renewals_;
+  if (done.stream) {
+    for (const TimerPtr& deadline : done.stream->moved) moving_.insert(deadline->id);
+    moved_ += done.stream->moved.size();
+  }
   if (done.kind == kOpKind<LapseStreamOp>) CheckCall(op, done.callback.get());
 }
 
@@ -147,9 +161,9 @@ void StreamSim::CheckCall(const Op& op, const Timer* call) {
 
 // By what is stored, once all of a group is.
 void StreamSim::CheckLimits(WallMs now) {
-  for (const auto& [user, limit] : model_.users()) {
-    const auto view = ViewOf(user, now);
-    if (view && view->streams.size() > limit.value_or(limit_)) {
+  for (const auto& [name, user] : model_.users()) {
+    const auto view = ViewOf(name, now);
+    if (view && view->streams.size() > user.limit.value_or(limit_)) {
       Fail("L2: a user has more streams than the limit");
     }
   }
@@ -183,8 +197,8 @@ bool StreamSim::Matches(const StreamModel& model) const {
       users.insert(user);
       const auto known = model.users().find(user);
       const StreamUser read = DecodeUser(rows->key(), rows->value()).value();
-      if (known == model.users().end() || known->second != read.limit) return false;
-      if (read.streams.size() != model.Named(user).size()) return false;
+      if (known == model.users().end() || read.streams != model.NamedIds(user)) return false;
+      if (known->second != StreamModel::User{read.limit, read.last_online}) return false;
       continue;
     }
     const Lease lease = DecodeLease(rows->key(), rows->value()).value();
@@ -216,14 +230,26 @@ void StreamSim::Opened(Engine* engine, const Kv& kv) {
   given_.clear();
 }
 
+void StreamSim::HandedBack(const Completion& done) {
+  if (!done.stream) return;
+  for (const TimerPtr& deadline : done.stream->moved) moving_.erase(moving_.find(deadline->id));
+}
+
 void StreamSim::Crashed() {
   asked_.clear();
   durable_.clear();
+  moving_.clear();
 }
 
 std::map<TimerId, Key> StreamSim::Deadlines() const {
   std::map<TimerId, Key> out;
   for (const auto& [id, lease] : model_.leases()) out[id] = {lease.due, id};
+  return out;
+}
+
+std::map<TimerId, Key> StreamSim::KnownDeadlines() const {
+  std::map<TimerId, Key> out = Deadlines();
+  for (const TimerId id : moving_) out.erase(id);
   return out;
 }
 
@@ -238,27 +264,76 @@ void StreamSim::WasRead(const Query& query, const QueryResult& result) {
     return Fail("L4: a user is there and not shown, or the other way round");
   }
   if (!*view) return;
-  std::vector<StreamId> alive;
-  for (const TimerId id : model_.Named(name)) {
-    const StreamModel::Held& lease = model_.leases().at(id);
-    if (lease.expires_at > asked->now) alive.push_back(lease.id);
-  }
   std::vector<StreamId> shown;
   for (const StreamView& stream : (*view)->streams) shown.push_back(stream.id);
-  if (shown != alive) Fail("L4: the streams of a user are not those that are stored");
+  if (shown != model_.Alive(name, asked->now))
+    Fail("L4: the streams of a user are not those that are stored");
+}
+
+void StreamSim::CheckRefused(const Request& request, Refusal refusal) {
+  if (refusal == Refusal::kStopping || refusal == Refusal::kOutcomeUnknown) return;
+  if (request.ask == Ask::kEnd) return Fail("L8: an end was refused");
+  if (request.ask != Ask::kRenew || refusal == Refusal::kClockWrong) return;
+  const auto renewals = std::count_if(asked_.begin(), asked_.end(), [](const auto& other) {
+    return other.second.ask == Ask::kRenew;
+  });
+  if (static_cast<size_t>(renewals) < ops_max_) Fail("L8: a heartbeat was refused");
+}
+
+void StreamSim::CheckRenewed(const Stream& stream, const Reply& reply) {
+  if (std::holds_alternative<NotFoundReply>(reply.what)) {
+    over_.insert({stream.user, stream.id});
+  } else if (over_.contains({stream.user, stream.id})) {
+    Fail("L7: a stream that was over is renewed");
+  }
+}
+
+std::optional<StreamSim::Done> StreamSim::Said(const Reply& reply) {
+  Done said{OpResult::kDone, {}};
+  if (const auto* made = std::get_if<UserMadeReply>(&reply.what)) {
+    said.answer.limit = made->limit;
+  } else if (const auto* started = std::get_if<StreamStartedReply>(&reply.what)) {
+    said.answer = {started->limit, started->active, {}, started->evicted, {}};
+  } else if (const auto* full = std::get_if<StreamLimitReply>(&reply.what)) {
+    said.result = OpResult::kFull;
+    said.answer.limit = full->limit;
+    for (const StreamView& stream : full->playing) said.answer.playing.push_back(stream.id);
+  } else if (const auto* renewed = std::get_if<StreamRenewedReply>(&reply.what)) {
+    said.answer.expires_at = renewed->expires_at;
+  } else if (std::holds_alternative<UserExistsReply>(reply.what)) {
+    said.result = OpResult::kExists;
+  } else if (std::holds_alternative<NotFoundReply>(reply.what)) {
+    said.result = OpResult::kGone;
+  } else if (!std::holds_alternative<UserGoneReply>(reply.what) &&
+             !std::holds_alternative<StreamEndedReply>(reply.what)) {
+    return std::nullopt;
+  }
+  return said;
 }
 
 bool StreamSim::Answered(const Reply& reply) {
-  if (asked_.erase(reply.token) == 0) return false;
-  const bool read = std::holds_alternative<UserReply>(reply.what) ||
-                    std::holds_alternative<UsersReply>(reply.what);
-  const bool refused = std::holds_alternative<Refusal>(reply.what);
-  const bool missing = std::holds_alternative<NotFoundReply>(reply.what);
-  const bool durable = durable_.erase(reply.token) == 1;
-  // A user that is not found is the answer of a read as well.
-  if (!durable && !read && !refused && !missing) {
-    Fail("L1: a player was answered before it was durable");
+  auto asked = asked_.extract(reply.token);
+  if (!asked) return false;
+  const Request& request = asked.mapped();
+  auto durable = durable_.extract(reply.token);
+  if (const auto* refusal = std::get_if<Refusal>(&reply.what)) {
+    CheckRefused(request, *refusal);
+    return true;
   }
+  if (request.ask == Ask::kRead) return true;  // see WasRead
+  if (!durable) {
+    Fail("L1: a player was answered before it was durable");
+    return true;
+  }
+  Done& done = durable.mapped();
+  // A user without a limit of their own is told that of all.
+  if (request.ask == Ask::kPut && done.answer.limit == 0) done.answer.limit = limit_;
+  if (done.result == OpResult::kExists) done.answer = {};
+  const auto said = Said(reply);
+  if (!said || said->result != done.result || said->answer != done.answer) {
+    Fail("L1: a player was told what is not so");
+  }
+  if (request.ask == Ask::kRenew) CheckRenewed(request.stream, reply);
   return true;
 }
 

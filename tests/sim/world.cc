@@ -47,6 +47,7 @@ TimersOptions World::Options(uint64_t seed, std::mt19937_64& random) {
   options.breaker.min_attempts = static_cast<uint32_t>(3 + random() % 10);
   options.breaker.probe_max_ms = (1 + random() % 10) * kSecondMs;
   options.max_unsettled = 1 + random() % 4;
+  options.lapses_max = random() % 2 == 0 ? kLapsesMax : 1 + random() % 3;
   options.staged_room_min = 1 + random() % 4;
   options.unpark_below = 1 + random() % 4;
   options.retention_ms = random() % 2 == 0 ? 7 * kDayMs : kMinuteMs;
@@ -267,6 +268,7 @@ void World::CompletionStep() {
   for (const Completion& completion : done) {
     oracle_.HandedBack(completion);
     stopwatches_.HandedBack(completion);
+    streams_.HandedBack(completion);
   }
   engine_->Complete(std::move(done), now_);
   engine_->Tick(now_, mono_);
@@ -482,7 +484,7 @@ void World::Check() {
   if (const auto wrong = inspector.Violation(live, parked)) oracle_.Fail(*wrong);
   if (const auto wrong = inspector.LotViolation(live, parked)) oracle_.Fail(*wrong);
   CheckHeld();
-  if (const auto wrong = inspector.Violation(streams_.Deadlines(), {}, kLeaseTenant)) {
+  if (const auto wrong = inspector.Violation(streams_.KnownDeadlines(), {}, kLeaseTenant)) {
     oracle_.Fail("a deadline: " + *wrong);
   }
   CheckTargets();

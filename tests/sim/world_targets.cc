@@ -197,7 +197,7 @@ void World::CheckNobodyIsHeldBack() {
                         now_ >= last_local_fault_ + kLocalFaultPauseMs;
   if (!may_fire || !inspector.RoomToStart()) return;
   if (timers_->paused_all()) return;
-  if (inspector.RoomToStage() && inspector.HeapHasDue(now_)) {
+  if (inspector.HeapHasDue(now_) && inspector.RoomForTop()) {
     return oracle_.Fail("what is due is not looked at");
   }
   // The other half may be kept for on-time timers, or for targets that are prompt.
