@@ -12,7 +12,7 @@ READY_LIMIT_S = 300
 TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
-def config_text(per_target=None, budget_mib=None, connections=None):
+def config_text(per_target=None, budget_mib=None, connections=None, tokens_file=None):
     """YAML: the defaults, but webhooks may go to loopback."""
     lines = ["delivery:", "  targets:", "    allow: [public, private, loopback]"]
     if per_target:
@@ -22,6 +22,8 @@ def config_text(per_target=None, budget_mib=None, connections=None):
                   f"  id_cache: {budget_mib // 8}MiB"]
     if connections:
         lines += ["http:", f"  max_connections: {connections}"]
+    if tokens_file:
+        lines.append(f"auth: {{mode: token, tokens_file: {tokens_file}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -59,13 +59,13 @@ class Client:
         return figures
 
 
-def wrk(folder, server, connections, run_s, *arguments):
+def wrk(folder, server, connections, run_s, *arguments, token=None):
     """One measured run of load.lua. Adds server_us and client_us a request. `server` has url,
     process and cpu_us()."""
     command = [find("wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(run_s))}s", "-s", SCRIPT,
                f"{server.url}/timers", "--", *arguments]
     before_us, client_before_us = server.cpu_us(), ended_children_cpu_us()
-    process = Process("wrk", command, folder)
+    process = Process("wrk", command, folder, env={"BELFRY_TOKEN": token} if token else None)
     code = process.wait(run_s + SLACK_S, [server.process])
     server_us = server.cpu_us() - before_us
     client_us = ended_children_cpu_us() - client_before_us

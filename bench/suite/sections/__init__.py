@@ -1,7 +1,7 @@
 """The sections, in the order they run. Each has TITLE, estimate_s(plan) and run(bench)."""
 
 from sections import (accept, bulk, burst, disk, fired, firing, growth, isolation, lateness,
-                      open_loop, overdue, paused, reads, stopwatches, streams, sync)
+                      open_loop, overdue, paused, reads, stopwatches, streams, sync, tokens)
 
 SECTIONS = {
     "sync": sync,
@@ -17,6 +17,7 @@ SECTIONS = {
     "isolation": isolation,
     "disk": disk,
     "fired": fired,
+    "tokens": tokens,
     "stopwatches": stopwatches,
     "streams": streams,
     "growth": growth,
