@@ -245,6 +245,18 @@ void AddPublicRoutes(Router& router, const std::atomic<Loop*>& loop, LogSink& lo
   for (const std::string& route : router.Routes()) log.Debug("route", {{"serves", route}});
 }
 
+// What is right of the files is taken, whatever is wrong with the others. `users`: null without
+// tokens.
+Status Reload(const Config& config, CurlSender& sender, Users* users) {
+  Reloadable read = LoadFiles(config);
+  if (read.delivery.ok()) {
+    sender.SetSigner(std::move(read.delivery->signer));
+    sender.SetTls(std::move(read.delivery->tls));
+  }
+  if (users != nullptr && read.tokens.ok()) users->Set(std::move(*read.tokens));
+  return WhatFailed(read.delivery.status(), read.tokens.status());
+}
+
 int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& files,
                Reloadable reloadable, DataDir& data, Notifier& notifier, LogSink& log) {
   const SystemClock clock;
@@ -276,15 +288,7 @@ int ServeStore(const Config& config, const ServeFlags& flags, const FileShares& 
       [&loop](TimerId id) { return loop.load()->AddressFound(id); });
   if (!sender.ok()) return Refuse(sender.status());
   (*sender)->SetSigner(std::move(reloadable.delivery->signer));
-  const auto reload = [&] {
-    Reloadable read = LoadFiles(config);
-    if (read.delivery.ok()) {
-      (*sender)->SetSigner(std::move(read.delivery->signer));
-      (*sender)->SetTls(std::move(read.delivery->tls));
-    }
-    if (needs_token && read.tokens.ok()) users.Set(std::move(*read.tokens));
-    return WhatFailed(read.delivery.status(), read.tokens.status());
-  };
+  const auto reload = [&] { return Reload(config, **sender, needs_token ? &users : nullptr); };
 
   Router router(authentication, {config.http.cors_origins});
   ReplyTable replies(clock);

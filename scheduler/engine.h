@@ -21,8 +21,8 @@ namespace belfry {
 struct EngineOptions {
   TimersOptions timers;
   size_t feed_events_max = kFeedEventsMax;
-  uint64_t run = 1;  // another one each time: a number of one run's events means nothing in another
   StreamsOptions streams = {};
+  uint64_t run = 1;  // another one each time: a number of one run's events means nothing in another
 };
 
 // What the scheduler needs from the opened store.

@@ -136,6 +136,10 @@ void TimerHeap::DropBelow(const Key& key) {
   DropEntriesIf([&](const Entry& entry) { return Before(entry.key, key); });
 }
 
+void TimerHeap::DropAbove(const Key& key) {
+  DropEntriesIf([&](const Entry& entry) { return Before(key, entry.key); });
+}
+
 bool TimerHeap::FreeSome() {
   constexpr size_t kAtOnce = 2048;
   const size_t count = std::min(kAtOnce, set_aside_.size());

@@ -50,6 +50,8 @@ class TimerHeap {
   void DropIf(TenantId tenant, const std::function<bool(const Timer&)>& drop);
   // Drops every timer with a key before `key`.
   void DropBelow(const Key& key);
+  // The same with those after it.
+  void DropAbove(const Key& key);
   // Frees some of what was set aside; false when nothing was left to free.
   bool FreeSome();
 

@@ -9,7 +9,7 @@ namespace belfry {
 
 void Timers::QueueLeaseOp(Op op, const LeaseEntry& entry) {
   const ReplyToken token = op.token;
-  Enqueue(std::move(op), {token, entry.deadline, entry.least_at, false, entry.bytes});
+  Enqueue(std::move(op), {token, kLeaseTenant, entry.deadline, entry.least_at, false, entry.bytes});
 }
 
 void Timers::CompleteLeaseOp(Completion& done, WallMs now) {
@@ -41,7 +41,7 @@ void Timers::MeetDeadline(TimerPtr deadline) {
   const TimerId callback = ++last_id_;
   ++lapses_;
   Enqueue({0, LapseStreamOp{std::move(deadline), callback, now_}},
-          {0, key.id, key.at, false, 0, callback});
+          {0, kLeaseTenant, key.id, key.at, false, 0, callback, false});
 }
 
 // Who is to be told of it is called by a timer like any other, armed by this completion.

@@ -9,7 +9,8 @@ void Unfinished::Queued(const Entry& entry) {
   ++queued_;
   fifo_.push_back(entry);
   if (entry.id != 0) ++count_[Of(entry.tenant, entry.id)];
-  if (entry.second_id != 0) ++count_[Of(entry.tenant, entry.second_id)];
+  if (entry.second_id != 0) ++count_[SecondOf(entry)];
+  if (!entry.second_is_known) ++of_anyone_;
   if (entry.is_set) ++sets_;
   set_bytes_ += entry.set_bytes;
   if (entry.least_at == kKeyMax.at) return;
@@ -23,7 +24,8 @@ Unfinished::Entry Unfinished::Completed() {
   const Entry entry = fifo_.front();
   fifo_.pop_front();
   if (entry.id != 0) Uncount(Of(entry.tenant, entry.id));
-  if (entry.second_id != 0) Uncount(Of(entry.tenant, entry.second_id));
+  if (entry.second_id != 0) Uncount(SecondOf(entry));
+  if (!entry.second_is_known) --of_anyone_;
   if (entry.is_set) --sets_;
   set_bytes_ -= entry.set_bytes;
   if (!least_.empty() && least_.front().number <= completed_) least_.pop_front();
@@ -32,6 +34,10 @@ Unfinished::Entry Unfinished::Completed() {
 
 Unfinished::Owned Unfinished::Of(TenantId tenant, TimerId id) {
   return {Planted(Bug::kStrangersOpHolds) ? 0 : tenant, id};
+}
+
+Unfinished::Owned Unfinished::SecondOf(const Entry& entry) {
+  return Of(entry.second_is_known ? entry.tenant : kAnyone, entry.second_id);
 }
 
 void Unfinished::Uncount(const Owned& owned) {
@@ -53,7 +59,11 @@ std::vector<ReplyToken> Unfinished::TakeTokens() {
 }
 
 size_t Unfinished::CountFor(TenantId tenant, TimerId id) const {
-  const auto found = count_.find(Of(tenant, id));
+  return Count(Of(tenant, id)) + (of_anyone_ == 0 ? 0 : Count(Of(kAnyone, id)));
+}
+
+size_t Unfinished::Count(const Owned& owned) const {
+  const auto found = count_.find(owned);
   return found == count_.end() ? 0 : found->second;
 }
 

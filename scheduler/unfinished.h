@@ -25,7 +25,8 @@ class Unfinished {
     WallMs least_at = kKeyMax.at;  // the smallest key time that the op names or writes
     bool is_set = false;
     size_t set_bytes = 0;
-    TimerId second_id = 0;  // of the timer that the op brings along; 0: none
+    TimerId second_id = 0;        // of the timer that the op brings along; 0: none
+    bool second_is_known = true;  // to be of `tenant`; else only the store knows whose it will be
   };
 
   void Queued(const Entry& entry);
@@ -44,7 +45,10 @@ class Unfinished {
  private:
   using Owned = std::pair<TenantId, TimerId>;
 
+  static constexpr TenantId kAnyone = 0;
   [[nodiscard]] static Owned Of(TenantId tenant, TimerId id);
+  [[nodiscard]] static Owned SecondOf(const Entry& entry);
+  [[nodiscard]] size_t Count(const Owned& owned) const;
   void Uncount(const Owned& owned);
 
   struct Least {
@@ -57,6 +61,7 @@ class Unfinished {
   absl::flat_hash_map<Owned, uint32_t> count_;
   uint64_t queued_ = 0;
   uint64_t completed_ = 0;
+  size_t of_anyone_ = 0;  // second ids whose tenant is not known
   size_t sets_ = 0;
   size_t set_bytes_ = 0;
 };

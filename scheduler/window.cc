@@ -54,7 +54,7 @@ Key Window::LeaveBelow(const Key& split) {
 
 void Window::ReadAgainAbove(const Key& last) {
   if (horizon_ <= last) return;
-  heap_.DropIf([&](const Timer& timer) { return KeyOf(timer) > last; });
+  heap_.DropAbove(last);
   horizon_ = last;
   ++generation_;
   load_below_ = bytes_max_ / 2;

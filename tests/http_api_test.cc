@@ -235,8 +235,8 @@ TEST(HttpApi, PathsAndMethods) {
                    " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   };
   for (const std::string path :
-       {"/", "/timer", "/timers/", "/timers/1/fire", "//timers", "/timers/1/", "/TIMERS",
-        "/api/stopwatch", "/metrics", "/timers/bulk", "/timers/1/retries", "/timers/0",
+       {"/index.html", "/timer", "/timers/", "/timers/1/fire", "//timers", "/timers/1/", "/TIMERS",
+        "/api/stopwatch/", "/metrics", "/timers/bulk", "/timers/1/retries", "/timers/0",
         "/timers/01", "/timers/1x", "/timers/-1", "/timers/%31"}) {
     for (const std::string method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
       const std::string response = ask(method, path);

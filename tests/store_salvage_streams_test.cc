@@ -31,8 +31,8 @@ class StoreSalvageStreams : public testing::Test {
     std::vector<Op> ops;
     ops.push_back({0, PutUserOp{kLocalTenant, kUser, 5}});
     ops.push_back({0, Start(StartNo(1, kUser, 5000))});
-    ops.push_back({0, Renew(1, kUser, 5900)});
     ops.push_back({0, Start(StartNo(3, kUser, 5000))});
+    ops.push_back({0, Renew(1, kUser, 5900)});
     ops.push_back({0, Start(StartNo(4, kUser, 6000))});
     Apply(*OpenLedger(old_), std::move(ops));
     ASSERT_TRUE(CheckWhole(MemoryKv(old_)).ok());

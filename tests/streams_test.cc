@@ -37,7 +37,7 @@ class StreamsTest : public testing::Test {
   void Commit() {
     std::vector<Completion> done;
     ASSERT_TRUE(store_->Apply(std::exchange(ops_, {}), &done).ok());
-    engine_->Complete(std::move(done), now_, MonoMs{});
+    engine_->Complete(std::move(done), now_);
   }
   void Settle() {
     for (int turn = 0; turn < 20; ++turn) {

@@ -67,7 +67,7 @@ class TimersLanes : public testing::Test {
     std::vector<Completion> done;
     const Status status = store_->Apply(std::move(ops), &done);
     ASSERT_TRUE(status.ok()) << status.message();
-    engine_->Complete(std::move(done), now_, MonoMs{now_.ms});
+    engine_->Complete(std::move(done), now_);
   }
   void Pass(int64_t ms, int64_t step_ms = 100) {
     for (int64_t passed = 0; passed < ms && !HasFatalFailure(); passed += step_ms) {
@@ -400,8 +400,8 @@ TEST_F(TimersLanes, AReplayGoesOnBesideTargetsThatArePaused) {
   DeadRange range;
   range.tenant = kLocalTenant;
   timers_->ReplayRange(++token_, range, false, now_);
-  Ready ready = timers_->TakeReady();
-  for (const Query& query : ready.queries) timers_->QueryDone(store_->Run(query));
+  Ready ready = engine_->TakeReady();
+  for (const Query& query : ready.queries) engine_->QueryDone(store_->Run(query), MonoMs{now_.ms});
   Pass(2000);
   EXPECT_EQ(Started("dead"), 200);
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/support/http_api_rig.h"
+#include "tests/support/one_answer.h"
 
 namespace belfry {
 namespace {
@@ -25,38 +26,6 @@ constexpr TimerId kNeverGiven = 1'000'000'000;
 constexpr size_t kKeys = 40;
 constexpr std::array<std::string_view, 6> kStates{"pending", "retrying",  "delivered",
                                                   "dead",    "cancelled", "firing"};
-
-// Takes the one answer that is waited for, streamed or not.
-class OneAnswer final : public Responder {
- public:
-  void Respond(const ReplyTo&, Response response) override {
-    EXPECT_FALSE(answer);
-    answer = std::move(response);
-    whole = true;
-  }
-  void HoldFurther(const ReplyTo&) override {}
-  bool Begin(const ReplyTo&, Response head, StreamOptions options) override {
-    EXPECT_FALSE(answer);
-    answer = std::move(head);
-    source = options.source;
-    stream = options.stream;
-    return true;
-  }
-  bool Write(const ReplyTo&, std::string_view bytes) override {
-    answer->body.append(bytes);
-    return true;
-  }
-  void End(const ReplyTo&) override {
-    whole = true;
-    source = nullptr;
-  }
-  void CutOff(const ReplyTo&) override { ADD_FAILURE() << "an answer was cut off"; }
-
-  std::optional<Response> answer;
-  bool whole = false;
-  StreamSource* source = nullptr;  // of what is streamed and has not ended
-  uint64_t stream = 0;
-};
 
 struct User {
   std::string authorization;
@@ -330,6 +299,13 @@ class TwoTenants : public testing::Test {
     lapses_ += lapsed;
   }
 
+  void TakeAllLapses() {
+    for (User& user : users_) TakeLapses(user);
+    for (const User& user : users_) {
+      if (!user.timers.empty()) last_ = std::max(last_, *user.timers.rbegin());
+    }
+  }
+
   // Players of the same names, who have nothing to do with each other.
   void Slot(User& user) {
     const User& other = OtherThan(user);
@@ -455,10 +431,7 @@ class TwoTenants : public testing::Test {
     constexpr int kStatuses[] = {200, 500, 410};
     rig_.PassAndAnswer(static_cast<int64_t>(Random(1500)), kStatuses[Random(3)]);
     StartAllThatIsDue();
-    for (User& user : users_) TakeLapses(user);
-    for (const User& user : users_) {
-      if (!user.timers.empty()) last_ = std::max(last_, *user.timers.rbegin());
-    }
+    TakeAllLapses();
   }
 
   // What is due starts in turns; until then it starts when anybody asks for anything.
@@ -487,12 +460,15 @@ class TwoTenants : public testing::Test {
   // One sets a timer; the other, who guesses its id, keeps asking for it, so that there always is a
   // request of theirs that is not answered. It fires all the same.
   void Meddle(User& user, const User& other) {
-    const TimerId id = ++last_;
+    const Response first_set = Ask(user, Verb::kPost, "/timers", "", DueIn(user, 0));
+    last_ = IdsIn(first_set.body).at(0);
+    user.timers.insert(last_);
+    LetAllFire();
+    rig_.started.clear();
+    const TimerId id = last_ + 1;
     const std::string path = "/timers/" + std::to_string(id);
     const size_t first = sent_.size();
-    const OneAnswer& set =
-        Send(user, Verb::kPost, "/timers", "{\"url\":\"" + user.mark + "\",\"seconds\":1}");
-    rig_.started.clear();
+    const OneAnswer& set = Send(user, Verb::kPost, "/timers", DueIn(user, 1));
     for (int round = 0; round < 5; ++round) {
       Send(other, Verb::kDelete, path);
       rig_.hold_ops = true;
@@ -506,13 +482,17 @@ class TwoTenants : public testing::Test {
     ASSERT_EQ(rig_.started.size(), 1u) << "timer " << id;
     EXPECT_EQ(rig_.started[0].timer->id, id);
     rig_.ReleaseOps();
-    rig_.Pump();
+    rig_.PassAndAnswer(0, 200);
     EXPECT_EQ(set.answer->status, 201);
     for (size_t i = first + 1; i < sent_.size(); ++i) {
       ASSERT_TRUE(sent_[i].answer);
       EXPECT_EQ(sent_[i].answer->body, nothing_.body);
     }
     user.timers.insert(id);
+    last_ = id;
+  }
+  static std::string DueIn(const User& user, int seconds) {
+    return "{\"url\":\"" + user.mark + "\",\"seconds\":" + std::to_string(seconds) + "}";
   }
 
   // Time passes until nothing is left to fire.
@@ -527,7 +507,11 @@ class TwoTenants : public testing::Test {
       }
       return false;
     };
-    for (int minute = 0; minute < 600 && alive(); ++minute) rig_.PassAndAnswer(kMinuteMs, 200);
+    for (int round = 0; round < 2000 && alive(); ++round) {
+      StartAllThatIsDue();
+      rig_.PassAndAnswer(kMinuteMs, 200);
+      TakeAllLapses();
+    }
     EXPECT_FALSE(alive());
   }
 

@@ -37,12 +37,12 @@ class Plan:
     stream_seconds: float  # of heartbeats
 
 
-STANDARD = Plan(rounds=3, seconds=5, warmup=2, syncs=2000, window=10_000, pending=MILLION,
-                fire=100_000, together=10_000, rates=(10, 5000, 20_000), fire_seconds=5,
+STANDARD = Plan(rounds=3, seconds=4, warmup=1, syncs=2000, window=10_000, pending=MILLION,
+                fire=100_000, together=10_000, rates=(10, 5000, 20_000), fire_seconds=4,
                 burst=MILLION, storm=200_000, dead=10_000, hosts=1000, fired=MILLION,
                 sizes=(100_000, MILLION), starts=3,
-                load_seconds=10, bulk_seconds=2, strangers=MILLION, streams=10_000,
-                stream_users=100_000, stream_seconds=60)
+                load_seconds=6, bulk_seconds=2, strangers=MILLION, streams=10_000,
+                stream_users=20_000, stream_seconds=25)
 FULL = Plan(rounds=5, seconds=30, warmup=10, syncs=5000, window=10_000, pending=MILLION,
             fire=MILLION, together=10_000, rates=(10, 5000, 20_000), fire_seconds=30,
             burst=MILLION, storm=MILLION, dead=10_000, hosts=1000, fired=10 * MILLION,

@@ -414,8 +414,8 @@ http: {cors_origins: ["https://page.example"]}
                 self.assertEqual(got.status, 405)
                 allow = {word.strip() for word in got.header("allow").split(",")}
                 self.assertEqual(allow - {"HEAD", "OPTIONS"}, allowed)
-        for target in ("/nope", "/timers/1/fire", "/timers/1/x", "/timers/", "/api/stopwatch",
-                       "/Timers", "//timers", "/users", "/metrics2"):
+        for target in ("/nope", "/timers/1/fire", "/timers/1/x", "/timers/", "/api/stopwatch/",
+                       "/api/stopwatch/a/b", "/Timers", "//timers", "/users/", "/metrics2"):
             for method in ("GET", "POST"):
                 with self.subTest(f"{method} {target}"):
                     got = self.d.request(method, target)

@@ -197,17 +197,19 @@ class Events(SharedCase):
         self.assertEqual(stream.next().data["name"], "n63")
 
     def test_resumes_behind_the_last_event(self):
-        start(self.d, "tea")
-        stream = self.stream("name=tea")
+        for name in ("tea", "run"):
+            start(self.d, name)
+        stream = self.stream("name=tea&name=run")
         stream.next()
         start(self.d, "tea")
         last = stream.next().id
         stream.client.close()
-        start(self.d, "tea")
-        start(self.d, "tea")
-        again = self.stream("name=tea", last)
+        for name in ("tea", "run"):
+            start(self.d, name)
+        again = self.stream("name=tea&name=run", last)
         missed = [again.next(), again.next()]
-        self.assertEqual([event.name for event in missed], ["reset", "reset"])
+        self.assertEqual([(event.name, event.data["name"]) for event in missed],
+                         [("reset", "tea"), ("reset", "run")])
         self.assertEqual(len({last} | {event.id for event in missed}), 3)
 
     def test_what_is_too_old_or_of_another_run_begins_anew(self):

@@ -62,7 +62,7 @@ void World::CheckHeld() {
   for (const Completion& done : completed_) {
     if (done.tenant == kLocalTenant) own.insert(done.id);
   }
-  for (const TimerId id : TimersInspector(*timers_).Held()) {
+  for (const TimerId id : TimersInspector(*timers_).Held(kLocalTenant)) {
     if (own.contains(id)) continue;
     oracle_.Fail("I2: timer " + std::to_string(id) + " is held back by what a stranger asked for");
   }

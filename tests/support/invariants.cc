@@ -14,7 +14,7 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
     const std::string name = "timer " + std::to_string(id);
     const int places = Places(id);
     if (places > 1) return name + " has two places in memory";
-    if (timers_.unfinished_.CountFor(kLocalTenant, id) > 0) {
+    if (timers_.unfinished_.CountFor(tenant, id) > 0) {
       if (InHeap(id)) return name + " is armed while an op on it is unfinished";
       continue;
     }
@@ -92,9 +92,11 @@ bool TimersInspector::IsLate(TimerId id) const {
   return timers_.flights_.at(id).slot.lane == Lane::kBacklog;
 }
 
-std::vector<TimerId> TimersInspector::Held() const {
+std::vector<TimerId> TimersInspector::Held(TenantId tenant) const {
   std::vector<TimerId> ids;
-  for (const auto& [id, timer] : timers_.held_) ids.push_back(id);
+  for (const auto& [id, timer] : timers_.held_) {
+    if (timer->tenant == tenant) ids.push_back(id);
+  }
   return ids;
 }
 

@@ -48,7 +48,7 @@ class TimersInspector {
   [[nodiscard]] bool WasPassedOver(TimerId id, const Key& key) const;
   // Of one in flight: it is of the backlog.
   [[nodiscard]] bool IsLate(TimerId id) const;
-  [[nodiscard]] std::vector<TimerId> Held() const;
+  [[nodiscard]] std::vector<TimerId> Held(TenantId tenant) const;
   [[nodiscard]] bool InHeap(TimerId id) const;
   [[nodiscard]] bool InFlight(TimerId id) const;
 
