@@ -249,6 +249,7 @@ Result<TenantId> RecordTenant(std::string_view key, std::string_view record) {
 Result<std::string_view> RecordUrl(std::string_view key, std::string_view record) {
   const Result<std::string_view> payload = Payload(key, record);
   if (!payload.ok()) return payload.status();
+  if (static_cast<uint8_t>(record[0]) == kDeadlineVersion) return std::string_view();
   ByteReader in(*payload);
   in.U32();                                 // tenant
   in.Varint();                              // id

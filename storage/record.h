@@ -41,7 +41,7 @@ constexpr uint8_t kRecordVersion = 3;
 
 // The owner alone, checked like a full decode but without building the timer.
 [[nodiscard]] Result<TenantId> RecordTenant(std::string_view key, std::string_view record);
-// The same of its URL; a view into `record`.
+// The same of its URL; a view into `record`. Empty: it is a deadline, and sent nowhere.
 [[nodiscard]] Result<std::string_view> RecordUrl(std::string_view key, std::string_view record);
 
 }  // namespace belfry

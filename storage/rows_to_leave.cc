@@ -11,7 +11,7 @@ Result<bool> RowsToLeave::Leaves(const Key& key, std::string_view key_bytes,
   if (!names_) return false;
   const Result<std::string_view> url = RecordUrl(key_bytes, record);
   if (!url.ok()) return url.status();
-  if (!Names(TargetOf(*url), key)) return false;
+  if (url->empty() || !Names(TargetOf(*url), key)) return false;
   (*left_)[last_].last = key;
   ++rows_;
   return true;

@@ -2,6 +2,7 @@
 //
 // One scan, one thread. A row is judged by its URL alone, without building its timer, so that a
 // million rows of a paused target keep nobody waiting; its checksum is looked at all the same.
+// Deadlines of leases have no target and are never among them.
 #pragma once
 
 #include <string_view>

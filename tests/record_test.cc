@@ -247,6 +247,7 @@ TEST(Record, GoldenBytesOfVersion3AreThoseOfDeadlines) {
   EXPECT_EQ(**read, LeaseDeadline());
   EXPECT_EQ(Hex(MustEncode(kKey, LeaseDeadline())), hex);
   EXPECT_EQ(*RecordTenant(kKey, FromHex(hex)), kLeaseTenant);
+  EXPECT_EQ(*RecordUrl(kKey, FromHex(hex)), "");
 }
 
 TEST(Record, EveryDamageOfADeadlineIsAnError) {

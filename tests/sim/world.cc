@@ -245,7 +245,8 @@ void World::StoreStep() {
   stopwatches_.Applied(done, status.ok());
   streams_.Applied(done, status.ok());
   CheckStreams();
-  Note("store applied " + std::to_string(done.size()) + (status.ok() ? "" : ", then failed"));
+  Note("store applied " + std::to_string(done.size()) +
+       (status.ok() ? "" : ", then failed: " + std::string(status.message())));
   if (status.ok()) {
     const Completion& last = done.back();
     if (last.kind == kOpKind<RetainOp> && !last.more) CheckForgotten(ends.back());
