@@ -18,7 +18,7 @@ void StopwatchFeed::Add(StopwatchEvent::Kind kind, Stopwatch stopwatch) {
   Latest& latest = name.latest[tenant];
   const bool resets = kind == StopwatchEvent::Kind::kReset;
   if (const uint64_t followed = std::exchange(latest.reset, 0); followed != 0) {
-    followed_.push_back(resets && Planted(Bug::kFeedForgetsTheLast) ? number : followed);
+    followed_.push_back(followed);
   }
   (resets ? latest.reset : latest.owning) = number;
   const Entry& entry =
@@ -35,8 +35,11 @@ void StopwatchFeed::GiveUpOne() {
   auto given_up = ring_.begin();
   if (followed_.empty()) {
     floor_ = given_up->first;
+  } else if (Planted(Bug::kFeedForgetsTheLast)) {
+    given_up = std::prev(ring_.end());
   } else {
     given_up = ring_.find(followed_.front());
+    CHECK(given_up != ring_.end());
     followed_.pop_front();
   }
   const auto& [number, entry] = *given_up;
