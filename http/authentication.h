@@ -55,6 +55,7 @@ class Authentication {
   [[nodiscard]] bool StillGood(const Ticket& ticket) const;
 
  private:
+  [[nodiscard]] bool IsOver(const Grant& grant) const;
   // Null: it lets nobody in.
   [[nodiscard]] const Grant* Find(std::string_view token);
   // The answer to one more wrong token.

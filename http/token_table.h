@@ -23,8 +23,6 @@ struct Grant {
   TenantId tenant = 0;
   Scopes scopes;
   std::optional<WallMs> expires;  // at this time it is over
-
-  [[nodiscard]] bool IsOver(WallMs now) const { return expires && now >= *expires; }
 };
 
 class TokenTable {
