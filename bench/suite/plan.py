@@ -34,7 +34,8 @@ class Plan:
     strangers: int         # stopwatches of others
     streams: int           # clients of one event stream
     stream_users: int      # with three streams each
-    stream_seconds: float  # of heartbeats
+    beat_seconds: int      # between two heartbeats of one
+    stream_seconds: float  # of heartbeats that are measured
 
 
 STANDARD = Plan(rounds=3, seconds=4, warmup=1, syncs=2000, window=10_000, pending=MILLION,
@@ -42,18 +43,19 @@ STANDARD = Plan(rounds=3, seconds=4, warmup=1, syncs=2000, window=10_000, pendin
                 burst=MILLION, storm=200_000, dead=10_000, hosts=1000, fired=MILLION,
                 sizes=(100_000, MILLION), starts=3,
                 load_seconds=6, bulk_seconds=2, strangers=MILLION, streams=10_000,
-                stream_users=20_000, stream_seconds=25)
+                stream_users=10_000, beat_seconds=5, stream_seconds=15)
 FULL = Plan(rounds=5, seconds=30, warmup=10, syncs=5000, window=10_000, pending=MILLION,
             fire=MILLION, together=10_000, rates=(10, 5000, 20_000), fire_seconds=30,
             burst=MILLION, storm=MILLION, dead=10_000, hosts=1000, fired=10 * MILLION,
             sizes=(MILLION, 10 * MILLION, 100 * MILLION),
             starts=5, load_seconds=60, bulk_seconds=10, strangers=10 * MILLION,
-            streams=10_000, stream_users=100_000, stream_seconds=180)
+            streams=10_000, stream_users=100_000, beat_seconds=30,
+            stream_seconds=90)
 SMOKE = Plan(rounds=1, seconds=0.2, warmup=0.1, syncs=20, window=500, pending=2000, fire=300,
              together=100, rates=(10, 200), fire_seconds=0.2, burst=500, storm=500, dead=200,
              hosts=20, fired=200, sizes=(500, 1000), starts=1, load_seconds=0.2,
              bulk_seconds=0.05, strangers=1000, streams=50, stream_users=50,
-             stream_seconds=0.3)
+             beat_seconds=1, stream_seconds=0.3)
 SETS = {"standard": STANDARD, "full": FULL, "smoke": SMOKE}
 
 
