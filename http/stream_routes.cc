@@ -146,15 +146,8 @@ std::optional<std::string> UserIn(const Call& call) {
   return user;
 }
 
-// The user and the stream; nullopt: it is answered.
-std::optional<std::pair<std::string, StreamId>> StreamIn(const Call& call) {
-  std::optional<std::string> user = UserIn(call);
-  if (!user) return std::nullopt;
-  const std::optional<StreamId> id = ParseUuid(call.path_params[1]);
-  if (id) return std::pair(std::move(*user), *id);
-  Respond(call.to, NoSuchStream());
-  return std::nullopt;
-}
+// What is no UUID is the id of a stream that never was.
+StreamId StreamIn(const Call& call) { return ParseUuid(call.path_params[1]).value_or(StreamId{}); }
 
 }  // namespace
 
@@ -251,17 +244,17 @@ void StreamRoutes::Start(const Call& call) {
 }
 
 void StreamRoutes::Renew(const Call& call) {
-  auto stream = StreamIn(call);
-  if (!stream) return;
-  streams_.Renew(replies_.Add(call.to, RenderRenewed), call.caller.tenant(),
-                 std::move(stream->first), stream->second, clock_.Wall());
+  auto user = UserIn(call);
+  if (!user) return;
+  streams_.Renew(replies_.Add(call.to, RenderRenewed), call.caller.tenant(), std::move(*user),
+                 StreamIn(call), clock_.Wall());
 }
 
 void StreamRoutes::End(const Call& call) {
-  auto stream = StreamIn(call);
-  if (!stream) return;
-  streams_.End(replies_.Add(call.to, RenderEnded), call.caller.tenant(), std::move(stream->first),
-               stream->second, clock_.Wall());
+  auto user = UserIn(call);
+  if (!user) return;
+  streams_.End(replies_.Add(call.to, RenderEnded), call.caller.tenant(), std::move(*user),
+               StreamIn(call), clock_.Wall());
 }
 
 }  // namespace belfry

@@ -15,6 +15,7 @@ class WrongClock(Case):
         d = self.daemon().start()
         timer = d.set(self.r.url(), delay="1s")
         far = d.set(FAR, hours=1)
+        self.stream = d.request("POST", "/users/ann/streams").json()["streamId"]
         overdue = time.time() + 1.1
         d.end(15)
         self.mark(d, ahead_s)
@@ -62,6 +63,7 @@ class WrongClock(Case):
         for got in (d.get("/api/stopwatch"), d.request("POST", "/api/stopwatch", {"name": "tea"})):
             self.assertEqual((got.status, got.json()["type"]), (503, "/problems/not-ready"))
             self.assertEqual(got.header("retry-after"), "1")
+        self.starts_no_stream(d)
         self.assertEqual(self.r.snapshot(), [])
         d.kill()
         d.start(["--accept-clock"])
@@ -76,6 +78,15 @@ class WrongClock(Case):
         self.assertEqual(d.get("/ready").status, 200)
         new = d.set(self.r.url())
         d.wait_state(new, "delivered")
+
+    def starts_no_stream(self, d):
+        """Nor is one renewed, whose expiry would be as wrong; but any can be ended."""
+        alive = f"/users/ann/streams/{self.stream}"
+        for got in (d.request("POST", "/users/ann/streams"), d.request("PUT", alive)):
+            self.assertEqual((got.status, got.json()["type"]), (503, "/problems/not-ready"))
+            self.assertEqual(got.header("retry-after"), "1")
+        self.assertEqual(d.request("DELETE", alive).status, 204)
+        self.assertEqual(d.get("/users/ann/streams").json()["count"], 0)
 
     def test_small_steps_are_no_reason(self):
         for ahead_s in (0.9 * DAY_S, -399 * DAY_S):
