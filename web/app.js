@@ -43,11 +43,11 @@ function showState(state) {
     return;
   }
   const was = linkState;
+  clearTimeout(slow);
   if (state.name === "connecting" && was === "live") {
     slow = setTimeout(showLink, CONNECTING_MS, "connecting");
     return;
   }
-  clearTimeout(slow);
   // While one attempt follows the other, it stays lost until one of them succeeds.
   showLink(was === "lost" && state.name === "connecting" ? "lost" : state.name);
   byId("lost").hidden = linkState !== "lost";

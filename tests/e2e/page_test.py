@@ -153,6 +153,20 @@ class Windows(PageCase):
         self.assertEqual(page.evaluate("window.sorts"), 0)
         self.assertEqual(page.evaluate("document.querySelectorAll('.watch').length"), 1)
 
+    def test_several_names_unfolded_at_once_leave_it_live(self):
+        self.with_tokens("alice")
+        page = self.window("alice")
+        for name in ("tea", "run", "rye"):
+            self.start(page, name)
+        page.evaluate("document.querySelectorAll('[data-do=everyone]').forEach((b) => b.click())")
+        for name in ("tea", "run", "rye"):
+            page.wait(f"{seconds(owner(name, 'alice'))} >= 0")
+        # Twice as long as a connection may take before a word is said of it.
+        page.evaluate("new Promise((resolve) => setTimeout(resolve, 1000))")
+        self.wait_live(page)
+        self.assertEqual(page.evaluate("document.querySelector('#link').textContent.trim()"),
+                         "Live")
+
     def test_deleting_asks_first_and_shows_everywhere(self):
         self.with_tokens("alice")
         first, second = self.window("alice"), self.window("alice")
