@@ -70,7 +70,8 @@ TEST(Keys, AnIdempotencyKeyNeverMeetsAnotherTenantsOrTheTimeIndex) {
 }
 
 TEST(Keys, StopwatchesAreFoundByOwnerAndByName) {
-  const auto by_owner = ParseStopwatchKey(StopwatchKey(9, "tea"));
+  const std::string owner_key = StopwatchKey(9, "tea");
+  const auto by_owner = ParseStopwatchKey(owner_key);
   ASSERT_TRUE(by_owner);
   EXPECT_EQ(by_owner->tenant, 9u);
   EXPECT_EQ(by_owner->name, "tea");
@@ -80,10 +81,10 @@ TEST(Keys, StopwatchesAreFoundByOwnerAndByName) {
   EXPECT_EQ(by_name->tenant, 0x01020304u);
   EXPECT_EQ(by_name->name, "tea");
   EXPECT_FALSE(ParseStopwatchKey(name_key));
-  EXPECT_FALSE(ParseStopwatchNameKey(StopwatchKey(9, "tea")));
+  EXPECT_FALSE(ParseStopwatchNameKey(owner_key));
   for (size_t size = 0; size < name_key.size(); ++size) {
     EXPECT_FALSE(ParseStopwatchNameKey(name_key.substr(0, size)));
-    EXPECT_FALSE(ParseStopwatchKey(StopwatchKey(9, "tea").substr(0, std::min(size, size_t{8}))));
+    EXPECT_FALSE(ParseStopwatchKey(owner_key.substr(0, std::min(size, size_t{8}))));
   }
   EXPECT_LT(StopwatchKey(~TenantId{0}, "\xff"), StopwatchKeysEnd(~TenantId{0}));
   EXPECT_LE(StopwatchKeysEnd(~TenantId{0}), kStopwatchNameKeysFrom);
