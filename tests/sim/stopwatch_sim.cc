@@ -111,7 +111,9 @@ void StopwatchSim::Step(MonoMs mono, bool clock_sane) {
     case 0:
       return Connect(who);
     case 1:
-      return Disconnect(who);
+      Disconnect(who);
+      if (Random(2) == 0) LoseAndTakeAName(who, mono);
+      return;
     case 2:
       return TakeSome(who, Random(2) == 0 ? 1 : 100);
     case 3: {
@@ -122,16 +124,32 @@ void StopwatchSim::Step(MonoMs mono, bool clock_sane) {
       return engine_->stopwatches().List(Expect(std::move(asked)), query);
     }
     default:
-      return Change(mono);
+      return ChangeOne(mono);
   }
 }
 
-void StopwatchSim::Change(MonoMs mono) {
-  const auto tenant = static_cast<TenantId>(1 + Random(kTenants));
-  const std::string name = kNames[Random(std::size(kNames))];
+TenantId StopwatchSim::AnyTenant() { return static_cast<TenantId>(1 + Random(kTenants)); }
+
+void StopwatchSim::ChangeOne(MonoMs mono) {
+  const TenantId tenant = AnyTenant();
+  const char* const name = kNames[Random(std::size(kNames))];
+  Change(tenant, name, Random(3) > 0, mono);
+}
+
+// While it is away, and others do something with that name.
+void StopwatchSim::LoseAndTakeAName(int who, MonoMs mono) {
+  const StopwatchFeed::Wish& wish = subscribers_[static_cast<size_t>(who)].wish;
+  if (wish.names.empty()) return;
+  const std::string name = wish.names[Random(wish.names.size())];
+  Change(wish.tenant, name, false, mono);
+  Change(AnyTenant(), name, true, mono);
+  Change(wish.tenant, name, true, mono);
+}
+
+void StopwatchSim::Change(TenantId tenant, const std::string& name, bool starts, MonoMs mono) {
   Asked asked;
   asked.op = true;
-  asked.started = Random(3) > 0;
+  asked.started = starts;
   const ReplyToken token = Expect(asked);
   if (asked.started) {
     engine_->stopwatches().Start(token, tenant, name, mono);
@@ -142,7 +160,7 @@ void StopwatchSim::Change(MonoMs mono) {
 
 StopwatchFeed::Wish StopwatchSim::RandomWish() {
   StopwatchFeed::Wish wish;
-  wish.tenant = static_cast<TenantId>(1 + Random(kTenants));
+  wish.tenant = AnyTenant();
   for (const char* name : kNames) {
     if (Random(3) == 0) wish.names.emplace_back(name);
   }

@@ -79,7 +79,10 @@ class StopwatchSim {
   void Fail(const std::string& what) {
     if (!violation_) violation_ = what;
   }
-  void Change(MonoMs mono);
+  void Change(TenantId tenant, const std::string& name, bool starts, MonoMs mono);
+  void ChangeOne(MonoMs mono);
+  void LoseAndTakeAName(int who, MonoMs mono);
+  [[nodiscard]] TenantId AnyTenant();
   void Connect(int who);
   void Disconnect(int who);
   void AskPage(int who);
