@@ -1,5 +1,5 @@
 // two_tenants_streams.h - event streams of two users who share names of stopwatches, and what
-// neither may ever hear. Part of two_tenants_test.cc.
+// neither may ever hear. Part of two_tenants_streams_test.cc.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -173,7 +173,9 @@ class TwoTenantsStreams {
     if (!mine) {
       ++heard_of_other;
       EXPECT_FALSE(stream.gave_up.contains(change.name)) << text;
-      if (number > 0) EXPECT_GT(number, stream.owned_since[change.name]) << text;
+      if (number > 0) {
+        EXPECT_GT(number, stream.owned_since[change.name]) << text;
+      }
     }
     if (mine && kind == "deleted" && asked) stream.gave_up.insert(change.name);
     if (!stream.has_snapshot) ++resumed;
