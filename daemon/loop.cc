@@ -251,10 +251,11 @@ void Loop::Beat() { FeedWatchdog(); }
 void Loop::FeedWatchdog() {
   const auto interval_ms = parts_.notify.watchdog_interval_ms();
   if (!interval_ms || parts_.clock.Mono() < next_feed_) return;
-  const uint64_t scans = parts_.engine.timers().due_scans();
+  const Timers& timers = parts_.engine.timers();
+  const uint64_t scans = timers.due_scans();
   const uint64_t commit_turns = parts_.commits.turns();
-  const bool may_fire = parts_.engine.timers().first_page_loaded() &&
-                        parts_.engine.timers().clock_sane() && phase_ == Phase::kServing;
+  const bool may_fire = timers.first_page_loaded() && timers.clock_sane() &&
+                        !timers.paused_all() && phase_ == Phase::kServing;
   if ((may_fire && scans == fed_due_scans_) || commit_turns == fed_commit_turns_) return;
   fed_due_scans_ = scans;
   fed_commit_turns_ = commit_turns;

@@ -164,6 +164,17 @@ class Systemd(Case):
             d.wait_note("WATCHDOG=1")
         self.assertEqual(d.end(signal.SIGTERM), 0)
 
+    def test_the_watchdog_is_fed_while_nothing_may_fire(self):
+        d = self.daemon(env={"WATCHDOG_USEC": "200000"}).start()
+        d.pause()
+        for _ in range(3):  # the first may be of before
+            d.forget_notes()
+            d.wait_note("WATCHDOG=1")
+        d.restart()
+        for _ in range(3):
+            d.forget_notes()
+            d.wait_note("WATCHDOG=1")
+
     def test_the_watchdog_is_not_fed_while_commits_stand_still(self):
         stuck_s = 8
         d = self.daemon(env={"WATCHDOG_USEC": "200000"}, wrap=[
