@@ -84,6 +84,16 @@ std::string StopwatchNameKeysEnd(std::string_view name) {
   return out;
 }
 
+std::string_view StopwatchListOf(std::string_view key) {
+  constexpr size_t kOwnerBytesWithKind = 1 + 4;
+  if (key.size() < kOwnerBytesWithKind) return {};
+  const auto kind = static_cast<uint8_t>(key[0]);
+  if (kind == kStopwatchByOwner) return key.substr(0, kOwnerBytesWithKind);
+  const size_t end = key.find(kNameEnd, 1);
+  if (kind != kStopwatchByName || end == std::string_view::npos) return {};
+  return key.substr(0, end + 1);
+}
+
 ShortKey MetaKey(MetaKind kind) { return ShortKey().U8(static_cast<uint8_t>(kind)); }
 
 ShortKey MetaKey(MetaKind kind, TenantId tenant) {

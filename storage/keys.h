@@ -105,6 +105,9 @@ inline constexpr std::string_view kOnceKeysEnd{"\2", 1};
 // The first key behind those of one tenant, and of one name.
 [[nodiscard]] std::string StopwatchKeysEnd(TenantId tenant);
 [[nodiscard]] std::string StopwatchNameKeysEnd(std::string_view name);
+// What all keys of one list, an owner's or a name's, begin with; of one of them or a cursor in it.
+// Empty: it is neither.
+[[nodiscard]] std::string_view StopwatchListOf(std::string_view key);
 // Between the first kind and the second.
 inline constexpr std::string_view kStopwatchNameKeysFrom{"\2", 1};
 [[nodiscard]] ShortKey MetaKey(MetaKind kind);

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "base/planted.h"
+#include "storage/keys.h"
 #include "storage/rocks_options.h"
 #include "storage/rocks_status.h"
 #include "storage/rocks_write_meter.h"
@@ -52,6 +53,17 @@ class Watcher final : public rocksdb::EventListener {
   std::atomic<bool> failed_ = false;
   Status first_;
 };
+
+// All keys from `lower` to `upper` are of one list: filters say which tables have none of them.
+bool InOneList(Cf cf, std::string_view lower, std::string_view upper) {
+  if (cf != Cf::kStopwatch) return false;
+  const std::string_view list = StopwatchListOf(lower);
+  if (list.empty() || upper.empty()) return false;
+  std::string end(list);
+  size_t carry = end.size();
+  while (carry > 0 && ++end[carry - 1] == 0) --carry;
+  return carry > 0 && upper <= end;
+}
 
 class RocksIterator final : public KvIterator {
  public:
@@ -139,6 +151,7 @@ class RocksView final : public KvView {
     if (!database_.Has(cf)) return std::make_unique<EmptyIterator>();
     rocksdb::ReadOptions options = options_;
     options.fill_cache = keep_cached;
+    options.total_order_seek = !InOneList(cf, lower, upper);
     return std::make_unique<RocksIterator>(database_.db.get(), database_.Family(cf), options, lower,
                                            upper);
   }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "storage/keys.h"
 #include "storage/rocks_status.h"
 
 namespace belfry {
@@ -120,6 +121,18 @@ void SetCompression(TableCompression compression, rocksdb::ColumnFamilyOptions* 
   }
 }
 
+// Lists of stopwatches, so that a scan of one looks into no table that has none of it.
+class StopwatchLists final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "belfry.stopwatch_lists"; }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return !StopwatchListOf(ViewOf(key)).empty();
+  }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return RocksSlice(StopwatchListOf(ViewOf(key)));
+  }
+};
+
 rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb::Cache>& cache,
                                            const RocksOptions& options,
                                            const std::shared_ptr<DropRule>& rule) {
@@ -143,6 +156,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(Cf cf, const std::shared_ptr<rocksdb:
       cf == Cf::kIds || cf == Cf::kOnce || cf == Cf::kStopwatch || cf == Cf::kStream;
   if (by_whole_key) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  if (cf == Cf::kStopwatch) family.prefix_extractor = std::make_shared<StopwatchLists>();
   // Several small ones: while some are written to tables, another takes what comes. All families
   // are flushed together, by what they hold together: see SoftBound.
   family.write_buffer_size = options.write_buffer_bytes;

@@ -92,6 +92,18 @@ TEST(Keys, StopwatchesAreFoundByOwnerAndByName) {
   EXPECT_LT(StopwatchNameKeysEnd("tea"), StopwatchNameKey("tea ", 0));
 }
 
+TEST(Keys, AListOfStopwatchesIsWhatItsKeysBeginWith) {
+  const std::string own = StopwatchKey(0x01020300, "a");
+  EXPECT_EQ(StopwatchListOf(own), std::string_view("\1\1\2\3\0", 5));
+  EXPECT_EQ(StopwatchListOf(own + '\0'), StopwatchListOf(StopwatchKey(0x01020300, "zz")));
+  const std::string named = StopwatchNameKey("tea", 7);
+  EXPECT_EQ(StopwatchListOf(named), std::string_view("\2tea\0", 5));
+  EXPECT_NE(StopwatchListOf(named), StopwatchListOf(StopwatchNameKey("teapot", 7)));
+  for (const std::string_view none : {"", "\1\1\1\1", "\2tea", "\3tea1"}) {
+    EXPECT_EQ(StopwatchListOf(none), "") << none;
+  }
+}
+
 TEST(Keys, TimesBefore1970SortAs1970) {
   EXPECT_EQ(Bytes(TimeKey({{-5}, 3})), Bytes(TimeKey({{0}, 3})));
 }

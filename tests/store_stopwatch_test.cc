@@ -264,6 +264,32 @@ TEST_F(StoreStopwatchDamage, SalvageKeepsEveryOneWithAReadableRow) {
             (std::vector<Stopwatch>{{kAlice, "a", {1}}, {kAlice, "b", {1}}, {kAlice, "c", {1}}}));
 }
 
+// Tables have filters of what lists are in them, in parts of some thousand keys.
+TEST_P(StoreStopwatch, EachOfVeryManyListsIsFoundInWhateverTablesItsRowsAre) {
+  constexpr TenantId kTenants = 12'000;
+  const auto name_of = [](TenantId tenant) { return "n" + std::to_string(tenant % 5000); };
+  std::vector<Op> group;
+  const auto apply = [&] { rig_.ApplyGroup(std::exchange(group, {})); };
+  for (const int64_t at_ms : {1, 2, 3}) {
+    for (TenantId tenant = 1; tenant <= kTenants; ++tenant) {
+      if (tenant % 3 != static_cast<TenantId>(at_ms - 1)) continue;
+      group.push_back({0, Start(tenant, name_of(tenant), at_ms)});
+      group.push_back({0, Start(tenant, "own", at_ms)});
+      if (group.size() >= 1000) apply();
+    }
+    apply();
+    if (at_ms == 1) rig_.Compact();
+    rig_.Reopen();
+  }
+  for (TenantId tenant = 1; tenant <= kTenants; ++tenant) {
+    ASSERT_EQ(Own(tenant).size(), 2u) << tenant;
+    if (tenant > 5000) continue;
+    const size_t owners = tenant + 10'000 <= kTenants ? 3 : 2;
+    ASSERT_EQ(OfName(tenant, name_of(tenant)).size(), owners) << tenant;
+  }
+  EXPECT_EQ(Walk({1, {"own"}, false, {}}, 1000).size(), kTenants);
+}
+
 TEST(StopwatchEntry, GoldenBytesAreReadAndWritten) {
   const std::string key = StopwatchKey(7, "tea");
   EXPECT_EQ(key, std::string("\1\0\0\0\7tea\0", 9));
