@@ -20,7 +20,8 @@ std::optional<Scope> ScopeNamed(std::string_view name) {
 }
 
 Ticket Caller::ticket() const {
-  return {grant_ == nullptr ? std::nullopt : std::optional(grant_->token), tenant_, scope_};
+  if (grant_ == nullptr) return {std::nullopt, tenant_, std::nullopt, scope_};
+  return {grant_->token, tenant_, grant_->expires, scope_};
 }
 
 }  // namespace belfry

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/id.h"
+#include "base/time.h"
 
 namespace belfry {
 
@@ -49,8 +50,9 @@ using TokenHash = std::array<uint8_t, 32>;
 
 // What an answer that goes on for long keeps, to ask Authentication whether its caller still may.
 struct Ticket {
-  std::optional<TokenHash> token;  // nullopt: none was needed
-  TenantId tenant = 0;             // whose data it carries
+  std::optional<TokenHash> token = {};  // nullopt: none was needed
+  TenantId tenant = 0;                  // whose data it carries
+  std::optional<WallMs> expires = {};   // the token; from then on it is to be asked again
   Scope scope = Scope::kAdmin;
 };
 

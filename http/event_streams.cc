@@ -140,6 +140,11 @@ void EventStreams::Send(uint64_t id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   Stream& stream = found->second;
+  const auto& expires = stream.ticket.expires;
+  if (stream.begun && expires && clock_.Wall() >= *expires &&
+      !authentication_.StillGood(stream.ticket)) {
+    return End(id);
+  }
   if (stream.roomy && stream.page) SendPage(stream);
   if (stream.paging) {
     if (stream.roomy && !stream.asked) Ask(id, stream);

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "tests/support/event_client.h"
 #include "tests/support/http_api_rig.h"
-#include "tests/support/http_chunks.h"
 #include "tests/support/stream_collector.h"
 
 namespace belfry {
@@ -14,76 +14,6 @@ namespace {
 
 constexpr TenantId kBob = kLocalTenant + 1;
 constexpr char kNow[] = "2026-11-21T08:00:00.000Z";
-
-struct Event {
-  std::string name;
-  std::string data;
-  std::string id;
-};
-
-// One client of the stream, which understands it as a browser does.
-class EventClient {
- public:
-  EventClient(HttpApiRig& rig, std::string_view query, std::string_view headers = "")
-      : rig_(rig), client_(*rig.http) {
-    client_.Send(Get("/api/stopwatch/events?" + std::string(query), headers));
-  }
-  // All that came, once `count` are there or the stream is over.
-  std::vector<Event> Events(size_t count) {
-    rig_.http->RunUntil([&] { return Parse().size() >= count || over(); });
-    return Parse();
-  }
-  // What came by the time that nothing more happens.
-  std::vector<Event> Now() {
-    rig_.http->RunTurns(50);
-    return Parse();
-  }
-  std::string Head() {
-    rig_.http->RunUntil([&] { return client_.Received().find("\r\n\r\n") != std::string::npos; });
-    return client_.Received().substr(0, client_.Received().find("\r\n\r\n") + 4);
-  }
-  size_t Comments() {
-    rig_.http->RunTurns(50);
-    size_t comments = 0;
-    for (const std::string& line : Lines()) comments += line.starts_with(": server_now ") ? 1 : 0;
-    return comments;
-  }
-  bool over() { return ReadChunks(client_.Received()).ended || client_.ended; }
-  bool ended_in_order() { return ReadChunks(client_.Received()).ended; }
-  HttpClient& client() { return client_; }
-  std::string Text() { return ReadChunks(client_.Received()).text; }
-
- private:
-  std::vector<std::string> Lines() {
-    std::vector<std::string> lines;
-    const std::string text = Text();
-    for (size_t at = 0, end = text.find('\n'); end != std::string::npos;
-         at = end + 1, end = text.find('\n', at)) {
-      lines.push_back(text.substr(at, end - at));
-    }
-    return lines;
-  }
-  std::vector<Event> Parse() {
-    std::vector<Event> events;
-    Event event;
-    for (const std::string& line : Lines()) {
-      if (line.empty()) {
-        if (!event.name.empty()) events.push_back(event);
-        event = {};
-      } else if (line.starts_with("event: ")) {
-        event.name = line.substr(7);
-      } else if (line.starts_with("data: ")) {
-        event.data += line.substr(6);
-      } else if (line.starts_with("id: ")) {
-        event.id = line.substr(4);
-      }
-    }
-    return events;
-  }
-
-  HttpApiRig& rig_;
-  HttpClient client_;
-};
 
 class EventStreamsTest : public testing::Test {
  protected:
@@ -512,87 +442,6 @@ TEST_F(EventStreamsTest, SoManyAtOnceAndThenOneWhenOneHasGone) {
   collector.Leave(all.front());
   EXPECT_EQ(open(), 200);
   EXPECT_EQ(rig_.events->size(), HttpApiRig::kStreamsMax);
-}
-
-class EventStreamsWithTokens : public testing::Test {
- protected:
-  EventStreamsWithTokens() {
-    rig_.Admit("b", 2);
-    rig_.Admit("c", 3);
-  }
-  // Events of all of the user's own.
-  std::unique_ptr<EventClient> Listen(const std::string& token) {
-    auto client =
-        std::make_unique<EventClient>(rig_, "own=true", "Authorization: Bearer " + token + "\r\n");
-    EXPECT_EQ(client->Events(1).at(0).data, "[]");
-    return client;
-  }
-  HttpApiRig rig_{{}, Authentication::Mode::kToken};
-};
-
-TEST_F(EventStreamsWithTokens, AStreamEndsWhenItsTokenIsRevokedAndOthersGoOn) {
-  const auto bobs = Listen("b");
-  const auto carols = Listen("c");
-  rig_.grants.erase(rig_.grants.begin());
-  rig_.SetGrants();
-  rig_.http->RunUntil([&] { return bobs->over(); });
-  EXPECT_TRUE(bobs->ended_in_order());
-  EXPECT_FALSE(carols->over());
-  EXPECT_EQ(rig_.events->size(), 1u);
-}
-
-TEST_F(EventStreamsWithTokens, AStreamThatHasNotBegunEndsToo) {
-  rig_.hold_queries = true;
-  EventClient client(rig_, "own=true", "Authorization: Bearer b\r\n");
-  rig_.http->RunUntil([&] { return !rig_.held_queries.empty(); });
-  rig_.grants.clear();
-  rig_.SetGrants();
-  rig_.hold_queries = false;
-  rig_.http->RunUntil([&] { return client.over(); });
-  EXPECT_TRUE(client.Now().empty());
-}
-
-TEST_F(EventStreamsWithTokens, AStreamWhoseTurnHasNotComeEndsToo) {
-  rig_.hold_ops = true;
-  HttpClient client(*rig_.http);
-  const std::string bearer = "Authorization: Bearer b\r\n";
-  client.Send(PostJson("/api/stopwatch", R"({"name":"tea"})", bearer) +
-              Get("/api/stopwatch/events?own=true", bearer));
-  rig_.http->RunUntil([&] { return rig_.events->size() == 1; });
-  rig_.http->RunTurns();
-  rig_.grants.clear();
-  rig_.SetGrants();
-  EXPECT_EQ(rig_.events->size(), 0u);
-  rig_.ReleaseOps();
-  rig_.http->RunUntil([&] { return client.Received().ends_with("\r\n\r\n0\r\n\r\n"); });
-  EXPECT_EQ(client.Received().find("event:"), std::string::npos);
-}
-
-TEST_F(EventStreamsWithTokens, OneUserHasHalfOfThemAtMost) {
-  StreamCollector collector;
-  const auto open = [&](TenantId tenant) {
-    const ReplyTo to = collector.New();
-    rig_.events->Open(
-        to, {.token = TokenHasher().Hash(tenant == 2 ? "b" : "c"), .scope = Scope::kStopwatches},
-        {tenant, {}, true}, {});
-    rig_.http->RunTurns();
-    return collector.at(to).response->status;
-  };
-  for (size_t i = 0; i < HttpApiRig::kStreamsMax / 2; ++i) EXPECT_EQ(open(2), 200);
-  EXPECT_EQ(open(2), 503);
-  for (size_t i = 0; i < HttpApiRig::kStreamsMax / 2; ++i) EXPECT_EQ(open(3), 200);
-  EXPECT_EQ(open(3), 503);
-}
-
-TEST_F(EventStreamsWithTokens, AStreamEndsSoonAfterItsTokenExpired) {
-  rig_.grants[0].expires = rig_.http->clock.wall + 20'000;
-  rig_.SetGrants();
-  const auto bobs = Listen("b");
-  rig_.http->Advance(kFeedCommentMs);
-  EXPECT_FALSE(bobs->over());
-  rig_.http->Advance(kFeedCommentMs);
-  rig_.http->RunUntil([&] { return bobs->over(); });
-  EXPECT_TRUE(bobs->ended_in_order());
 }
 
 }  // namespace
