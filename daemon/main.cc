@@ -34,5 +34,7 @@ int main(int argc, char** argv) {
   if (command.action == CommandLine::Action::kToken) command = belfry::DoToken(command.token);
   std::FILE* const out = command.exit_code == belfry::kExitOk ? stdout : stderr;
   const bool written = std::fputs(command.text.c_str(), out) >= 0 && std::fflush(out) == 0;
-  return written || command.exit_code != belfry::kExitOk ? command.exit_code : belfry::kExitFailed;
+  if (written || command.exit_code != belfry::kExitOk) return command.exit_code;
+  std::perror("belfry: what was done could not be printed");
+  return belfry::kExitFailed;
 }

@@ -185,7 +185,8 @@ Status Replace(const std::string& path, int fd, const std::string& text) {
     unlink(fresh.c_str());
     return s;
   }
-  const std::string parent = std::filesystem::path(path).parent_path();
+  std::string parent = std::filesystem::path(path).parent_path();
+  if (parent.empty()) parent = ".";
   const OpenFile directory(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return directory.fd >= 0 && fsync(directory.fd) == 0 ? Status() : Failed("sync", parent);
 }

@@ -33,7 +33,7 @@ int64_t FailureLimit::WaitSeconds(const Peer& peer, MonoMs now) const {
   const Counts& counts = found == counts_.end() ? others_ : found->second;
   int64_t wait = 0;
   const int64_t oldest = SecondOf(now) - kWrongTokensSeconds;
-  while (Since(counts, oldest + wait) > kWrongTokensMax) ++wait;
+  while (Since(counts, oldest + wait) >= kWrongTokensMax) ++wait;
   return wait;
 }
 

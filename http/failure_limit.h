@@ -18,7 +18,7 @@ namespace belfry {
 
 class FailureLimit {
  public:
-  // Seconds until this address may try again; 0: it may now.
+  // Seconds until this address may be wrong once more; 0: it may now.
   [[nodiscard]] int64_t WaitSeconds(const Peer& peer, MonoMs now) const;
   void Failed(const Peer& peer, MonoMs now);
   [[nodiscard]] size_t addresses() const { return counts_.size(); }

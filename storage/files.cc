@@ -14,6 +14,11 @@ namespace {
 constexpr size_t kSmallFileBytesMax = size_t{1} << 20;
 constexpr size_t kCopyBytes = size_t{64} << 10;
 
+std::string ParentOf(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path();
+  return parent.empty() ? "." : parent;
+}
+
 Result<size_t> ReadSome(int fd, char* out, size_t size, const std::string& path) {
   for (;;) {
     const ssize_t n = read(fd, out, size);
@@ -35,11 +40,6 @@ Status Copy(int from, int to, const std::string& from_path, const std::string& t
 }
 
 }  // namespace
-
-std::string ParentOf(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path();
-  return parent.empty() ? "." : parent;
-}
 
 Fd::~Fd() {
   if (fd_ >= 0) close(fd_);

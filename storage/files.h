@@ -45,8 +45,6 @@ class Fd {
 
 // Names in a directory are durable after this.
 [[nodiscard]] Status SyncDirectory(const std::string& path);
-// The directory that `path` is in; "." for a bare name.
-[[nodiscard]] std::string ParentOf(const std::string& path);
 
 // Copies one file, synced.
 [[nodiscard]] Status CopyFileDurably(const std::string& from, const std::string& to);

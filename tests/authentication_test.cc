@@ -244,7 +244,6 @@ TEST_F(AuthenticationTest, AHundredWrongTokensAreFineAndOneMoreIs429ForThatAddre
   Admit("secret");
   for (uint32_t i = 0; i < kWrongTokensMax; ++i) Expect401({{"Authorization", "Bearer wrong"}});
   EXPECT_TRUE(AskWith("Bearer secret"));
-  Expect401({{"Authorization", "Bearer wrong"}});
   EXPECT_FALSE(AskWith("Bearer wrong"));
   EXPECT_EQ(refusal_.status, 429);
   EXPECT_EQ(refusal_.headers, "Retry-After: 11\r\n");
@@ -344,7 +343,7 @@ TEST(FailureLimit, WhoHasMoreAddressesThanAreCountedIsLimitedToo) {
   const MonoMs now{1000};
   uint16_t next = 0;
   while (limit.addresses() < kWrongTokenAddressesMax) limit.Failed(V6(next++, 1), now);
-  for (uint32_t i = 0; i < kWrongTokensMax; ++i) limit.Failed(V6(next++, 1), now);
+  for (uint32_t i = 1; i < kWrongTokensMax; ++i) limit.Failed(V6(next++, 1), now);
   EXPECT_EQ(limit.WaitSeconds(V6(next, 1), now), 0);
   limit.Failed(V6(next++, 1), now);
   EXPECT_GT(limit.WaitSeconds(V6(next, 1), now), 0) << "never seen before";
