@@ -96,10 +96,22 @@ void HttpConnection::OnEnd(bool in_order) {
   }
 }
 
-bool HttpConnection::MustPause() const {
+bool HttpConnection::MustPause(std::string_view next) const {
   // Nothing is taken behind a slot that holds, so it can only be the last.
   if (!slots_.empty() && slots_.back().holds_further) return true;
-  return slots_.size() >= kPipelinedRequestsMax || waiting_bytes_ + UnsentBytes() > kUnsentBytesMax;
+  return Overtakes(next) || slots_.size() >= kPipelinedRequestsMax ||
+         waiting_bytes_ + UnsentBytes() > kUnsentBytesMax;
+}
+
+// Reads are done side by side, and changes one after the other; a read that was sent behind a
+// change sees it (RFC 9112, 9.3.2). So all slots are of one kind.
+bool HttpConnection::Overtakes(std::string_view next) const {
+  if (slots_.empty() || !parser_.idle()) return false;
+  const size_t begin = next.find_first_not_of("\r\n");
+  if (begin == std::string_view::npos) return false;
+  constexpr std::string_view kSafe = "GHO";  // GET, HEAD, OPTIONS
+  const bool safe = kSafe.find(next[begin]) != std::string_view::npos;
+  return safe != slots_.back().safe;
 }
 
 size_t HttpConnection::UnsentBytes() const {
@@ -109,7 +121,7 @@ size_t HttpConnection::UnsentBytes() const {
 void HttpConnection::Take(std::string_view input) {
   busy_ = true;
   while (!input.empty() && taking_ && !closing_) {
-    if (MustPause()) {
+    if (MustPause(input)) {
       SetAside(input);
       break;
     }
@@ -136,7 +148,7 @@ void HttpConnection::SetAside(std::string_view input) {
 
 void HttpConnection::Resume() {
   resume_asked = false;
-  if (closing_ || parked_.empty() || MustPause()) return;
+  if (closing_ || parked_.empty() || MustPause(parked_)) return;
   const std::string input = std::exchange(parked_, {});
   Take(input);
 }
@@ -157,6 +169,7 @@ void HttpConnection::AccountHeld() {
 
 HttpConnection::Slot HttpConnection::SlotFor(const Request& request) {
   Slot slot;
+  slot.safe = IsSafe(request.verb);
   slot.head_only = request.verb == Verb::kHead;
   slot.http_1_1 = request.http_1_1;
   slot.close = !request.keep_alive;
@@ -319,8 +332,8 @@ void HttpConnection::Settle() {
       }
       BeginDrain();
     } else {
-      if (taking_ && !parked_.empty() && !MustPause()) owner_.ResumeSoon(*this);
-      SetReading(parked_.empty() && ((taking_ && !MustPause()) || StreamsEndlessly()));
+      if (taking_ && !parked_.empty() && !MustPause(parked_)) owner_.ResumeSoon(*this);
+      SetReading(parked_.empty() && ((taking_ && !MustPause({})) || StreamsEndlessly()));
     }
   }
   if (room_owed_) OfferRoom();

@@ -63,6 +63,7 @@ class HttpConnection {
 
  private:
   struct Slot {
+    bool safe = true;  // it changes nothing
     bool head_only = false;
     bool http_1_1 = true;
     bool close = false;
@@ -102,7 +103,9 @@ class HttpConnection {
   void TellStreamsGone();
   [[nodiscard]] bool StreamsEndlessly() const;
   [[nodiscard]] bool Unsent() const { return !out_.empty() || writing_; }
-  [[nodiscard]] bool MustPause() const;
+  // Before `next` is taken, which was read.
+  [[nodiscard]] bool MustPause(std::string_view next) const;
+  [[nodiscard]] bool Overtakes(std::string_view next) const;
   void SetReading(bool on);
   void Write();
   void OnWritten(int status);

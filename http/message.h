@@ -19,6 +19,10 @@ namespace belfry {
 constexpr size_t kBodyPaddingBytes = 64;
 
 enum class Verb : uint8_t { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther };
+// It asks for no change.
+[[nodiscard]] constexpr bool IsSafe(Verb verb) {
+  return verb == Verb::kGet || verb == Verb::kHead || verb == Verb::kOptions;
+}
 constexpr int kVerbs = 8;
 [[nodiscard]] std::string_view VerbName(Verb verb);
 

@@ -62,6 +62,8 @@ class RequestParser {
   // The client waits for `100 Continue` before it sends the body.
   [[nodiscard]] bool WantsContinue() const;
   // Bytes held; 0 after Release.
+  // No byte of the next request was taken.
+  [[nodiscard]] bool idle() const { return stage_ == Stage::kIdle; }
   [[nodiscard]] size_t held_bytes() const { return head_.size() + body_.size(); }
   // Bytes of the body that came so far, without what chunks add.
   [[nodiscard]] size_t body_bytes() const { return body_.size(); }

@@ -51,22 +51,6 @@ TEST_F(EventStreamsWithTokens, AStreamThatHasNotBegunEndsToo) {
   EXPECT_TRUE(client.Now().empty());
 }
 
-TEST_F(EventStreamsWithTokens, AStreamWhoseTurnHasNotComeEndsToo) {
-  rig_.hold_ops = true;
-  HttpClient client(*rig_.http);
-  const std::string bearer = "Authorization: Bearer b\r\n";
-  client.Send(PostJson("/api/stopwatch", R"({"name":"tea"})", bearer) +
-              Get("/api/stopwatch/events?own=true", bearer));
-  rig_.http->RunUntil([&] { return rig_.events->size() == 1; });
-  rig_.http->RunTurns();
-  rig_.grants.clear();
-  rig_.SetGrants();
-  EXPECT_EQ(rig_.events->size(), 0u);
-  rig_.ReleaseOps();
-  rig_.http->RunUntil([&] { return client.Received().ends_with("\r\n\r\n0\r\n\r\n"); });
-  EXPECT_EQ(client.Received().find("event:"), std::string::npos);
-}
-
 TEST_F(EventStreamsWithTokens, OneUserHasHalfOfThemAtMost) {
   StreamCollector collector;
   const auto open = [&](TenantId tenant) {

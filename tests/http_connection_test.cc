@@ -56,6 +56,33 @@ TEST(HttpConnection, PipelinedAnswersKeepTheOrder) {
   for (size_t i = 0; i < 64; ++i) EXPECT_EQ(BodyOf(responses[i]), "answer " + std::to_string(i));
 }
 
+TEST(HttpConnection, AReadDoesNotOvertakeTheChangeItWasSentBehindNorTheReverse) {
+  EchoHandler handler;
+  handler.answer_at_once = false;
+  HttpRig rig(handler);
+  HttpClient client(rig);
+  const auto answer_all = [&] {
+    for (const ReplyTo& to : std::exchange(handler.open, {})) Respond(to, Response{});
+  };
+  client.Send(PostJson("/a", "{}") + PostJson("/b", "{}") + Get("/c"));
+  rig.RunTurns(50);
+  EXPECT_EQ(handler.open.size(), 2u);
+  client.Send("\r\n" + Get("/d") + "DEL");
+  rig.RunTurns(50);
+  EXPECT_EQ(handler.open.size(), 2u);
+  answer_all();
+  rig.RunUntil([&] { return handler.open.size() == 2; });
+  client.Send("ETE /e HTTP/1.1\r\nHost: h\r\n\r\n");
+  rig.RunTurns(50);
+  EXPECT_EQ(handler.open.size(), 2u);
+  answer_all();
+  rig.RunUntil([&] { return handler.open.size() == 1; });
+  answer_all();
+  EXPECT_EQ(client.Responses(5).size(), 5u);
+  EXPECT_EQ(handler.seen, (std::vector<std::string>{"POST /a {}", "POST /b {}", "GET /c ",
+                                                    "GET /d ", "DELETE /e "}));
+}
+
 TEST(HttpConnection, ThousandsOfPipelinedRequestsAreAllAnswered) {
   EchoHandler handler;
   HttpRig rig(handler);

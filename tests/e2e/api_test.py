@@ -323,6 +323,20 @@ http: {cors_origins: ["https://page.example"]}
             got = [client.response() for _ in wanted]
         self.assertEqual([(a.header("x-request-id"), a.status) for a in got], wanted)
 
+    def test_a_pipelined_read_sees_the_change_in_front_of_it(self):
+        far = {"hours": 1, "url": FAR}
+        requests = (("POST", "/timers", far), ("GET", "/timers/count"), ("DELETE", "/timers"),
+                    ("GET", "/timers/count"), ("POST", "/timers", far), ("GET", "/timers/count"),
+                    ("POST", "/api/stopwatch", {"name": "w"}), ("GET", "/api/stopwatch/w"),
+                    ("DELETE", "/api/stopwatch/w"), ("GET", "/api/stopwatch/w"))
+        for _ in range(20):
+            with self.d.client() as client:
+                client.send(b"".join(client.encode(*request) for request in requests))
+                got = [client.response() for _ in requests]
+            self.assertGreaterEqual(got[1].json()["count"], 1)
+            self.assertEqual([got[n].json()["count"] for n in (3, 5)], [0, 1])
+            self.assertEqual([got[n].status for n in (6, 7, 8, 9)], [201, 200, 204, 403])
+
     def test_a_request_in_single_bytes_is_the_same_request(self):
         with self.d.client() as client:
             for byte in client.encode("POST", "/timers", {"hours": 1, "url": FAR}):
