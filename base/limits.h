@@ -89,7 +89,9 @@ constexpr size_t kPageBytesMax = 8 * 1024 * 1024;  // of records in memory; then
 // The scheduler.
 constexpr size_t kLoadRowsMax = 1024;  // rows examined by one Load
 constexpr size_t kLoadBytesMax = 512 * 1024;
-constexpr size_t kLeftRowsMax = 16'384;   // rows of paused targets passed over by one Load
+constexpr size_t kLeftRowsMax = 16'384;  // rows of paused targets passed over by one Load
+constexpr size_t kNotLeasesMax = 4096;   // timers passed over by one Load of deadlines
+constexpr size_t kNotLeasesBytesMax = 8 * 1024 * 1024;  // the same
 constexpr int64_t kLeftIntervalMs = 250;  // what was passed over is looked at at least this often
 constexpr int64_t kLoadIntervalMs = 50;   // unless the horizon is near
 constexpr int64_t kHorizonNearMs = 60 * kSecondMs;

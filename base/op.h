@@ -59,7 +59,7 @@ struct FloorOp {
 };
 
 // Whose pages of `due` they are.
-enum class Reader : uint8_t { kWindow, kBacklog, kLeftRows };
+enum class Reader : uint8_t { kWindow, kBacklog, kLeftRows, kLeases };
 
 // Names of targets, sorted; null: none.
 using TargetNames = std::shared_ptr<const std::vector<std::string>>;
@@ -74,6 +74,8 @@ struct LoadOp {
   Key end = kKeyMax;                // exclusive
   Reader reader = Reader::kWindow;  // handed back as it is
   TargetNames leave = nullptr;      // kLeftRowsMax rows of them end a page as well
+  bool leases_only = false;         // all else is passed over and not said: kNotLeasesMax rows or
+                                    // kNotLeasesBytesMax of it end a page as well
 };
 
 // Bookkeeping. `low`: no live timer has, or will by an op before this one have, a smaller key time,

@@ -60,6 +60,8 @@ enum class Bug {
   kMovedDeadlineNotArmed,       // a deadline that was brought forward stays where it was in memory
   kLapseBeyondCapForgotten,     // a deadline that is met when too many were is met by nobody
   kLapseCapSpins,               // then the loop wakes for what it may not do yet
+  kLapseWaitsForBacklog,        // late deadlines are read only while the backlog has room
+  kLateLeaseNotInLow,           // `low` is raised past a late deadline that is only on disk
   kStreamsBelieveWrongClock,    // streams start by a clock that cannot be right
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced

@@ -9,8 +9,8 @@
 
 namespace belfry {
 
-Backlog::Backlog(WallMs low, WallMs split)
-    : cursor_(JustBelow({std::min(low, split), 0})), split_({split, 0}) {}
+Backlog::Backlog(WallMs low, WallMs split, Reader reader)
+    : reader_(reader), cursor_(JustBelow({std::min(low, split), 0})), split_({split, 0}) {}
 
 std::optional<LoadOp> Backlog::NextLoad(size_t rows_max, size_t bytes_max, WallMs now) {
   if (load_outstanding_ || ended() || cursor_.at > now) return std::nullopt;
@@ -19,7 +19,8 @@ std::optional<LoadOp> Backlog::NextLoad(size_t rows_max, size_t bytes_max, WallM
   load_asked_ = now;
   load_end_ = split_;
   LoadOp load;
-  load.reader = Reader::kBacklog;
+  load.reader = reader_;
+  load.leases_only = reader_ == Reader::kLeases;
   load.generation = generation_;
   load.after = cursor_;
   load.end = load_end_;

@@ -5,6 +5,10 @@
 // time, straight to the line of its target. So it costs the window nothing, and timers that are due
 // now do not stand behind it.
 //
+// Deadlines of leases have a cursor of their own, with a split of its own: they need no slot and
+// no room, and do not stand behind timers that wait for them. What is said of timers here is, of
+// each of the two, said of those that it is for.
+//
 // Invariants: (1) A live timer with a key in (cursor, split) is on disk, and in no line: the cursor
 // will meet it. One at or below the cursor is in memory, or has an unfinished op. (2) The split
 // only rises. (3) At most one Load is outstanding; one that was asked for before the cursor moved
@@ -23,8 +27,8 @@ namespace belfry {
 
 class Backlog {
  public:
-  // No live timer has a key time below `low`.
-  Backlog(WallMs low, WallMs split);
+  // No live timer has a key time below `low`. `reader`: kBacklog, or kLeases.
+  Backlog(WallMs low, WallMs split, Reader reader);
 
   [[nodiscard]] Key cursor() const { return cursor_; }
   [[nodiscard]] Key split() const { return split_; }
@@ -53,6 +57,7 @@ class Backlog {
  private:
   [[nodiscard]] WallMs HeldOffUntil(WallMs now) const;
 
+  const Reader reader_;
   Key cursor_;  // inclusive
   Key split_;   // exclusive
   Key load_end_;

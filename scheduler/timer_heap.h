@@ -22,6 +22,8 @@ class TimerHeap {
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] size_t bytes() const { return bytes_; }
+  // It holds timers of the tenant.
+  [[nodiscard]] bool HasOf(TenantId tenant) const { return count_of_.contains(tenant); }
   // The smallest key. The heap is not empty.
   [[nodiscard]] Key top() const;
   // MemoryBytes of its timer, which is not looked at. The heap is not empty.

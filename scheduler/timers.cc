@@ -44,7 +44,8 @@ Timers::Timers(TimersOptions options, const TimersStart& start, WallMs now, Read
       next_mark_(now),
       backlog_moved_(now),
       window_(options_.window_bytes, now),
-      backlog_(start.low, now),
+      backlog_(start.low, now, Reader::kBacklog),
+      late_leases_(start.low, now, Reader::kLeases),
       admission_(AdmissionFor(options_)),
       ids_(options_.id_cache_bytes),
       replays_(start.replays),
@@ -100,6 +101,7 @@ void Timers::Complete(Completion done, WallMs now) {
       NoteLeft(done.page.left);
       if (done.page.reader == Reader::kBacklog) return TakeBacklog(std::move(done.page));
       if (done.page.reader == Reader::kLeftRows) return TakeLeft(std::move(done.page));
+      if (done.page.reader == Reader::kLeases) return TakeLateLeases(std::move(done.page));
       return window_.TakePage(std::move(done.page), [this](TimerPtr& t) { return Claims(t); });
     case kOpKind<RetainOp>:
       retain_outstanding_ = false;
@@ -188,7 +190,7 @@ void Timers::Rearm(TimerPtr timer) {
   } else if (parking_.IsOut(timer->id)) {
     const Key key = KeyOf(*timer);
     MoveToDue(key, std::move(timer));
-  } else if (!backlog_.WillMeet(KeyOf(*timer))) {
+  } else if (!WillBeMet(*timer)) {
     window_.Arm(std::move(timer));
   }
 }
@@ -317,6 +319,7 @@ void Timers::Tick(WallMs now) {
   if (stopping_ && !Planted(Bug::kUpkeepDuringStop)) return;
   ReadOnFromResumed(now);
   QueueLoad(now);
+  QueueLateLeases(now);
   QueueBacklog(now);
   QueueUnparks();
   QueueUpkeep(now);
@@ -450,6 +453,9 @@ WallMs Timers::LeastLive(WallMs now) const {
   WallMs least = std::min(now, window_.horizon().at);
   if (!window_.heap().empty()) least = std::min(least, window_.heap().top().at);
   if (!backlog_.ended()) least = std::min(least, backlog_.cursor().at);
+  if (!late_leases_.ended() && !Planted(Bug::kLateLeaseNotInLow)) {
+    least = std::min(least, late_leases_.cursor().at);
+  }
   if (!left_.empty()) least = std::min(least, left_.first().at);
   least = std::min(least, admission_.FirstStaged().at);
   if (Planted(Bug::kWatermarkPastLiveTimer)) return least;
@@ -485,8 +491,9 @@ WallMs Timers::WakeToStart() const {
   const auto left_at = left_.NextLoadAt(now_);
   const WallMs put_away_at = next_put_away_ - now_ <= kLateMs ? next_put_away_ : now_;
   const WallMs stuck_at = std::max(backlog_moved_ + kLateMs, put_away_at);
-  const bool may_load = RoomToLapse() || Planted(Bug::kLapseCapSpins);
-  if (load_at && RoomInBacklog() && may_load) sooner(*load_at);
+  const auto leases_at = late_leases_.NextLoadAt(now_);
+  if (leases_at && (MayReadLeases() || Planted(Bug::kLapseCapSpins))) sooner(*leases_at);
+  if (load_at && RoomInBacklog()) sooner(*load_at);
   if (const auto at = ReadsLeftAt()) sooner(*at);
   const bool reads_back = parking_.AnyWants() || admission_.AnyRoomy();
   if (reads_back && unpark_loads_ < kUnparkLoadsMax && RoomInBacklog()) sooner(now_);

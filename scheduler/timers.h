@@ -12,14 +12,16 @@
 // (3) A timer is started only when no op of its tenant on its id is unfinished.
 // (4) Every live timer with a key at or below the horizon is in memory, or has an unfinished op, or
 //     the backlog's cursor will meet it, or it was passed over (left_rows.h), or it is parked above
-//     its lot's cursor. The timers of a ReplayStepOp are known when it completes, those of a
-//     SettleOp's callback by id.
-// (5) The deadline of a lease is never staged: when it is due, a LapseStreamOp takes it.
+//     its lot's cursor; of a deadline: or the cursor of late ones will meet it. The timers of a
+//     ReplayStepOp are known when it completes, those of a SettleOp's callback by id.
+// (5) The deadline of a lease is never staged: when it is due, a LapseStreamOp takes it. At most
+//     lapses_max are on their way, those of a page that was asked for included.
 // (6) An attempt is forgotten only by the completion of its outcome's op. At most max_in_flight are
 //     under way, and max_unsettled more may have ended without a durable outcome; not counting
 //     those that never got an address.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -205,9 +207,12 @@ class Timers {
   [[nodiscard]] bool RoomToStage() const;
   // Its room is that of lapses, not that of what is staged.
   [[nodiscard]] bool RoomForTop() const;
-  [[nodiscard]] bool RoomToLapse() const { return lapses_ < options_.lapses_max; }
+  [[nodiscard]] bool RoomToLapse() const { return lapses_ + leases_asked_ < options_.lapses_max; }
+  [[nodiscard]] bool MayReadLeases() const;
+  // What is before it is not the window's, but the backlog's and that of late leases.
+  [[nodiscard]] Key Split() const { return std::max(backlog_.split(), late_leases_.split()); }
   // What a timer that is due has to do.
-  enum class Due { kStage, kLapse, kWaitInBacklog, kStayLeft };
+  enum class Due { kStage, kLapse, kWaitOnDisk, kStayLeft };
   [[nodiscard]] Due WhatNow(const Timer& timer, Lane lane) const;
   [[nodiscard]] bool MayPage() const { return !stopping_ && !failed_ && !paused_all_; }
   [[nodiscard]] bool RoomInBacklog() const;
@@ -272,6 +277,10 @@ class Timers {
   void CompletePause(Completion& done);
   void NotePaused(const std::string& target, bool paused);
   void MoveToDue(const Key& key, TimerPtr timer);
+  [[nodiscard]] bool WillBeMet(const Timer& timer) const;
+  void LeaveBelow(const Key& split, Key first);
+  void QueueLateLeases(WallMs now);
+  void TakeLateLeases(LoadedPage page);
   void QueueBacklog(WallMs now);
   void BacklogMoved();
   void QueueUnparks();
@@ -306,7 +315,8 @@ class Timers {
   size_t parks_ = 0;                                     // ParkOps unfinished
   std::map<std::string, size_t, std::less<>> parks_of_;  // of these, those of each target
   size_t lapses_ = 0;                                    // LapseStreamOps unfinished
-  size_t unpark_loads_ = 0;                              // LoadParkedOps unfinished
+  size_t leases_asked_ = 0;  // rows of the page of late_leases_ that is under way
+  size_t unpark_loads_ = 0;  // LoadParkedOps unfinished
   WallMs backlog_moved_;     // when the backlog last had room, or had started kLateMovedMin
   size_t late_started_ = 0;  // since then
   WallMs left_asked_;        // when a page of left_ was last asked for
@@ -317,6 +327,7 @@ class Timers {
   WallMs next_put_away_;
   Window window_;
   Backlog backlog_;
+  Backlog late_leases_;
   LeftRows left_;
   Parking parking_;
   Admission admission_;

@@ -33,7 +33,7 @@ void Timers::StageDue(WallMs now) {
       case Due::kLapse:
         MeetDeadline(std::move(timer));
         break;
-      case Due::kWaitInBacklog:
+      case Due::kWaitOnDisk:
         Defer(std::move(timer));
         break;
       case Due::kStayLeft:
@@ -50,7 +50,8 @@ void Timers::Defer(TimerPtr timer) {
   const Key key = KeyOf(*timer);
   const bool lease = timer->kind == TimerKind::kLease;
   if (lease && Planted(Bug::kLapseBeyondCapForgotten)) return;
-  backlog_.Take(key, std::max(backlog_.split(), JustAbove(key)));
+  Backlog& late = lease ? late_leases_ : backlog_;
+  late.Take(key, std::max(late.split(), JustAbove(key)));
 }
 
 bool Timers::RoomForTop() const {
@@ -61,8 +62,7 @@ bool Timers::RoomForTop() const {
 // nobody knows the end of is left until it can be parked; a busy one's timers are worth more read
 // once than parked.
 Timers::Due Timers::WhatNow(const Timer& timer, Lane lane) const {
-  if (timer.kind == TimerKind::kLease)
-    return lane == Lane::kBacklog || RoomToLapse() ? Due::kLapse : Due::kWaitInBacklog;
+  if (timer.kind == TimerKind::kLease) return RoomToLapse() ? Due::kLapse : Due::kWaitOnDisk;
   if (Planted(Bug::kStagedUncounted)) return Due::kStage;
   const std::string_view name = TargetOf(timer);
   const Target* target = admission_.Peek(name);
@@ -74,7 +74,7 @@ Timers::Due Timers::WhatNow(const Timer& timer, Lane lane) const {
   if (target == nullptr || lane == Lane::kBacklog) return Due::kStage;
   const size_t left = kStagedMax - std::min(kStagedMax, admission_.staged(Lane::kOnTime));
   const size_t room = std::max(options_.staged_room_min, left / kStagedRoomShare);
-  return target->staged - target->staged_late >= room ? Due::kWaitInBacklog : Due::kStage;
+  return target->staged - target->staged_late >= room ? Due::kWaitOnDisk : Due::kStage;
 }
 
 // A backlog that hangs does not take those with it that are on time.
@@ -129,17 +129,23 @@ void Timers::DropBlocked(WallMs now) {
 
 // What has been due for long is no longer on time, and makes room for what is.
 void Timers::LeaveToBacklog(WallMs now) {
-  const Key split = std::max(backlog_.split(), Key{now, 0});
-  Key first = window_.LeaveBelow(split);
-  if (!RoomToStage()) first = std::min(first, admission_.DropWithoutRoom(split, now));
+  const Key split = std::max(Split(), Key{now, 0});
+  LeaveBelow(split, RoomToStage() ? kKeyMax : admission_.DropWithoutRoom(split, now));
+}
+
+// `first`: the smallest key of what was staged before the split and was dropped.
+void Timers::LeaveBelow(const Key& split, Key first) {
+  const Window::Left left = window_.LeaveBelow(split);
+  first = std::min(first, left.first);
   if (first < split) backlog_.Take(first, split);
+  if (left.first_lease < split) late_leases_.Take(left.first_lease, split);
 }
 
 void Timers::Trim() {
-  const Key split = backlog_.split();
+  const Key split = Split();
   if (window_.Trim(OutsideBytes()) >= split) return;
   // After a clock step back the heap has timers from before the split.
-  backlog_.Take(window_.LeaveBelow(split), split);
+  LeaveBelow(split, kKeyMax);
 }
 
 // --- the backlog ---------------------------------------------------------------------------------
@@ -167,7 +173,6 @@ void Timers::QueueBacklog(WallMs now) {
       Enqueue({0, std::move(*load)}, {});
     }
   }
-  if (!RoomToLapse()) return;
   if (auto load = backlog_.NextLoad(kLoadRowsMax, bytes_max, now)) {
     load->leave = left_.NamesAnd(paused_names_);
     Enqueue({0, std::move(*load)}, {});
@@ -177,13 +182,13 @@ void Timers::QueueBacklog(WallMs now) {
 void Timers::TakeBacklog(LoadedPage page) {
   if (stopping_) return;  // the next start reads them
   for (TimerPtr& timer : backlog_.TakePage(std::move(page))) {
+    // Deadlines have another reader.
+    if (timer->kind == TimerKind::kLease) continue;
     if (window_.heap().Find(timer->id) != nullptr || Claims(timer)) continue;
     const size_t bytes = MemoryBytes(*timer);
     if (timer->next_attempt > now_) {
       window_.heap().Insert(std::move(timer));  // the clock was set back
-    } else if (const Due what = WhatNow(*timer, Lane::kBacklog); what == Due::kLapse) {
-      MeetDeadline(std::move(timer));
-    } else if (what == Due::kStage) {
+    } else if (WhatNow(*timer, Lane::kBacklog) == Due::kStage) {
       Stage(std::move(timer), bytes, Lane::kBacklog);
     } else {
       LeaveOnDisk(*timer);
@@ -206,7 +211,7 @@ void Timers::NoteLeft(const std::vector<RowsLeft>& left) {
 void Timers::ReadOnFromResumed(WallMs now) {
   if (!resumed_ || window_.load_outstanding()) return;
   resumed_ = false;
-  window_.ReadAgainAbove(std::max(JustBelow({now + 1, 0}), JustBelow(backlog_.split())));
+  window_.ReadAgainAbove(std::max(JustBelow({now + 1, 0}), JustBelow(Split())));
   left_.EndAt(window_.horizon());
 }
 
@@ -222,15 +227,14 @@ void Timers::TakeLeft(LoadedPage page) {
   if (stopping_) return;  // the next start reads them
   for (TimerPtr& timer : left_.TakePage(std::move(page))) {
     const Key key = KeyOf(*timer);
-    // Or somebody else will read it.
+    // Or somebody else will read it, as all deadlines.
+    if (timer->kind == TimerKind::kLease) continue;
     if (backlog_.WillMeet(key) || !window_.Covers(key)) continue;
     if (window_.heap().Find(timer->id) != nullptr || Claims(timer)) continue;
     const std::string_view target = TargetOf(*timer);
     const size_t bytes = MemoryBytes(*timer);
     if (timer->next_attempt > now_) {
       window_.heap().Insert(std::move(timer));  // the clock was set back
-    } else if (timer->kind == TimerKind::kLease) {
-      MeetDeadline(std::move(timer));
     } else if (WaitsForLot(target) || StaysLeft(target, Lane::kBacklog)) {
       Park(std::move(timer));
     } else {

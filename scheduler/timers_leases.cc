@@ -1,5 +1,6 @@
 // Deadlines of leases among the timers: they are armed like any other, and are never sent. What
 // is decided about leases themselves is decided by the store (base/op.h).
+#include <algorithm>
 #include <utility>
 
 #include "base/planted.h"
@@ -33,6 +34,38 @@ void Timers::ForgetDeadline(TimerId id) {
   low_may_rise_ = true;
   window_.heap().Remove(id);
   held_.erase(id);
+}
+
+bool Timers::WillBeMet(const Timer& timer) const {
+  return (timer.kind == TimerKind::kLease ? late_leases_ : backlog_).WillMeet(KeyOf(timer));
+}
+
+bool Timers::MayReadLeases() const {
+  return RoomToLapse() && (RoomInBacklog() || !Planted(Bug::kLapseWaitsForBacklog));
+}
+
+// Whatever the backlog waits for. Half of the room is left to what is on time.
+void Timers::QueueLateLeases(WallMs now) {
+  if (!MayFire(now) || !MayReadLeases()) return;
+  const size_t room = options_.lapses_max - lapses_ - leases_asked_;
+  const size_t rows_max = std::min(kLoadRowsMax, (room + 1) / 2);
+  if (auto load = late_leases_.NextLoad(rows_max, kLoadBytesMax, now)) {
+    leases_asked_ = rows_max;
+    Enqueue({0, std::move(*load)}, {});
+  }
+}
+
+void Timers::TakeLateLeases(LoadedPage page) {
+  leases_asked_ = 0;
+  if (stopping_) return;  // the next start reads them
+  for (TimerPtr& deadline : late_leases_.TakePage(std::move(page))) {
+    if (window_.heap().Find(deadline->id) != nullptr || Claims(deadline)) continue;
+    if (deadline->next_attempt > now_) {
+      window_.heap().Insert(std::move(deadline));  // the clock was set back
+    } else {
+      MeetDeadline(std::move(deadline));
+    }
+  }
 }
 
 // The lease may have been renewed since: only the store knows.

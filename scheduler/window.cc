@@ -40,16 +40,21 @@ Key Window::Trim(size_t outside_bytes) {
   return dropped;
 }
 
-Key Window::LeaveBelow(const Key& split) {
-  Key first = heap_.empty() || heap_.top() >= split ? kKeyMax : heap_.top();
-  if (first != kKeyMax) heap_.DropBelow(split);
+Window::Left Window::LeaveBelow(const Key& split) {
+  Left left{kKeyMax, kKeyMax};
+  if (!heap_.empty() && heap_.top() < split) {
+    left.first = heap_.top();
+    if (heap_.HasOf(kLeaseTenant)) left.first_lease = left.first;
+    heap_.DropBelow(split);
+  }
   const Key begin = JustBelow(split);
   if (horizon_ < begin) {
-    first = std::min(first, JustAbove(horizon_));
+    left.first = std::min(left.first, JustAbove(horizon_));
+    left.first_lease = std::min(left.first_lease, JustAbove(horizon_));
     horizon_ = begin;
   }
   ++generation_;
-  return first;
+  return left;
 }
 
 void Window::ReadAgainAbove(const Key& last) {

@@ -43,8 +43,12 @@ class Window {
   Key Trim(size_t outside_bytes);
 
   // What lies before `split` is not the window's any more: drops what the heap has of it, and
-  // begins there. The smallest key below `split` that may be on disk only now; kKeyMax: none.
-  [[nodiscard]] Key LeaveBelow(const Key& split);
+  // begins there.
+  struct Left {
+    Key first;        // below `split`, may be on disk only now: none is smaller; kKeyMax: none
+    Key first_lease;  // the same of deadlines of leases
+  };
+  [[nodiscard]] Left LeaveBelow(const Key& split);
 
   // What has a key above `last` is to be read again.
   void ReadAgainAbove(const Key& last);

@@ -34,7 +34,7 @@ Status Ledger::Do(LoadOp& op, Completion* done) {
   }
   const auto view = kv_->View();
   const auto rows = view->Scan(Cf::kDue, TimeKey(first), TimeKey(end));
-  RowsToLeave leave(op.leave, &page.left);
+  RowsToLeave leave(op.leave, op.leases_only, &page.left);
   return FillPage(Cf::kDue, rows.get(), op.rows_max, op.bytes_max, &leave, &page);
 }
 

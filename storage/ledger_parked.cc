@@ -64,7 +64,7 @@ Status Ledger::Do(LoadParkedOp& op, Completion* done) {
   const auto view = kv_->View();
   const auto rows = view->Scan(Cf::kParked, ParkedKey(op.target, std::max(next, target->low)),
                                ParkedKey(op.target, kKeyTimesEnd));
-  RowsToLeave leave(nullptr, &page.left);
+  RowsToLeave leave(nullptr, false, &page.left);
   Status s = FillPage(Cf::kParked, rows.get(), op.rows_max, op.bytes_max, &leave, &page);
   if (!s.ok()) return s;
   // What is left below floors nobody asks for.

@@ -8,12 +8,16 @@ namespace belfry {
 
 Result<bool> RowsToLeave::Leaves(const Key& key, std::string_view key_bytes,
                                  std::string_view record) {
-  if (!names_) return false;
+  if (!names_ && !leases_only_) return false;
   const Result<std::string_view> url = RecordUrl(key_bytes, record);
   if (!url.ok()) return url.status();
-  if (url->empty() || !Names(TargetOf(*url), key)) return false;
-  (*left_)[last_].last = key;
+  if (url->empty()) return false;
+  if (!leases_only_) {
+    if (!Names(TargetOf(*url), key)) return false;
+    (*left_)[last_].last = key;
+  }
   ++rows_;
+  bytes_ += key_bytes.size() + record.size();
   return true;
 }
 

@@ -29,7 +29,7 @@ class BacklogTest : public testing::Test {
  protected:
   std::optional<LoadOp> Next(WallMs now = kNow) { return backlog_.NextLoad(10, 1000, now); }
 
-  Backlog backlog_{kLow, kNow};
+  Backlog backlog_{kLow, kNow, Reader::kBacklog};
 };
 
 TEST_F(BacklogTest, ReadsFromTheWatermarkUpToTheSplit) {
@@ -40,6 +40,15 @@ TEST_F(BacklogTest, ReadsFromTheWatermarkUpToTheSplit) {
   EXPECT_EQ(load->end, (Key{kNow, 0}));
   EXPECT_EQ(load->rows_max, 10u);
   EXPECT_EQ(load->bytes_max, 1000u);
+}
+
+TEST_F(BacklogTest, OfLateDeadlinesPagesHaveNothingElse) {
+  EXPECT_FALSE(Next()->leases_only);
+  Backlog leases(kLow, kNow, Reader::kLeases);
+  const auto load = leases.NextLoad(10, 1000, kNow);
+  ASSERT_TRUE(load);
+  EXPECT_EQ(load->reader, Reader::kLeases);
+  EXPECT_TRUE(load->leases_only);
 }
 
 TEST_F(BacklogTest, AsksForOnePageAtATimeAndGoesOnBehindIt) {

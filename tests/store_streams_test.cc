@@ -489,5 +489,45 @@ TEST(StoreStreamsCost, ARenewalWritesTheLeaseAndNothingElse) {
   EXPECT_EQ(written[3].second, std::string_view(MetaKey(MetaKind::kCommitNo)));
 }
 
+TEST_P(StoreStreams, APageOfDeadlinesPassesOverTimers) {
+  Timer large = PendingTimer(5, 2000);
+  large.body.assign(500, 'b');
+  rig_.Apply(Put(PendingTimer(1, 1500)), Start(StartNo(2, "joe", 1000)), Put(PendingTimer(3, 2000)),
+             Start(StartNo(4, "ann", 1000)), Put(large), Start(StartNo(6, "joe", 3000)));
+  LoadOp load{1, {}, 100, 1 << 20};
+  load.reader = Reader::kLeases;
+  load.leases_only = true;
+  load.end = {{3500}, 0};
+  LoadedPage page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_EQ(page.reader, Reader::kLeases);
+  EXPECT_EQ(IdsOf(page), (Ids{2, 4}));
+  EXPECT_TRUE(page.left.empty());
+  EXPECT_TRUE(page.ended);
+  // Timers that are passed over take no room of the page.
+  load.rows_max = 1;
+  page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_EQ(IdsOf(page), Ids{2});
+  EXPECT_EQ(page.last_examined, (Key{{2000}, 2}));
+  EXPECT_FALSE(page.ended);
+}
+
+TEST_P(StoreStreams, APageOfDeadlinesEndsWhenItHasPassedOverVeryMany) {
+  std::vector<Op> group;
+  for (TimerId id = 1; id <= kNotLeasesMax + 1; ++id)
+    group.push_back({0, Put(PendingTimer(id, 1000))});
+  rig_.ApplyGroup(std::move(group));
+  StartOne(kNotLeasesMax + 2, "joe", 1000);
+  LoadOp load{1, {}, 100, 1 << 20};
+  load.leases_only = true;
+  LoadedPage page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_TRUE(page.timers.empty());
+  EXPECT_FALSE(page.ended);
+  EXPECT_EQ(page.last_examined, (Key{{1000}, kNotLeasesMax}));
+  load.after = page.last_examined;
+  page = std::move(rig_.Apply(load)[0].page);
+  EXPECT_EQ(IdsOf(page), Ids{kNotLeasesMax + 2});
+  EXPECT_TRUE(page.ended);
+}
+
 }  // namespace
 }  // namespace belfry

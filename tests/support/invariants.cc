@@ -26,7 +26,9 @@ std::optional<std::string> TimersInspector::Violation(const std::map<TimerId, Ke
       return name + " is armed under another key than the stored one";
     }
     const bool on_disk =
-        timers_.backlog_.WillMeet(key) || timers_.left_.Covers(key) || parked.contains(id);
+        tenant == kLeaseTenant
+            ? timers_.late_leases_.WillMeet(key)
+            : timers_.backlog_.WillMeet(key) || timers_.left_.Covers(key) || parked.contains(id);
     if (key <= horizon() && places == 0 && !on_disk) {
       return name + " at " + FormatRfc3339(key.at) + " is below the horizon and not in memory";
     }

@@ -27,7 +27,7 @@ class TimersInspector {
                                                         const std::set<TimerId>& parked) const;
 
   [[nodiscard]] Key horizon() const { return timers_.window_.horizon(); }
-  [[nodiscard]] Key split() const { return timers_.backlog_.split(); }
+  [[nodiscard]] Key split() const { return timers_.Split(); }
   [[nodiscard]] size_t heap_size() const { return timers_.window_.heap().size(); }
   [[nodiscard]] size_t staged() const { return timers_.admission_.staged(); }
   // Borrowed until the next call that changes anything.
@@ -43,6 +43,13 @@ class TimersInspector {
   [[nodiscard]] bool HeapHasDue(WallMs now) const;
   [[nodiscard]] bool WillMeet(const Key& key) const {
     return timers_.backlog_.WillMeet(key) || timers_.left_.Covers(key);
+  }
+  // Late deadlines are not asked for before; nullopt: they are being read, or there are none.
+  [[nodiscard]] std::optional<WallMs> ReadsLeasesAt(WallMs now) const {
+    return timers_.late_leases_.NextLoadAt(now);
+  }
+  [[nodiscard]] bool TooManyLapses() const {
+    return timers_.lapses_ + timers_.leases_asked_ > timers_.options_.lapses_max;
   }
   // On disk, in no place in memory, and neither the window nor the backlog will read it.
   [[nodiscard]] bool WasPassedOver(TimerId id, const Key& key) const;

@@ -378,7 +378,8 @@ std::string ScriptRig::Describe(const Op& op) const {
            (pause->target.empty() ? "all" : pause->target);
   }
   if (const auto* load = std::get_if<LoadOp>(&op.what)) {
-    constexpr const char* kNames[] = {"op load", "op load backlog", "op load left rows"};
+    constexpr const char* kNames[] = {"op load", "op load backlog", "op load left rows",
+                                      "op load leases"};
     return kNames[static_cast<size_t>(load->reader)];
   }
   return DescribeStream(
