@@ -119,6 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"MovedDeadlineNotArmed", Bug::kMovedDeadlineNotArmed},
                     Planting{"LapseBeyondCapForgotten", Bug::kLapseBeyondCapForgotten},
                     Planting{"LapseCapSpins", Bug::kLapseCapSpins},
+                    Planting{"LapseWaitsForBacklog", Bug::kLapseWaitsForBacklog},
+                    Planting{"LateLeaseNotInLow", Bug::kLateLeaseNotInLow},
                     Planting{"StreamsBelieveWrongClock", Bug::kStreamsBelieveWrongClock},
                     Planting{"LateRenewalSettlesNothing", Bug::kLateRenewalSettlesNothing},
                     Planting{"LeaseOutlastsItsTtl", Bug::kLeaseOutlastsItsTtl},

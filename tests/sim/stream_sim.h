@@ -7,7 +7,8 @@
 // that was ended or renewed. L4 a read is what is stored. L5 a deadline is not met before its time.
 // L6 nothing is started or renewed by a clock that cannot be right. L7 a player who was told that
 // their stream is over is never told otherwise. L8 what ends something is not refused while the
-// store works, and a heartbeat only when too many wait.
+// store works, and a heartbeat only when too many wait. L9 a deadline that is due is met at once, a
+// second late at most when timers wait for room, and none is left in the end.
 #pragma once
 
 #include <cstdint>

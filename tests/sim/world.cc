@@ -461,6 +461,7 @@ void World::Drain() {
     if (idle && at_store_.empty()) AdvanceToNextKey();
   }
   oracle_.Finished();
+  if (!streams_.Deadlines().empty()) oracle_.Fail("L9: a deadline is never met");
   CheckOwed();
   CheckCounts();
   // A long list asks for its next page when it has one.
@@ -488,6 +489,7 @@ void World::Check() {
   if (const auto wrong = inspector.Violation(streams_.KnownDeadlines(), {}, kLeaseTenant)) {
     oracle_.Fail("a deadline: " + *wrong);
   }
+  if (inspector.TooManyLapses()) oracle_.Fail("I8: more lapses under way than allowed");
   CheckTargets();
   const auto unsent = std::count_if(unsent_.begin(), unsent_.end(),
                                     [&](TimerId id) { return inspector.InFlight(id); });

@@ -130,6 +130,9 @@ class World {
   void CheckSlow();
   void CheckLane(bool late);
   void CheckNothingStaysPassedOver();
+  void CheckLapses();
+  // When the deadline has to be met, at the latest.
+  [[nodiscard]] WallMs LapsesAt(const Key& deadline) const;
   [[nodiscard]] size_t Slow() const;
   [[nodiscard]] size_t SlowMax() const;
   void CheckCharge(const Op& op);

@@ -190,13 +190,28 @@ void World::CheckTargets() {
   }
 }
 
+WallMs World::LapsesAt(const Key& deadline) const {
+  return TimersInspector(*timers_).RoomToStage() ? deadline.at : deadline.at + kLateMs;
+}
+
+// Deadlines need nothing of what timers may wait for: none that is due is left alone, but for the
+// moment until more are read, and for a second behind timers that there is no room for.
+void World::CheckLapses() {
+  const auto reads_at = TimersInspector(*timers_).ReadsLeasesAt(now_);
+  if (reads_at && *reads_at > now_ && *reads_at <= now_ + kLoadIntervalMs) return;
+  for (const auto& [id, key] : streams_.Deadlines()) {
+    if (LapsesAt(key) <= now_) oracle_.Fail("L9: deadline " + std::to_string(id) + " waits");
+  }
+}
+
 // Nothing happens by itself any more at this time: whoever still waits has a reason of its own.
 void World::CheckNobodyIsHeldBack() {
   const TimersInspector inspector(*timers_);
   const bool may_fire = clock_sane_ && !stopping_ && Quiet() && timers_->first_page_loaded() &&
                         now_ >= last_local_fault_ + kLocalFaultPauseMs;
-  if (!may_fire || !inspector.RoomToStart()) return;
-  if (timers_->paused_all()) return;
+  if (!may_fire || timers_->paused_all()) return;
+  CheckLapses();
+  if (!inspector.RoomToStart()) return;
   if (inspector.HeapHasDue(now_) && inspector.RoomForTop()) {
     return oracle_.Fail("what is due is not looked at");
   }
@@ -229,7 +244,8 @@ WallMs World::LatestFor(TimerId id, const Key& key) const {
   return std::max(key.at, until);
 }
 
-// When no more can be staged, those that are staged have to make room.
+// When no more can be staged, those that are staged have to make room. Deadlines need
+// none.
 std::optional<WallMs> World::NextDeadline() const {
   const TimersInspector inspector(*timers_);
   std::optional<WallMs> next;
@@ -241,10 +257,11 @@ std::optional<WallMs> World::NextDeadline() const {
     if (inspector.WillMeet(key)) at = std::max(at, now_ + kLateMs);
     if (at != ::belfry::Target::kNever && (!next || at < *next)) next = at;
   };
+  for (const auto& [id, key] : streams_.Deadlines()) {
+    const WallMs at = LapsesAt(key);
+    if (!timers_->paused_all() && (!next || at < *next)) next = at;
+  }
   if (inspector.RoomToStage()) {
-    for (const auto& [id, key] : streams_.Deadlines()) {
-      if (!timers_->paused_all()) count(id, key);
-    }
     for (const auto& [id, key] : oracle_.live()) {
       if (id > oracle_.floor_asked()) count(id, key);
     }
