@@ -78,6 +78,8 @@ constexpr size_t kLeaseKeyBytesMax = 1 + 4 + kUserNameBytesMax + 1 + 16;  // see
 constexpr size_t kStreamOpsQueuedMax = 16'384;  // heartbeats on their way to disk, and half as
                                                 // many starts; beyond: 503
 constexpr size_t kLapsesMax = 1024;             // deadlines looked at and not durably done with
+constexpr size_t kStreamListsMax = 8;   // refused starts whose answer is being read; others wait
+constexpr size_t kFullUsersMax = 1024;  // known to be at their limit until something changes
 
 // Lists.
 constexpr int kPageDefault = 100;

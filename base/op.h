@@ -292,13 +292,14 @@ struct LoadedPage {
 struct StreamResult {
   StreamId stream;     // StartStream: as given
   uint32_t limit = 0;  // StartStream: that holds for the user. PutUser: as given, 0: none
-  size_t active = 0;   // StartStream, done: how many are alive, the new one included
-  std::vector<StreamView> playing;  // StartStream, kFull: what is alive, oldest first
-  std::vector<StreamId> evicted;    // StartStream: ended for the new one
-  WallMs expires_at;                // RenewStream, done
-  std::vector<TimerId> deadlines;   // that are not there any more
-  std::vector<TimerPtr> moved;      // RenewStream, StartStream: deadlines that are earlier now, as
-                                    // stored
+  size_t active = 0;   // StartStream: how many are alive, a new one included
+  std::string user;    // StartStream, kFull: as given; what is alive is for a UserQuery to say,
+  WallMs now;          // with this `now`: a list in every completion could be any amount
+  std::vector<StreamId> evicted;   // StartStream: ended for the new one
+  WallMs expires_at;               // RenewStream, done
+  std::vector<TimerId> deadlines;  // that are not there any more
+  std::vector<TimerPtr> moved;     // RenewStream, StartStream: deadlines that are earlier now, as
+                                   // stored
 };
 
 // `index()` of the op's variant comes back as `kind`, so that a completion names its op.

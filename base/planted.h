@@ -63,6 +63,7 @@ enum class Bug {
   kLapseWaitsForBacklog,        // late deadlines are read only while the backlog has room
   kLateLeaseNotInLow,           // `low` is raised past a late deadline that is only on disk
   kStreamsBelieveWrongClock,    // streams start by a clock that cannot be right
+  kRefusedStartForgotten,       // a refused start that waits for its list is never answered
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced
   kRetryAsTwoBatches,            // delete the old key, commit, put the new key, commit
@@ -81,6 +82,7 @@ enum class Bug {
   kLeaseOutlastsItsTtl,          // a start leaves leases of a clock that was ahead as they are
   kEndLeavesDeadline,            // a stream that was ended lapses all the same
   kLapseForgottenByStart,        // what a start counts out tells nobody of its lapse
+  kFullForEver,                  // a user known to be at the limit stays so when a stream ends
   // stopwatches
   kStopwatchLeftByName,     // a delete leaves the row by (name, user)
   kStopwatchNameUnended,    // a listing of `tea` has `teapot` too

@@ -103,7 +103,9 @@ void Streams::Ask(ReplyToken token, decltype(Query::what) what) {
 void Streams::Complete(Completion& done) {
   if (failed_) return;
   if (done.kind == kOpKind<RenewStreamOp>) --renewals_;
-  if (done.kind == kOpKind<PutUserOp> || done.kind == kOpKind<StartStreamOp>) --made_;
+  const bool refused = done.result == OpResult::kFull && done.token != 0;
+  const bool makes = done.kind == kOpKind<PutUserOp> || done.kind == kOpKind<StartStreamOp>;
+  if (makes && !refused) --made_;
   if (done.result == OpResult::kGone) return Answer(done.token, NotFoundReply{});
   switch (done.kind) {
     case kOpKind<PutUserOp>:
@@ -125,18 +127,53 @@ void Streams::Complete(Completion& done) {
 void Streams::CompleteStart(Completion& done) {
   StreamResult& result = *done.stream;
   if (done.result == OpResult::kFull) {
-    return Answer(done.token, StreamLimitReply{result.limit, std::move(result.playing)});
+    if (done.token == 0) return;
+    unlisted_.push_back(
+        {done.token, result.limit, {done.tenant, std::move(result.user), result.now}});
+    return ReadLists();
   }
   Answer(done.token,
          StreamStartedReply{result.stream, result.active, result.limit, std::move(result.evicted)});
 }
 
-void Streams::QueryDone(QueryResult result) {
-  --queries_;
-  if (!result.status.ok()) {
-    const bool stopping = result.status.code() == StatusCode::kUnavailable;
-    return Answer(result.token, stopping ? Refusal::kStopping : Refusal::kReadFailed);
+void Streams::ReadLists() {
+  while (listing_.size() < options_.lists_max && !unlisted_.empty()) {
+    Refused& next = unlisted_.front();
+    listing_[next.token] = next.limit;
+    ready_.queries.push_back({next.token, std::move(next.query), nullptr});
+    unlisted_.pop_front();
   }
+}
+
+// It was refused at its limit, even if less is playing by now, or the user is gone.
+void Streams::AnswerRefused(uint32_t limit, QueryResult result) {
+  --made_;
+  if (!result.status.ok()) return AnswerFailed(result);
+  auto& user = std::get<std::optional<UserView>>(result.what);
+  Answer(result.token,
+         StreamLimitReply{limit, user ? std::move(user->streams) : std::vector<StreamView>()});
+}
+
+void Streams::StoreFailed() {
+  failed_ = true;
+  for (const Refused& refused : std::exchange(unlisted_, {})) {
+    Answer(refused.token, Refusal::kStopping);
+  }
+}
+
+void Streams::AnswerFailed(const QueryResult& result) {
+  const bool stopping = result.status.code() == StatusCode::kUnavailable;
+  Answer(result.token, stopping ? Refusal::kStopping : Refusal::kReadFailed);
+}
+
+void Streams::QueryDone(QueryResult result) {
+  if (const auto refused = listing_.extract(result.token)) {
+    AnswerRefused(refused.mapped(), std::move(result));
+    if (!Planted(Bug::kRefusedStartForgotten)) ReadLists();
+    return;
+  }
+  --queries_;
+  if (!result.status.ok()) return AnswerFailed(result);
   if (auto* page = std::get_if<UserPage>(&result.what)) {
     return Answer(result.token, UsersReply{std::move(*page), options_.limit});
   }

@@ -8,13 +8,19 @@
 //
 // What is queued is bounded by kind, so that starts leave room to heartbeats; what ends something
 // is never refused.
+//
+// A refused start is answered with what plays, which is read like any list, a bounded number at
+// once: the list is of a moment after the refusal, by the clock of the refusal. The others wait;
+// they count as starts until they are answered.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/limits.h"
 #include "base/op.h"
 #include "base/query.h"
@@ -29,6 +35,7 @@ struct StreamsOptions {
   // 64 random bits; stream ids are made of them. Seeded in the simulator.
   std::function<uint64_t()> random = {};
   size_t ops_max = kStreamOpsQueuedMax;
+  size_t lists_max = kStreamListsMax;
 };
 
 class Streams {
@@ -67,11 +74,17 @@ class Streams {
   void Complete(Completion& done);
   void QueryDone(QueryResult result);
   // Timers answers whoever waits for an op.
-  void StoreFailed() { failed_ = true; }
+  void StoreFailed();
 
   void SetNoSpace(bool no_space) { no_space_ = no_space; }
 
  private:
+  struct Refused {
+    ReplyToken token = 0;
+    uint32_t limit = 0;
+    UserQuery query;
+  };
+
   // Of what brings along so many bytes.
   [[nodiscard]] std::optional<Refusal> WhyNothingNew(size_t bytes) const;
   [[nodiscard]] std::optional<Refusal> WhyNoRenewal() const;
@@ -79,15 +92,21 @@ class Streams {
   // True: it is answered.
   [[nodiscard]] bool Refuses(ReplyToken token, std::optional<Refusal> why);
   void CompleteStart(Completion& done);
+  void ReadLists();
+  void AnswerRefused(uint32_t limit, QueryResult result);
   void Ask(ReplyToken token, decltype(Query::what) what);
+  // The read of `result` failed.
+  void AnswerFailed(const QueryResult& result);
   void Answer(ReplyToken token, decltype(Reply::what) what);
 
   const StreamsOptions options_;
   Timers& timers_;
   Ready& ready_;
-  size_t made_ = 0;      // starts and new users, queued and not completed
-  size_t renewals_ = 0;  // the same
-  size_t queries_ = 0;   // asked and not answered
+  size_t made_ = 0;               // starts and new users, queued and not answered
+  size_t renewals_ = 0;           // the same
+  size_t queries_ = 0;            // asked by clients and not answered
+  std::deque<Refused> unlisted_;  // starts whose list is not asked for yet
+  absl::flat_hash_map<ReplyToken, uint32_t> listing_;  // whose list is being read: the limit
   bool no_space_ = false;
   bool failed_ = false;
 };

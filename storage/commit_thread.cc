@@ -29,7 +29,7 @@ size_t RecordBytes(const Op& op) {
   if (const auto* park = std::get_if<ParkOp>(&op.what)) return MemoryBytes(*park->timer);
   if (const auto* lapse = std::get_if<LapseStreamOp>(&op.what))
     return MemoryBytes(*lapse->deadline);
-  // These bring little along; but they read each stream of a user, and may name them all.
+  // These bring little along; but they read each stream of a user, and may end them all.
   const bool of_all = std::holds_alternative<StartStreamOp>(op.what) ||
                       std::holds_alternative<DeleteUserOp>(op.what);
   return of_all ? kUserOpBytes : 0;

@@ -154,6 +154,7 @@ class Ledger final : public Store {
   Result<std::optional<Lease>> FindLease(std::string_view key);
   Result<Lease> NamedLease(std::string_view key);
   void PutUser(std::string_view key, const StreamUser& user);
+  void DeleteUser(std::string_view key);
   void PutLease(std::string_view key, const Lease& lease);
   Result<IdEntry> FindDeadline(TimerId id);
   // Adds its id to those that `done`, if there is one, tells of.
@@ -164,7 +165,13 @@ class Ledger final : public Store {
                   Completion* done);
   Status CountOut(const StreamName& name, WallMs expired_at);
   Status RefuseLapsed(const RenewStreamOp& op, Completion* done);
-  Status MakeRoom(const StreamStart& start, StreamUser* user, Completion* done);
+  Result<WallMs> MakeRoom(const StreamStart& start, StreamUser* user, Completion* done);
+  // Whether it is refused because another was, and nothing has changed since; says so in `done`.
+  bool KnownFull(const StreamStart& start, const std::string& user_key, Completion* done) const;
+  void NoteFull(const StreamStart& start, const std::string& user_key, Completion* done,
+                const StreamUser& user, WallMs until);
+  // A row of the user's, or of a lease of theirs, is about to change.
+  void ForgetFull(std::string_view key);
   Status AddStream(const StreamStart& start, StreamUser* user, Completion* done);
 
   Status SweepDone(const KvView& view, Sweep* sweep);
@@ -176,6 +183,14 @@ class Ledger final : public Store {
   // Lets lists begin behind what was forgotten from the front.
   Status RaiseFirstId(const KvView& view, TenantId tenant);
 
+  // A user that had no room at `from`; nothing of theirs lapses before `until`.
+  struct Full {
+    std::optional<uint32_t> limit;
+    size_t active = 0;
+    WallMs from;
+    WallMs until;
+  };
+
   std::unique_ptr<Kv> kv_;
   Books books_;
   StoreState opened_;
@@ -186,10 +201,11 @@ class Ledger final : public Store {
   bool bounds_changed_ = false;
   // As committed. An error counts only when an op asks.
   absl::flat_hash_map<std::pair<TenantId, TimerId>, Result<std::optional<IdEntry>>> ahead_;
-  bool read_ahead_ = false;  // of the run that is being built
-  bool blind_ = false;       // planted: Get does not see the batch
-  std::string scratch_;      // a record being encoded
-  LogFn log_;                // each line once
+  bool read_ahead_ = false;                      // of the run that is being built
+  bool blind_ = false;                           // planted: Get does not see the batch
+  absl::flat_hash_map<std::string, Full> full_;  // by the key of a user; see ForgetFull
+  std::string scratch_;                          // a record being encoded
+  LogFn log_;                                    // each line once
   absl::flat_hash_set<std::string> said_;
 };
 

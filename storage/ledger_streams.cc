@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+#include "base/limits.h"
 #include "base/planted.h"
 #include "base/stream.h"
 #include "storage/ledger.h"
@@ -41,13 +43,18 @@ Timer CallOf(const StreamName& name, const Lease& lease, TimerId id, WallMs now)
   return call;
 }
 
-StreamView ViewOf(const StreamId& id, const Lease& lease) {
-  return {id, lease.content, lease.started_at, lease.expires_at};
-}
-
 StreamResult& ResultOf(Completion* done) {
   if (!done->stream) done->stream = std::make_unique<StreamResult>();
   return *done->stream;
+}
+
+void SayFull(const StreamStart& start, uint32_t limit, size_t active, Completion* done) {
+  done->result = OpResult::kFull;
+  StreamResult& result = ResultOf(done);
+  result.limit = limit;
+  result.active = active;
+  result.user = start.user;
+  result.now = start.now;
 }
 
 void Drop(const StreamId& id, StreamUser* user) {
@@ -86,11 +93,44 @@ Result<Lease> Ledger::NamedLease(std::string_view key) {
 }
 
 void Ledger::PutUser(std::string_view key, const StreamUser& user) {
+  ForgetFull(key);
   batch_.Put(Cf::kStream, key, EncodeUser(key, user));
 }
 
+void Ledger::DeleteUser(std::string_view key) {
+  ForgetFull(key);
+  batch_.Delete(Cf::kStream, key);
+}
+
 void Ledger::PutLease(std::string_view key, const Lease& lease) {
+  ForgetFull(key);
   batch_.Put(Cf::kStream, key, EncodeLease(key, lease));
+}
+
+void Ledger::ForgetFull(std::string_view key) {
+  if (full_.empty() || Planted(Bug::kFullForEver)) return;
+  const std::optional<StreamName> name = ParseStreamKey(key);
+  CHECK(name);
+  full_.erase(StreamKey(StreamRow::kUser, name->tenant, name->user));
+}
+
+// Many starts at once of a user who plays as much as they may must not read it all each time.
+bool Ledger::KnownFull(const StreamStart& start, const std::string& user_key,
+                       Completion* done) const {
+  const auto known = full_.find(user_key);
+  if (known == full_.end() || start.evict_oldest) return false;
+  const Full& full = known->second;
+  const uint32_t limit = full.limit.value_or(start.limit);
+  if (full.active < limit || start.now < full.from || start.now >= full.until) return false;
+  SayFull(start, limit, full.active, done);
+  return true;
+}
+
+void Ledger::NoteFull(const StreamStart& start, const std::string& user_key, Completion* done,
+                      const StreamUser& user, WallMs until) {
+  if (full_.size() >= kFullUsersMax) full_.clear();
+  full_[user_key] = {user.limit, user.streams.size(), start.now, until};
+  SayFull(start, done->stream->limit, user.streams.size(), done);
 }
 
 Result<IdEntry> Ledger::FindDeadline(TimerId id) {
@@ -170,7 +210,7 @@ Status Ledger::Do(DeleteUserOp& op, Completion* done) {
     const StreamName name{StreamRow::kLease, op.tenant, op.user, id};
     if (Status s = EndLease(name, *lease, op.now, &**user, done); !s.ok()) return s;
   }
-  batch_.Delete(Cf::kStream, key);
+  DeleteUser(key);
   return {};
 }
 
@@ -184,6 +224,7 @@ Status Ledger::Do(StartStreamOp& op, Completion* done) {
   StreamResult& result = ResultOf(done);
   result.stream = start.stream;
   const std::string user_key = StreamKey(StreamRow::kUser, start.tenant, start.user);
+  if (KnownFull(start, user_key, done)) return {};
   blind_ = Planted(Bug::kLimitIgnoresItsGroup);
   const Result<std::optional<StreamUser>> found = FindUser(user_key);
   blind_ = false;
@@ -194,20 +235,21 @@ Status Ledger::Do(StartStreamOp& op, Completion* done) {
   }
   StreamUser user = found->value_or(StreamUser());
   result.limit = user.limit.value_or(start.limit);
-  if (Status s = MakeRoom(start, &user, done); !s.ok()) return s;
-  if (user.streams.size() < result.limit) {
+  const Result<WallMs> until = MakeRoom(start, &user, done);
+  if (!until.ok()) return until.status();
+  const bool full = user.streams.size() >= result.limit;
+  if (!full) {
     if (Status s = AddStream(start, &user, done); !s.ok()) return s;
     result.active = user.streams.size();
-  } else {
-    done->result = OpResult::kFull;
   }
   if (!*found || user != **found) PutUser(user_key, user);
+  if (full) NoteFull(start, user_key, done, user, *until);
   return {};
 }
 
 // Counts out what has lapsed and, if asked to, ends what is in the way. What is left lasts no
-// longer than it may; when there is no room all the same, `playing` names it.
-Status Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* done) {
+// longer than it may; none of it lapses before what is returned.
+Result<WallMs> Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* done) {
   StreamResult& result = *done->stream;
   const size_t limit = result.limit;
   std::vector<std::pair<StreamId, Lease>> alive;
@@ -229,7 +271,7 @@ Status Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* 
     if (Status s = EndLease(name, lease, start.now, user, done); !s.ok()) return s;
     result.evicted.push_back(id);
   }
-  const bool full = alive.size() - first >= limit;
+  WallMs until = kWallMax;
   for (; first < alive.size(); ++first) {
     auto& [id, lease] = alive[first];
     const WallMs latest = ExpiryAt(start.now, lease.ttl_ms);
@@ -239,9 +281,9 @@ Status Ledger::MakeRoom(const StreamStart& start, StreamUser* user, Completion* 
       PutLease(key, lease);
       if (Status s = BringForward(key, lease, done); !s.ok()) return s;
     }
-    if (full) result.playing.push_back(ViewOf(id, lease));
+    until = std::min(until, lease.expires_at);
   }
-  return {};
+  return until;
 }
 
 Status Ledger::AddStream(const StreamStart& start, StreamUser* user, Completion* done) {

@@ -132,7 +132,7 @@ TEST_F(CommitThreadTest, AFloodOfBytesIsAppliedInGroupsOfBoundedSize) {
   EXPECT_EQ(thread_->commits(), 8u);
 }
 
-// Each reads every stream of its user, and what is refused names them.
+// Each may read every stream of its user.
 TEST_F(CommitThreadTest, StartsOfStreamsAreAppliedInSmallGroups) {
   Start(Options());
   constexpr size_t kOps = 4 * kGroupBytesMax / kUserOpBytes;

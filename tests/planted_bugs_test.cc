@@ -122,6 +122,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"LapseWaitsForBacklog", Bug::kLapseWaitsForBacklog},
                     Planting{"LateLeaseNotInLow", Bug::kLateLeaseNotInLow},
                     Planting{"StreamsBelieveWrongClock", Bug::kStreamsBelieveWrongClock},
+                    Planting{"RefusedStartForgotten", Bug::kRefusedStartForgotten},
+                    Planting{"FullForEver", Bug::kFullForEver},
                     Planting{"LateRenewalSettlesNothing", Bug::kLateRenewalSettlesNothing},
                     Planting{"LeaseOutlastsItsTtl", Bug::kLeaseOutlastsItsTtl},
                     Planting{"LimitIgnoresItsGroup", Bug::kLimitIgnoresItsGroup},

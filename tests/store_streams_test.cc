@@ -65,7 +65,6 @@ TEST_P(StoreStreams, AStartMakesTheUserTheLeaseAndItsDeadline) {
   EXPECT_EQ(done.stream->stream, StreamNo(1));
   EXPECT_EQ(done.stream->limit, 3u);
   EXPECT_EQ(done.stream->active, 1u);
-  EXPECT_TRUE(done.stream->playing.empty());
   ASSERT_NE(done.timer, nullptr);
   EXPECT_EQ(done.timer->tenant, kLeaseTenant);
   EXPECT_EQ(KeyOf(*done.timer), (Key{{6000}, 1}));
@@ -79,16 +78,53 @@ TEST_P(StoreStreams, AStartMakesTheUserTheLeaseAndItsDeadline) {
   EXPECT_EQ(Find("joe", 6000)->last_online.ms, 6000);
 }
 
-TEST_P(StoreStreams, AtTheLimitNoneStartsAndTheAnswerNamesWhatPlays) {
+TEST_P(StoreStreams, AtTheLimitNoneStartsAndTheAnswerSaysWhoseStreamsPlay) {
   for (uint64_t n = 1; n <= 3; ++n) StartOne(n, "joe", 5000);
   const Completion full = StartOne(4, "joe", 5999);
   EXPECT_EQ(full.result, OpResult::kFull);
   EXPECT_EQ(full.timer, nullptr);
   EXPECT_EQ(full.stream->limit, 3u);
-  ASSERT_EQ(full.stream->playing.size(), 3u);
-  EXPECT_EQ(full.stream->playing[0].id, StreamNo(1));
+  EXPECT_EQ(full.stream->active, 3u);
+  EXPECT_EQ(full.stream->user, "joe");
+  EXPECT_EQ(full.stream->now.ms, 5999);
   EXPECT_EQ(ActiveOf("joe", 5999), (Streams{StreamNo(1), StreamNo(2), StreamNo(3)}));
   EXPECT_EQ(rig_.LiveIds(), (Ids{1, 2, 3}));
+}
+
+// Whatever changes in between, at once in the same group or later.
+TEST_P(StoreStreams, ARefusalDoesNotOutliveItsReason) {
+  const auto full = [&](uint64_t n, int64_t now_ms) {
+    return StartOne(n, "joe", now_ms, 1).result == OpResult::kFull;
+  };
+  StartOne(1, "joe", 5000, 1);
+  EXPECT_TRUE(full(2, 5000));
+  EXPECT_TRUE(full(2, 5999));
+  EXPECT_FALSE(full(2, 6000));  // it has lapsed
+  EXPECT_TRUE(full(3, 6100));
+  Do(Renew(2, "joe", 6500));
+  EXPECT_TRUE(full(3, 7100));
+  EXPECT_EQ(StartOne(3, "joe", 7100, 2).result, OpResult::kDone);  // a higher streams.limit
+  EXPECT_TRUE(full(4, 7200));
+  std::vector<Op> group;
+  group.push_back({0, End(2, "joe", 7200)});
+  group.push_back({0, Start(StartNo(4, "joe", 7200, 2))});
+  group.push_back({0, Start(StartNo(5, "joe", 7200, 2))});
+  const auto done = rig_.ApplyGroup(std::move(group));
+  EXPECT_EQ(done[1].result, OpResult::kDone);
+  EXPECT_EQ(done[2].result, OpResult::kFull);
+  EXPECT_EQ(done[2].stream->active, 2u);
+  Do(DeleteUserOp{kLocalTenant, "joe", {7200}});
+  EXPECT_FALSE(full(6, 7200));
+}
+
+TEST_P(StoreStreams, ARefusalIsNotRememberedForAnEarlierTimeOrForOneThatEvicts) {
+  StartOne(1, "joe", 5000, 1);
+  EXPECT_EQ(StartOne(2, "joe", 5500, 1).result, OpResult::kFull);
+  // By then it lasts too long.
+  EXPECT_EQ(StartOne(2, "joe", 4000, 1).stream->moved.size(), 1u);
+  StreamStart evicting = StartNo(2, "joe", 4000, 1);
+  evicting.evict_oldest = true;
+  EXPECT_EQ(Do(Start(evicting)).result, OpResult::kDone);
 }
 
 TEST_P(StoreStreams, OfManyInOneGroupOnlyTheLimitIsLetIn) {
@@ -192,7 +228,7 @@ TEST_P(StoreStreams, AStartLetsNoLeaseLastLongerThanItsTtl) {
   for (uint64_t n = 1; n <= 3; ++n) StartOne(n, "joe", 900'000);
   const Completion full = StartOne(4, "joe", 5000);
   EXPECT_EQ(full.result, OpResult::kFull);
-  EXPECT_EQ(full.stream->playing[0].expires_at.ms, 6000);
+  EXPECT_EQ(Find("joe", 5000)->streams[0].expires_at.ms, 6000);
   EXPECT_EQ(full.stream->moved.size(), 3u);
   rig_.Reopen();
   EXPECT_EQ(KeyOf(DeadlineOf(3)), (Key{{6000}, 3}));

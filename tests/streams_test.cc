@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,12 +33,20 @@ class StreamsTest : public testing::Test {
     Ready ready = engine_->TakeReady();
     for (Op& op : ready.ops) ops_.push_back(std::move(op));
     for (Reply& reply : ready.replies) replies_.push_back(std::move(reply));
+    for (Query& query : ready.queries) queries_.push_back(std::move(query));
     for (const Delivery& delivery : ready.deliveries) started_.push_back(delivery.timer->id);
   }
   void Commit() {
     std::vector<Completion> done;
     ASSERT_TRUE(store_->Apply(std::exchange(ops_, {}), &done).ok());
     engine_->Complete(std::move(done), now_);
+  }
+  // The oldest of what is asked is read.
+  void ReadOne() {
+    ASSERT_FALSE(queries_.empty());
+    engine_->QueryDone(store_->Run(queries_.front()), MonoMs{});
+    queries_.erase(queries_.begin());
+    Turn();
   }
   void Settle() {
     for (int turn = 0; turn < 20; ++turn) {
@@ -90,6 +99,7 @@ class StreamsTest : public testing::Test {
   uint64_t random_ = 0;
   ReplyToken token_ = 0;
   std::vector<Op> ops_;
+  std::vector<Query> queries_;
   std::vector<Reply> replies_;
   std::vector<TimerId> started_;
 };
@@ -112,6 +122,81 @@ TEST_F(StreamsTest, StartsLeaveRoomToHeartbeatsAndNoEndIsRefused) {
   Start();
   Renew(1);
   EXPECT_EQ(Refused(), Refusals{});
+}
+
+// The list of what plays may be long: so many at once, whatever is refused.
+TEST_F(StreamsTest, RefusedStartsAreAnsweredWithListsThatAreReadInTurn) {
+  EngineOptions options;
+  options.streams.limit = 2;
+  options.streams.lists_max = 3;
+  options.streams.ops_max = 40;
+  Open(options);
+  for (int i = 0; i < 12; ++i) Start();
+  Turn();
+  Commit();
+  Turn();
+  EXPECT_EQ(replies_.size(), 2u);
+  EXPECT_EQ(queries_.size(), 3u);
+  // They count until they are answered.
+  for (int i = 0; i < 11; ++i) Start();
+  EXPECT_EQ(Refused(), Refusals{Refusal::kOverloaded});
+  ops_.clear();
+  for (size_t answered = 1; answered <= 10; ++answered) {
+    ReadOne();
+    ASSERT_EQ(replies_.size(), answered);
+    const auto& full = std::get<StreamLimitReply>(replies_.back().what);
+    EXPECT_EQ(full.limit, 2u);
+    EXPECT_EQ(full.playing.size(), 2u);
+    EXPECT_EQ(queries_.size(), std::min<size_t>(3, 10 - answered));
+  }
+}
+
+TEST_F(StreamsTest, AStartThatWasRefusedStaysSoWhateverPlaysWhenItsListIsRead) {
+  EngineOptions options;
+  options.streams.limit = 2;
+  Open(options);
+  for (int i = 0; i < 4; ++i) Start();
+  Turn();
+  Commit();
+  End(1);
+  Turn();
+  Commit();
+  Turn();
+  replies_.clear();
+  ReadOne();
+  ASSERT_EQ(replies_.size(), 1u);
+  EXPECT_EQ(std::get<StreamLimitReply>(replies_[0].what).limit, 2u);
+  EXPECT_EQ(std::get<StreamLimitReply>(replies_[0].what).playing.size(), 1u);
+  engine_->streams().DeleteUser(++token_, kLocalTenant, "joe", now_);
+  Turn();
+  Commit();
+  Turn();
+  replies_.clear();
+  ReadOne();
+  ASSERT_EQ(replies_.size(), 1u);
+  EXPECT_TRUE(std::get<StreamLimitReply>(replies_[0].what).playing.empty());
+}
+
+TEST_F(StreamsTest, AListThatCannotBeReadIsSaidAndWhoWaitsWhenTheStoreFailsIsTold) {
+  EngineOptions options;
+  options.streams.limit = 1;
+  options.streams.lists_max = 1;
+  Open(options);
+  for (int i = 0; i < 4; ++i) Start();
+  Turn();
+  Commit();
+  Turn();
+  replies_.clear();
+  QueryResult failed(queries_.at(0));
+  failed.status = Corruption("damaged");
+  engine_->QueryDone(std::move(failed), MonoMs{});
+  EXPECT_EQ(Refused(), Refusals{Refusal::kReadFailed});
+  engine_->StoreFailed();
+  EXPECT_EQ(Refused(), Refusals{Refusal::kStopping});
+  QueryResult stopped(queries_.at(1));
+  stopped.status = {StatusCode::kUnavailable, "stopping"};
+  engine_->QueryDone(std::move(stopped), MonoMs{});
+  EXPECT_EQ(Refused(), Refusals{Refusal::kStopping});
 }
 
 TEST_F(StreamsTest, StartsThatWaitShareTheBytesOfSets) {

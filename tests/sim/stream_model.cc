@@ -5,9 +5,7 @@
 namespace belfry::sim {
 
 StreamModel::Answer StreamModel::AnswerOf(const StreamResult& result) {
-  Answer out{result.limit, result.active, {}, result.evicted, result.expires_at};
-  for (const StreamView& stream : result.playing) out.playing.push_back(stream.id);
-  return out;
+  return {result.limit, result.active, result.evicted, result.expires_at};
 }
 
 OpResult StreamModel::Do(const Op& op) {
@@ -93,7 +91,7 @@ OpResult StreamModel::Do(const StartStreamOp& op) {
     LastUntil(&lease, std::min(lease.expires_at, start.now + lease.ttl_ms));
   }
   if (alive.size() >= limit) {
-    answer_.playing = NamedIds(user);
+    answer_.active = alive.size();
     return OpResult::kFull;
   }
   answer_.active = alive.size() + 1;

@@ -36,7 +36,6 @@ class StreamModel {
   struct Answer {
     uint32_t limit = 0;
     size_t active = 0;
-    std::vector<StreamId> playing;
     std::vector<StreamId> evicted;
     WallMs expires_at;
     friend bool operator==(const Answer&, const Answer&) = default;

@@ -22,10 +22,11 @@ StreamSim::StreamSim(uint64_t seed)
     : random_(seed ^ 0x57ea'0f57'ea0f'57eau),
       limit_(static_cast<uint32_t>(1 + Random(3))),
       require_user_(Random(4) == 0),
-      ops_max_(Random(2) == 0 ? kStreamOpsQueuedMax : 2 + Random(6)) {}
+      ops_max_(Random(2) == 0 ? kStreamOpsQueuedMax : 2 + Random(6)),
+      lists_max_(1 + Random(3)) {}
 
 StreamsOptions StreamSim::Options() {
-  return {limit_, require_user_, [this] { return random_(); }, ops_max_};
+  return {limit_, require_user_, [this] { return random_(); }, ops_max_, lists_max_};
 }
 
 ReplyToken StreamSim::Expect(Request request) {
@@ -238,6 +239,7 @@ void StreamSim::HandedBack(const Completion& done) {
 void StreamSim::Crashed() {
   asked_.clear();
   durable_.clear();
+  shown_.clear();
   moving_.clear();
 }
 
@@ -263,8 +265,8 @@ void StreamSim::WasRead(const Query& query, const QueryResult& result) {
   if (view == nullptr || view->has_value() != model_.users().contains(name)) {
     return Fail("L4: a user is there and not shown, or the other way round");
   }
+  std::vector<StreamId>& shown = shown_[query.token];
   if (!*view) return;
-  std::vector<StreamId> shown;
   for (const StreamView& stream : (*view)->streams) shown.push_back(stream.id);
   if (shown != model_.Alive(name, asked->now))
     Fail("L4: the streams of a user are not those that are stored");
@@ -293,11 +295,11 @@ std::optional<StreamSim::Done> StreamSim::Said(const Reply& reply) {
   if (const auto* made = std::get_if<UserMadeReply>(&reply.what)) {
     said.answer.limit = made->limit;
   } else if (const auto* started = std::get_if<StreamStartedReply>(&reply.what)) {
-    said.answer = {started->limit, started->active, {}, started->evicted, {}};
+    said.answer = {started->limit, started->active, started->evicted, {}};
   } else if (const auto* full = std::get_if<StreamLimitReply>(&reply.what)) {
     said.result = OpResult::kFull;
     said.answer.limit = full->limit;
-    for (const StreamView& stream : full->playing) said.answer.playing.push_back(stream.id);
+    for (const StreamView& stream : full->playing) said.playing.push_back(stream.id);
   } else if (const auto* renewed = std::get_if<StreamRenewedReply>(&reply.what)) {
     said.answer.expires_at = renewed->expires_at;
   } else if (std::holds_alternative<UserExistsReply>(reply.what)) {
@@ -316,6 +318,7 @@ bool StreamSim::Answered(const Reply& reply) {
   if (!asked) return false;
   const Request& request = asked.mapped();
   auto durable = durable_.extract(reply.token);
+  const auto shown = shown_.extract(reply.token);
   if (const auto* refusal = std::get_if<Refusal>(&reply.what)) {
     CheckRefused(request, *refusal);
     return true;
@@ -329,8 +332,13 @@ bool StreamSim::Answered(const Reply& reply) {
   // A user without a limit of their own is told that of all.
   if (request.ask == Ask::kPut && done.answer.limit == 0) done.answer.limit = limit_;
   if (done.result == OpResult::kExists) done.answer = {};
+  if (done.result == OpResult::kFull) {
+    done.answer.active = 0;  // the list is of a later moment
+    if (shown) done.playing = shown.mapped();
+  }
   const auto said = Said(reply);
-  if (!said || said->result != done.result || said->answer != done.answer) {
+  if (!said || said->result != done.result || said->answer != done.answer ||
+      said->playing != done.playing) {
     Fail("L1: a player was told what is not so");
   }
   if (request.ask == Ask::kRenew) CheckRenewed(request.stream, reply);

@@ -4,7 +4,8 @@
 // Rules: L1 an answer is given for what is durable, says what was, and that is there after every
 // crash: no acknowledged stream or heartbeat is lost. L2 a user never has more streams alive than
 // the limit. L3 a lapse is told once, of each lease that lapsed and is to tell of it, and of none
-// that was ended or renewed. L4 a read is what is stored. L5 a deadline is not met before its time.
+// that was ended or renewed. L4 a read is what is stored, and so is the list
+// that a refused start is answered with. L5 a deadline is not met before its time.
 // L6 nothing is started or renewed by a clock that cannot be right. L7 a player who was told that
 // their stream is over is never told otherwise. L8 what ends something is not refused while the
 // store works, and a heartbeat only when too many wait. L9 a deadline that is due is met at once, a
@@ -69,6 +70,7 @@ class StreamSim {
   struct Done {
     OpResult result;
     StreamModel::Answer answer;
+    std::vector<StreamId> playing{};  // kFull
   };
 
   [[nodiscard]] uint64_t Random(uint64_t below) { return random_() % below; }
@@ -92,12 +94,14 @@ class StreamSim {
   const uint32_t limit_;
   const bool require_user_;
   const size_t ops_max_;
+  const size_t lists_max_;
   Engine* engine_ = nullptr;
   const Kv* kv_ = nullptr;
   StreamModel model_;
   std::vector<Op> given_;               // and not known to be applied
   std::map<ReplyToken, Done> durable_;  // ops that are applied and not answered
   std::map<ReplyToken, Request> asked_;
+  std::map<ReplyToken, std::vector<StreamId>> shown_;      // read for these and not answered
   std::multiset<TimerId> moving_;                          // by ops that are not handed back
   std::set<std::pair<StreamModel::Name, StreamId>> over_;  // as their players know
   std::vector<Stream> started_;                            // ever, as players know them

@@ -465,7 +465,8 @@ void World::Drain() {
   CheckOwed();
   CheckCounts();
   // A long list asks for its next page when it has one.
-  for (int page = 0; page < kPagesMax && stopwatches_.waiting(); ++page) Quieten();
+  const auto reading = [this] { return stopwatches_.waiting() || streams_.waiting(); };
+  for (int page = 0; page < kPagesMax && reading(); ++page) Quieten();
   CheckStopwatches();
   if ((!waiting_.empty() || stopwatches_.waiting() || streams_.waiting()) && !oracle_.violation()) {
     oracle_.Fail("a client was never answered");
