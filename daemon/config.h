@@ -109,7 +109,7 @@ struct Config {
   int64_t shutdown_timeout_ms = 20 * kSecondMs;  // SIGTERM waits so long for attempts; 0s..10m
 
   struct Streams {
-    uint64_t limit = 3;                     // streams of one user at a time; 1..1000
+    uint64_t limit = 3;                     // streams of one user at a time; 1..256
     int64_t default_ttl_ms = 12 * kHourMs;  // lease of a stream that names none; 1s..30d
     bool require_user = false;              // a stream needs a user that was made before
   } streams;
