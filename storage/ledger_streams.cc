@@ -21,17 +21,6 @@ WallMs ExpiryAt(WallMs now, int64_t ttl_ms) {
   return {std::clamp<int64_t>(now.ms + ttl_ms, 0, kWallMax.ms)};
 }
 
-Timer DeadlineOf(const Lease& lease, std::string key) {
-  Timer timer;
-  timer.id = lease.fencing;
-  timer.tenant = kLeaseTenant;
-  timer.kind = TimerKind::kLease;
-  timer.due = timer.next_attempt = lease.expires_at;
-  timer.created_at = lease.started_at;
-  timer.body = std::move(key);
-  return timer;
-}
-
 Timer CallOf(const StreamName& name, const Lease& lease, TimerId id, WallMs now) {
   Timer call;
   call.id = id;
@@ -379,8 +368,9 @@ Status Ledger::Do(LapseStreamOp& op, Completion* done) {
   } else {
     lease = FindLease(lapsed_key);
     if (!lease.ok()) return lease.status();
-    batch_.Delete(Cf::kStream, lapsed_key);
   }
+  // Where damage was accepted there may be both.
+  batch_.Delete(Cf::kStream, lapsed_key);
   if (Status s = RemoveDeadline(deadline.id, nullptr); !s.ok()) return s;
   // A lease can be missing where damage was accepted.
   if (!*lease || (*lease)->on_expire.empty()) return {};

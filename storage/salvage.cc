@@ -41,6 +41,10 @@ std::vector<Range> RecordRanges(const Books& books) {
   return ranges;
 }
 
+std::string NameOf(TenantId tenant, TimerId id) {
+  return (tenant == kLeaseTenant ? "the deadline of a stream, " : "timer ") + std::to_string(id);
+}
+
 // The entry that belongs to a record kept under this key.
 IdEntry EntryFor(const Timer& timer, Cf cf, std::string_view key) {
   const auto parked = cf == Cf::kParked ? ParseParkedKey(key) : std::nullopt;
@@ -110,8 +114,7 @@ class Check {
       const Result<Found> entry = view_->Get(Cf::kIds, key);
       if (!entry.ok()) return entry.status();
       if (!*entry || **entry != EncodeIdEntry(key, EntryFor(t, range.cf, rows->key()))) {
-        return Corruption("timer " + std::to_string(t.id) + " is in " + family +
-                          ", but not so in ids");
+        return Corruption(NameOf(t.tenant, t.id) + " is in " + family + ", but not so in ids");
       }
     }
     return rows->status();
@@ -131,17 +134,17 @@ class Check {
       if (!key || !entry.ok()) return Corruption("ids holds a row that does not parse");
       if (!books_.Exists(key->tenant, key->id)) continue;
       if (key->id < books_.FirstIdOf(key->tenant)) {
-        return Corruption("timer " + std::to_string(key->id) + " is below the first id");
+        return Corruption(NameOf(key->tenant, key->id) + " is below the first id");
       }
       if (entry->parked != 0 && !IsReadBack(key->id, *entry)) {
-        return Corruption("timer " + std::to_string(key->id) + " is parked where nobody looks");
+        return Corruption(NameOf(key->tenant, key->id) + " is parked where nobody looks");
       }
       ++counts_[{key->tenant, entry->state}];
       const Place place = PlaceOf(key->tenant, key->id, *entry);
       const Result<Found> record = view_->Get(place.cf, place.key);
       if (!record.ok()) return record.status();
       if (!*record) {
-        return Corruption("timer " + std::to_string(key->id) + " is in ids but has no record");
+        return Corruption(NameOf(key->tenant, key->id) + " is in ids but has no record");
       }
     }
     return rows->status();
@@ -292,11 +295,11 @@ class Salvager {
       const Place place = PlaceOf(timer.tenant, timer.id, **replaced);
       batch_.Delete(place.cf, place.key);
       --counts_[{timer.tenant, (*replaced)->state}];
-      --report_.kept;
+      if (timer.tenant != kLeaseTenant) --report_.kept;
     }
     batch_.Put(Cf::kIds, key, EncodeIdEntry(key, entry));
     ++counts_[{timer.tenant, timer.state}];
-    ++report_.kept;
+    if (timer.tenant != kLeaseTenant) ++report_.kept;
     return {};
   }
 
@@ -332,6 +335,8 @@ class Salvager {
       batch_.Put(place.cf, place.key, **record);
       return PutEntry(**timer, EntryFor(**timer, place.cf, place.key));
     }
+    // Of a lease: it is made anew, if the lease can be read.
+    if (tenant == kLeaseTenant) return {};
     if (++report_.lost <= kLostNamedMax) {
       Say("timer " + std::to_string(id) + " (" + std::string(StateName(entry.state)) +
           ") is lost: its record cannot be read");

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/limits.h"
+#include "storage/books.h"
 #include "storage/entry.h"
 #include "storage/keys.h"
+#include "storage/record.h"
 #include "storage/stream_rows.h"
 #include "storage/tolerant_scan.h"
 
@@ -16,7 +19,13 @@ namespace {
 
 constexpr std::string_view kUsersFrom{"\1", 1};
 constexpr std::string_view kLeasesFrom{"\2", 1};
+constexpr uint64_t kMadeNamedMax = 1000;
 constexpr std::string_view kEnd{"\xff", 1};  // behind every key
+
+Result<bool> FalseIfDamaged(const Status& status) {
+  if (status.code() == StatusCode::kCorruption) return false;
+  return status;
+}
 
 Status CheckUser(const KvView& view, const StreamName& name, std::string_view key,
                  std::string_view value) {
@@ -66,6 +75,7 @@ class StreamSalvager {
   Status All() {
     if (Status s = Leases(); !s.ok()) return s;
     if (Status s = Users(); !s.ok()) return s;
+    if (Status s = Figures(); !s.ok()) return s;
     for (const auto& [whose, theirs] : leases_) {
       Put(StreamKey(StreamRow::kUser, whose.first, whose.second), {}, theirs);
     }
@@ -85,17 +95,112 @@ class StreamSalvager {
         Skip(name ? lease.status().message() : "a key does not parse");
         continue;
       }
-      const Result<Found> deadline = to_->Get(Cf::kIds, IdKey(kLeaseTenant, lease->fencing));
-      if (!deadline.ok()) return deadline.status();
-      if (!*deadline) continue;
+      const Result<bool> kept = Keep(*name, *lease);
+      if (!kept.ok()) return kept.status();
+      if (!*kept) continue;
       batch_.Put(Cf::kStream, rows.key(), rows.value());
       if (name->row == StreamRow::kLease) {
+        ++report_.streams;
         leases_[{name->tenant, std::string(name->user)}][lease->fencing] = name->stream;
       }
       if (Status s = CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
+  }
+
+  // A lease has all that its deadline is made of, so it is kept without one: a slot is not freed
+  // while somebody plays. False: it was over, and only the row that says so was lost.
+  Result<bool> Keep(const StreamName& name, const Lease& lease) {
+    if (name.row == StreamRow::kLease) {
+      const Result<bool> lapsed = HasLapsed(name, lease);
+      if (!lapsed.ok()) return lapsed;
+      if (*lapsed) return false;
+    }
+    const ShortKey id = IdKey(kLeaseTenant, lease.fencing);
+    const Result<Found> row = to_->Get(Cf::kIds, id);
+    if (!row.ok()) return row.status();
+    std::optional<IdEntry> entry;
+    if (*row) {
+      const Result<IdEntry> read = DecodeIdEntry(id, **row);
+      if (!read.ok()) return read.status();
+      entry = *read;
+    }
+    if (entry && entry->at <= lease.expires_at) return true;
+    if (!entry) {
+      const Result<bool> over = IsOver(name, id);
+      if (!over.ok()) return over;
+      if (*over) return false;
+    }
+    if (Status s = MakeDeadline(name, lease, entry); !s.ok()) return s;
+    return true;
+  }
+
+  // What has lapsed was alive before, and never is again.
+  Result<bool> HasLapsed(const StreamName& name, const Lease& lease) {
+    const std::string key = StreamKey(StreamRow::kLapsed, name.tenant, name.user, name.stream);
+    const Result<Found> found = from_.Get(Cf::kStream, key);
+    if (!found.ok()) return FalseIfDamaged(found.status());
+    if (!*found) return false;
+    const Result<Lease> lapsed = DecodeLease(key, **found);
+    return lapsed.ok() && lapsed->fencing == lease.fencing;
+  }
+
+  // Its deadline went with it, and so did its name in the row of its user.
+  Result<bool> IsOver(const StreamName& name, std::string_view deadline_id) {
+    if (name.row != StreamRow::kLease) return false;
+    const Result<Found> entry = from_.Get(Cf::kIds, deadline_id);
+    if (!entry.ok()) return FalseIfDamaged(entry.status());
+    if (*entry) return false;
+    const std::string user_key = StreamKey(StreamRow::kUser, name.tenant, name.user);
+    const Result<Found> row = from_.Get(Cf::kStream, user_key);
+    if (!row.ok()) return FalseIfDamaged(row.status());
+    if (!*row) return false;
+    const Result<StreamUser> user = DecodeUser(user_key, **row);
+    if (!user.ok()) return false;
+    return std::find(user->streams.begin(), user->streams.end(), name.stream) ==
+           user->streams.end();
+  }
+
+  // `later`: the one there is, behind the end of its lease.
+  Status MakeDeadline(const StreamName& name, const Lease& lease,
+                      const std::optional<IdEntry>& later) {
+    const Timer deadline =
+        DeadlineOf(lease, StreamKey(StreamRow::kLease, name.tenant, name.user, name.stream));
+    if (later) {
+      const Place place = PlaceOf(kLeaseTenant, lease.fencing, *later);
+      batch_.Delete(place.cf, place.key);
+    } else {
+      ++new_deadlines_;
+    }
+    ++report_.deadlines_made;
+    const IdEntry entry = EntryOf(deadline);
+    const ShortKey id = IdKey(kLeaseTenant, lease.fencing);
+    const Place place = PlaceOf(kLeaseTenant, lease.fencing, entry);
+    std::string record;
+    if (Status s = EncodeTimer(place.key, deadline, &record); !s.ok()) return s;
+    batch_.Put(place.cf, place.key, record);
+    batch_.Put(Cf::kIds, id, EncodeIdEntry(id, entry));
+    earliest_ = std::min(earliest_, lease.expires_at);
+    if (log_ && report_.deadlines_made <= kMadeNamedMax) {
+      log_("the deadline of a stream of user " + std::string(name.user) +
+           " cannot be read, and is made of its lease");
+    }
+    return {};
+  }
+
+  // With the deadlines that were made.
+  Status Figures() {
+    if (report_.deadlines_made == 0) return {};
+    const Result<Books> books = Books::Read(*to_);
+    if (!books.ok()) return books.status();
+    if (earliest_ < books->low()) {
+      batch_.Put(Cf::kMeta, MetaKey(MetaKind::kLow),
+                 ShortKey().U64(static_cast<uint64_t>(earliest_.ms)));
+    }
+    const uint64_t count = books->CountOf(kLeaseTenant, TimerState::kPending) + new_deadlines_;
+    batch_.Put(Cf::kMeta, CountKey(kLeaseTenant, TimerState::kPending), ShortKey().U64(count));
+    return {};
   }
 
   Status Users() {
@@ -139,6 +244,8 @@ class StreamSalvager {
   Salvaged& report_;
   Batch batch_;
   std::map<Whose, InOrder> leases_;  // kept, and not named by a user yet
+  uint64_t new_deadlines_ = 0;       // made where there was none
+  WallMs earliest_ = kWallMax;       // of those made
 };
 
 }  // namespace

@@ -11,8 +11,9 @@ namespace belfry {
 // harm: it goes when it is met.
 [[nodiscard]] Status CheckStreams(const KvView& view);
 
-// Once the timers are in `to`: a lease is kept with its deadline, and its user names it whatever
-// became of their row.
+// Once the timers are in `to`: a lease is kept, its deadline is made of it where it was lost or is
+// too late, and its user names it whatever became of their row. Of a lease and the same lease
+// lapsed only the latter is kept.
 [[nodiscard]] Status SalvageStreams(const KvView& from, Kv* to, const LogFn& log, Salvaged* report);
 
 }  // namespace belfry

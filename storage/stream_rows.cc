@@ -1,6 +1,7 @@
 #include "storage/stream_rows.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "storage/bytes.h"
@@ -81,6 +82,17 @@ Result<Lease> DecodeLease(std::string_view key, std::string_view bytes) {
   lease.on_expire = in.String();
   if (!in.finished() || !Plausible(lease)) return Corruption("lease is malformed");
   return lease;
+}
+
+Timer DeadlineOf(const Lease& lease, std::string key) {
+  Timer timer;
+  timer.id = lease.fencing;
+  timer.tenant = kLeaseTenant;
+  timer.kind = TimerKind::kLease;
+  timer.due = timer.next_attempt = lease.expires_at;
+  timer.created_at = lease.started_at;
+  timer.body = std::move(key);
+  return timer;
 }
 
 }  // namespace belfry

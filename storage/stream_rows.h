@@ -13,6 +13,7 @@
 
 #include "base/status.h"
 #include "base/stream.h"
+#include "base/timer.h"
 
 namespace belfry {
 
@@ -21,5 +22,8 @@ namespace belfry {
 
 [[nodiscard]] std::string EncodeLease(std::string_view key, const Lease& lease);
 [[nodiscard]] Result<Lease> DecodeLease(std::string_view key, std::string_view bytes);
+
+// What is armed for a lease; `key` is that of its row while it is alive.
+[[nodiscard]] Timer DeadlineOf(const Lease& lease, std::string key);
 
 }  // namespace belfry

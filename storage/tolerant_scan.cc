@@ -4,17 +4,19 @@
 #include <array>
 #include <optional>
 
+#include "base/limits.h"
 #include "storage/keys.h"
 
 namespace belfry {
 namespace {
 
-constexpr size_t kKeyBytesMin = 12;  // of `ids`
+constexpr size_t kKeyBytesMin = 12;       // of `ids`
+constexpr size_t kPlainKeyBytesMax = 32;  // of families without names in their keys, and more
 
-// A key as a number, its first byte the greatest: keys of one family differ in their first bytes.
+// A key as a number, its first byte the greatest. Names may differ in their last bytes alone.
 class Position {
  public:
-  static constexpr size_t kBytes = 32;
+  static constexpr size_t kBytes = kLeaseKeyBytesMax;  // no key is longer
   static constexpr size_t kBits = 8 * kBytes;
 
   explicit Position(std::string_view key) {
@@ -77,27 +79,34 @@ bool TolerantScan::Readable(std::string_view position) const {
   return From(position)->status().code() != StatusCode::kCorruption;
 }
 
-// Invariant of the halving: `base` is unreadable, `base` + 2^bit is readable.
+// The first step that leads out of the gap is looked for byte by byte, then within its byte; then
+// it is halved, and the end may be just behind `base` long before all bits are tried. So a gap
+// costs about ten reads for each byte of its keys, and one for each byte behind them.
+//
+// Invariant of the halving: `base` is unreadable, `base` + 2^bit is readable or past the end.
 std::string TolerantScan::EndOfGap() const {
   // Keys with names in them are of any length, and the beginning of a scan may be shorter than a
   // key.
   const bool named = cf_ == Cf::kOnce || cf_ == Cf::kStopwatch || cf_ == Cf::kStream;
   const bool exact = !named && last_.size() >= kKeyBytesMin;
-  const size_t size = exact ? std::min(last_.size(), Position::kBytes) : Position::kBytes;
+  const size_t longest = named ? Position::kBytes : kPlainKeyBytesMax;
+  const size_t size = exact ? std::min(last_.size(), longest) : longest;
   const size_t lowest = Position::kBits - 8 * size;
   Position base(last_);
+  const auto ends = [&](size_t bit) {
+    const std::optional<Position> next = base.Plus(bit);
+    return !next || next->key(size) >= upper_ || Readable(next->key(size));
+  };
   size_t bit = lowest;
-  for (;; ++bit) {
-    const std::optional<Position> next =
-        bit < Position::kBits ? base.Plus(bit) : std::optional<Position>();
-    if (!next || next->key(size) >= upper_) return {};
-    if (Readable(next->key(size))) break;
-  }
+  while (bit + 8 < Position::kBits && !ends(bit + 8)) bit += 8;
+  while (bit < Position::kBits && !ends(bit)) ++bit;
   while (bit > lowest) {
-    const Position middle = *base.Plus(--bit);
-    if (!Readable(middle.key(size))) base = middle;
+    if (bit % 8 == 0 && ends(lowest)) break;
+    --bit;
+    if (!ends(bit)) base = *base.Plus(bit);
   }
-  return std::string(base.Plus(lowest)->key(size));
+  const std::optional<Position> end = base.Plus(lowest);
+  return end && end->key(size) < upper_ ? std::string(end->key(size)) : std::string();
 }
 
 }  // namespace belfry

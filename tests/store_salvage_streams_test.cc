@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "storage/memory_kv.h"
 #include "storage/salvage.h"
+#include "storage/stream_rows.h"
 #include "tests/support/store_rig.h"
 #include "tests/support/store_streams.h"
 #include "tests/support/store_watched_kv.h"
@@ -43,15 +45,18 @@ class StoreSalvageStreams : public testing::Test {
   static std::string UserRow() { return StreamKey(StreamRow::kUser, kLocalTenant, kUser); }
   std::unique_ptr<Ledger> Mend() {
     WatchedKv from(old_);
+    from.watch = watch_;
     MemoryKv to(new_);
     const auto result = Salvage(from, &to, [this](std::string_view line) { log_ += line; });
     EXPECT_TRUE(result.ok()) << result.status().message();
+    if (result.ok()) report_ = *result;
     const Status whole = CheckWhole(to);
     EXPECT_TRUE(whole.ok()) << whole.message();
     return OpenLedger(new_);
   }
-  static std::optional<UserView> User(const Ledger& ledger) {
-    QueryResult r = ledger.Run({1, UserQuery{kLocalTenant, kUser, {6100}}, {}});
+  static std::optional<UserView> User(const Ledger& ledger, const std::string& name = kUser) {
+    const WallMs now{name == kUser ? 6100 : 5100};
+    QueryResult r = ledger.Run({1, UserQuery{kLocalTenant, name, now}, {}});
     return std::move(std::get<std::optional<UserView>>(r.what));
   }
   static Timer Deadline(uint64_t n, int64_t at_ms) {
@@ -64,6 +69,18 @@ class StoreSalvageStreams : public testing::Test {
 
   std::shared_ptr<MemoryDisk> old_ = std::make_shared<MemoryDisk>();
   std::shared_ptr<MemoryDisk> new_ = std::make_shared<MemoryDisk>();
+  // As it was written at the start of StartNo(n), but for its end.
+  void PutLease(StreamRow row, uint64_t n, int64_t expires_at_ms) {
+    const StreamStart start = StartNo(n, kUser, 5000);
+    const Lease lease{start.content, {5000}, {expires_at_ms}, start.ttl_ms, n, start.on_expire};
+    old_->Overwrite(Cf::kStream, Row(row, n), EncodeLease(Row(row, n), lease));
+  }
+  [[nodiscard]] bool Has(Cf cf, std::string_view key) const {
+    return MemoryKv(new_).Get(cf, key).value().has_value();
+  }
+
+  WatchedKv::Watch watch_;
+  Salvaged report_;
   std::string log_;
 };
 
@@ -117,12 +134,103 @@ TEST_F(StoreSalvageStreams, ALeaseThatCannotBeReadFreesItsSlot) {
   EXPECT_FALSE(MemoryKv(new_).Get(Cf::kIds, IdKey(kLeaseTenant, 1)).value().has_value());
 }
 
-TEST_F(StoreSalvageStreams, ALeaseWhoseDeadlineIsLostGoesWithIt) {
-  old_->Overwrite(Cf::kIds, IdKey(kLeaseTenant, 4), "damaged");
+// Somebody plays: the slot is not given to another.
+TEST_F(StoreSalvageStreams, ADeadlineThatIsLostIsMadeOfItsLease) {
+  for (const TimerId id : {3, 4}) old_->Overwrite(Cf::kIds, IdKey(kLeaseTenant, id), "damaged");
+  old_->Overwrite(Cf::kDue, TimeKey({{6000}, 3}), "damaged");
   old_->Overwrite(Cf::kDue, TimeKey({{7000}, 4}), "damaged");
+  Mend();
+  EXPECT_TRUE(Has(Cf::kDue, TimeKey({{7000}, 4})));
+  const auto ledger = OpenLedger(new_);
+  EXPECT_EQ(User(*ledger)->streams.size(), 2u);
+  EXPECT_EQ(report_.streams, 2u);
+  EXPECT_EQ(report_.deadlines_made, 2u);
+  EXPECT_EQ(report_.kept, 0u);
+  EXPECT_EQ(report_.lost, 0u);
+  EXPECT_NE(log_.find("the deadline of a stream of user joe"), std::string::npos) << log_;
+  EXPECT_EQ(log_.find("timer 4"), std::string::npos) << log_;
+  std::vector<Op> ops;
+  ops.push_back({0, Lapse(Deadline(3, 6000), 9, 7100)});
+  ops.push_back({0, Lapse(Deadline(4, 7000), 10, 7100)});
+  for (const Completion& done : Apply(*ledger, std::move(ops))) EXPECT_NE(done.callback, nullptr);
+  EXPECT_TRUE(CheckWhole(MemoryKv(new_)).ok());
+}
+
+TEST_F(StoreSalvageStreams, ADeadlineInAnUnreadableStretchIsMadeOfItsLease) {
+  watch_.damaged = [](Cf cf, std::string_view key) {
+    return cf == Cf::kIds ? ParseIdKey(key)->tenant == kLeaseTenant : cf == Cf::kDue;
+  };
+  EXPECT_EQ(User(*Mend())->streams.size(), 2u);
+  EXPECT_EQ(report_.deadlines_made, 3u);
+}
+
+TEST_F(StoreSalvageStreams, ADeadlineBehindItsLeaseIsBroughtForward) {
+  PutLease(StreamRow::kLease, 1, 5950);
+  EXPECT_EQ(CheckWhole(MemoryKv(old_)).code(), StatusCode::kCorruption);
   const auto ledger = Mend();
-  ASSERT_EQ(User(*ledger)->streams.size(), 1u);
-  EXPECT_EQ(User(*ledger)->streams[0].id, StreamNo(1));
+  EXPECT_FALSE(Has(Cf::kDue, TimeKey({{6000}, 1})));
+  EXPECT_TRUE(Has(Cf::kDue, TimeKey({{5950}, 1})));
+  EXPECT_EQ(report_.deadlines_made, 1u);
+  EXPECT_NE(log_.find("the deadline of a stream"), std::string::npos);
+}
+
+// What deleted it was lost: neither its deadline nor its user knows it.
+TEST_F(StoreSalvageStreams, AStreamThatWasOverTakesNoSlot) {
+  std::vector<Op> ops;
+  ops.push_back({0, End(4, kUser, 6200)});
+  Apply(*OpenLedger(old_), std::move(ops));
+  PutLease(StreamRow::kLease, 4, 7000);
+  EXPECT_EQ(User(*Mend())->streams.size(), 1u);
+  EXPECT_FALSE(Has(Cf::kStream, Row(StreamRow::kLease, 4)));
+  EXPECT_EQ(log_, "");
+}
+
+TEST_F(StoreSalvageStreams, ALeaseThatLapsedIsNotAliveBesides) {
+  PutLease(StreamRow::kLease, 3, 6000);
+  const auto ledger = Mend();
+  EXPECT_EQ(User(*ledger)->streams.size(), 2u);
+  EXPECT_FALSE(Has(Cf::kStream, Row(StreamRow::kLease, 3)));
+  EXPECT_TRUE(Has(Cf::kStream, Row(StreamRow::kLapsed, 3)));
+}
+
+TEST_F(StoreSalvageStreams, ALapseLeavesNeitherOfTwoRows) {
+  PutLease(StreamRow::kLease, 3, 6000);
+  std::vector<Op> ops;
+  ops.push_back({0, Lapse(Deadline(3, 6000), 9, 6100)});
+  EXPECT_NE(Apply(*OpenLedger(old_), std::move(ops))[0].callback, nullptr);
+  EXPECT_FALSE(MemoryKv(old_).Get(Cf::kStream, Row(StreamRow::kLease, 3)).value());
+  EXPECT_FALSE(MemoryKv(old_).Get(Cf::kStream, Row(StreamRow::kLapsed, 3)).value());
+  const Status whole = CheckWhole(MemoryKv(old_));
+  EXPECT_TRUE(whole.ok()) << whole.message();
+}
+
+// Names that differ in their last byte alone.
+TEST_F(StoreSalvageStreams, AnUnreadableStretchCostsItsRowsAlone) {
+  for (const size_t bytes : {20, 27, 60, static_cast<int>(kUserNameBytesMax) - 1}) {
+    old_ = std::make_shared<MemoryDisk>();
+    new_ = std::make_shared<MemoryDisk>();
+    const std::string prefix(bytes, 'x');
+    std::vector<Op> ops;
+    for (uint64_t n = 1; n <= 9; ++n) {
+      ops.push_back({0, Start(StartNo(n, prefix + std::to_string(n), 5000))});
+    }
+    Apply(*OpenLedger(old_), std::move(ops));
+    watch_.damaged = [&](Cf cf, std::string_view key) {
+      if (cf != Cf::kStream) return false;
+      const char last = ParseStreamKey(key)->user.back();
+      return last == '3' || last == '4';
+    };
+    size_t scans = 0;
+    watch_.scan = [&](Cf, std::string_view) { ++scans; };
+    const auto ledger = Mend();
+    for (uint64_t n = 1; n <= 9; ++n) {
+      const auto user = User(*ledger, prefix + std::to_string(n));
+      ASSERT_EQ(user.has_value(), n != 3 && n != 4) << n;
+      EXPECT_EQ(user ? user->streams.size() : 1u, 1u) << n;
+    }
+    EXPECT_EQ(report_.skipped_stretches, 2u);
+    EXPECT_LT(scans, 2 * 12 * kLeaseKeyBytesMax);
+  }
 }
 
 }  // namespace
