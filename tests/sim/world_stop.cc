@@ -10,7 +10,7 @@ namespace belfry::sim {
 // what the ops of the stop have made durable.
 void World::Stop() {
   constexpr int kCutOff = 20;
-  constexpr int kRoundsMax = 400;
+  constexpr int kRoundsMax = 4000;  // refused starts are read for one after the other
   Note("stop");
   Pump();
   stopping_ = true;
