@@ -112,7 +112,7 @@ void StopwatchSim::Step(MonoMs mono, bool clock_sane) {
       return Connect(who);
     case 1:
       Disconnect(who);
-      if (Random(2) == 0) LoseAndTakeAName(who, mono);
+      if (Random(4) == 0) LoseAndTakeAName(who, mono);
       return;
     case 2:
       return TakeSome(who, Random(2) == 0 ? 1 : 100);
