@@ -49,7 +49,7 @@ TEST_P(Simulator, EverySeedKeepsThePromise) {
   EXPECT_GT(callbacks, kSeedsPerShard);
   EXPECT_GT(replays, kSeedsPerShard / 2);
   EXPECT_GT(snapshots, kSeedsPerShard);
-  EXPECT_GT(resumes, kSeedsPerShard / 10);
+  EXPECT_GT(resumes, kSeedsPerShard / 20);
   EXPECT_GT(events, kSeedsPerShard);
   EXPECT_GT(lapses, kSeedsPerShard);
   EXPECT_GT(refused, kSeedsPerShard);
