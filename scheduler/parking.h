@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "base/id.h"
@@ -92,7 +93,7 @@ class Parking {
   [[nodiscard]] Lot& LotOf(TargetNumber number);
   static void ReadAgain(Lot& lot, const Key& key);
 
-  absl::flat_hash_map<TargetNumber, std::unique_ptr<Lot>> lots_;
+  absl::btree_map<TargetNumber, std::unique_ptr<Lot>> lots_;
   absl::flat_hash_map<std::string_view, TargetNumber> numbers_;  // by Lot::name
   absl::flat_hash_map<TimerId, Out> out_;
   std::deque<TargetNumber> wanting_;

@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "base/limits.h"
 #include "base/stopwatch.h"
 
@@ -89,7 +89,7 @@ class StopwatchFeed {
   struct Name {
     std::string text;
     absl::flat_hash_map<TenantId, Latest> latest;
-    absl::flat_hash_set<SubscriberId> subscribers;
+    absl::btree_set<SubscriberId> subscribers;  // woken in this order, in every run
   };
   struct Entry {
     StopwatchEvent event;
@@ -128,7 +128,7 @@ class StopwatchFeed {
   uint64_t last_ = 0;
   absl::flat_hash_map<SubscriberId, Subscriber> subscribers_;
   absl::flat_hash_map<std::string_view, std::unique_ptr<Name>> names_;  // by their text
-  absl::flat_hash_map<TenantId, absl::flat_hash_set<SubscriberId>> by_owner_;
+  absl::flat_hash_map<TenantId, absl::btree_set<SubscriberId>> by_owner_;
   std::vector<SubscriberId> woken_;
 };
 
