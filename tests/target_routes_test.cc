@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/support/http_api_rig.h"
 #include "tests/support/outcomes.h"
 
