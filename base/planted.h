@@ -63,6 +63,7 @@ enum class Bug {
   kLapseWaitsForBacklog,        // late deadlines are read only while the backlog has room
   kLateLeaseNotInLow,           // `low` is raised past a late deadline that is only on disk
   kStreamsBelieveWrongClock,    // streams start by a clock that cannot be right
+  kEndsBelieveWrongClock,       // what has lapsed when it is ended is decided by one
   kRefusedStartForgotten,       // a refused start that waits for its list is never answered
   // storage
   kAcknowledgeBeforeSync,        // the commit is not synced

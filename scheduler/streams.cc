@@ -30,7 +30,7 @@ void Streams::PutUser(ReplyToken token, TenantId tenant, std::string user,
 
 void Streams::DeleteUser(ReplyToken token, TenantId tenant, std::string user, WallMs now) {
   if (Refuses(token, std::nullopt)) return;
-  timers_.QueueLeaseOp({token, DeleteUserOp{tenant, std::move(user), now}}, {});
+  timers_.QueueLeaseOp({token, DeleteUserOp{tenant, std::move(user), Believed(now)}}, {});
 }
 
 void Streams::Start(ReplyToken token, StreamStart start, WallMs now) {
@@ -64,11 +64,18 @@ void Streams::Renew(ReplyToken token, TenantId tenant, std::string user, const S
 void Streams::End(ReplyToken token, TenantId tenant, std::string user, const StreamId& stream,
                   WallMs now) {
   if (Refuses(token, std::nullopt)) return;
-  timers_.QueueLeaseOp({token, EndStreamOp{tenant, std::move(user), stream, now}}, {});
+  timers_.QueueLeaseOp({token, EndStreamOp{tenant, std::move(user), stream, Believed(now)}}, {});
 }
 
-void Streams::FindUser(ReplyToken token, UserQuery query) { Ask(token, std::move(query)); }
-void Streams::ListUsers(ReplyToken token, UsersQuery query) { Ask(token, std::move(query)); }
+void Streams::FindUser(ReplyToken token, UserQuery query) {
+  query.now = Believed(query.now);
+  Ask(token, std::move(query));
+}
+
+void Streams::ListUsers(ReplyToken token, UsersQuery query) {
+  query.now = Believed(query.now);
+  Ask(token, std::move(query));
+}
 
 std::optional<Refusal> Streams::WhyNothingNew(size_t bytes) const {
   if (made_ >= options_.ops_max / 2 || !timers_.HasRoomFor(bytes)) return Refusal::kOverloaded;
@@ -84,6 +91,10 @@ std::optional<Refusal> Streams::WhyNoRenewal() const {
 
 bool Streams::ClockIsWrong() const {
   return !timers_.clock_sane() && !Planted(Bug::kStreamsBelieveWrongClock);
+}
+
+WallMs Streams::Believed(WallMs now) const {
+  return ClockIsWrong() && !Planted(Bug::kEndsBelieveWrongClock) ? timers_.last_seen() : now;
 }
 
 bool Streams::Refuses(ReplyToken token, std::optional<Refusal> why) {

@@ -89,6 +89,9 @@ class Streams {
   [[nodiscard]] std::optional<Refusal> WhyNothingNew(size_t bytes) const;
   [[nodiscard]] std::optional<Refusal> WhyNoRenewal() const;
   [[nodiscard]] bool ClockIsWrong() const;
+  // `now`; while that cannot be right the time that was right last, so that who plays may end it
+  // and what is ended has not lapsed.
+  [[nodiscard]] WallMs Believed(WallMs now) const;
   // True: it is answered.
   [[nodiscard]] bool Refuses(ReplyToken token, std::optional<Refusal> why);
   void CompleteStart(Completion& done);

@@ -167,6 +167,9 @@ class Timers {
 
   [[nodiscard]] bool first_page_loaded() const { return window_.first_page_loaded(); }
   [[nodiscard]] bool clock_sane() const { return clock_sane_; }
+  // When the clock was right for the last time that is known; 0 in a new store. For who must go on
+  // while it is not.
+  [[nodiscard]] WallMs last_seen() const { return last_seen_; }
   [[nodiscard]] bool paused_all() const { return paused_all_; }
   [[nodiscard]] bool IsPaused(std::string_view target) const;
   // Started and not yet durably settled.

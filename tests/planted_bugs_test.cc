@@ -122,6 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planting{"LapseWaitsForBacklog", Bug::kLapseWaitsForBacklog},
                     Planting{"LateLeaseNotInLow", Bug::kLateLeaseNotInLow},
                     Planting{"StreamsBelieveWrongClock", Bug::kStreamsBelieveWrongClock},
+                    Planting{"EndsBelieveWrongClock", Bug::kEndsBelieveWrongClock},
                     Planting{"RefusedStartForgotten", Bug::kRefusedStartForgotten},
                     Planting{"FullForEver", Bug::kFullForEver},
                     Planting{"LateRenewalSettlesNothing", Bug::kLateRenewalSettlesNothing},

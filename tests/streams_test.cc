@@ -232,6 +232,29 @@ TEST_F(StreamsTest, NothingIsStartedOrRenewedByAClockThatCannotBeRight) {
   EXPECT_EQ(Refused(), Refusals{});
 }
 
+TEST_F(StreamsTest, AClockThatCannotBeRightDecidesNotWhatHasLapsed) {
+  Open();
+  Start(kMinuteMs, "http://r/x");
+  Start(kMinuteMs, "http://r/x");
+  Settle();
+  const WallMs right = now_;
+  for (const int64_t wrong_by_ms : {401 * kDayMs, -2 * kDayMs}) {
+    now_ = right + wrong_by_ms;
+    Open({}, right);
+    engine_->streams().FindUser(++token_, {kLocalTenant, "joe", now_});
+    Turn();
+    ReadOne();
+    ASSERT_EQ(replies_.size(), 1u);
+    EXPECT_EQ(std::get<UserReply>(replies_[0].what).user.streams.size(),
+              wrong_by_ms > 0 ? 2u : 1u);
+    End(wrong_by_ms > 0 ? 1 : 2);
+    Settle();
+  }
+  now_ = right + 2 * kMinuteMs;
+  Settle();
+  EXPECT_EQ(started_, std::vector<TimerId>());
+}
+
 // All the room for what is staged is taken by targets that hang.
 TEST_F(StreamsTest, ADeadlineNeedsNoRoomInALine) {
   EngineOptions options;

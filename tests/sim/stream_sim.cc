@@ -98,10 +98,15 @@ StreamSim::Stream StreamSim::AnyStream() {
 
 // --- the store -----------------------------------------------------------------------------------
 
-void StreamSim::Asked(const Op& op, WallMs now, bool clock_sane) {
+void StreamSim::Asked(const Op& op, WallMs now, std::optional<WallMs> instead) {
   const bool renews = std::holds_alternative<RenewStreamOp>(op.what);
-  if (!clock_sane && (renews || std::holds_alternative<StartStreamOp>(op.what))) {
+  if (instead && (renews || std::holds_alternative<StartStreamOp>(op.what))) {
     Fail("L6: a clock that cannot be right is believed");
+  }
+  const auto* end = std::get_if<EndStreamOp>(&op.what);
+  const auto* gone = std::get_if<DeleteUserOp>(&op.what);
+  if (instead && ((end && end->now != *instead) || (gone && gone->now != *instead))) {
+    Fail("L6: what lapsed is decided by a clock that cannot be right");
   }
   const auto* lapse = std::get_if<LapseStreamOp>(&op.what);
   if (lapse != nullptr && lapse->deadline->next_attempt > now) {

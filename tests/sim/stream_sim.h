@@ -35,7 +35,8 @@ class StreamSim {
   // The daemon has started; both outlive the run.
   void Opened(Engine* engine, const Kv& kv);
   void Step(WallMs now);  // one player does something
-  void Asked(const Op& op, WallMs now, bool clock_sane);
+  // `instead`: the time that counts while the clock cannot be right; else nullopt.
+  void Asked(const Op& op, WallMs now, std::optional<WallMs> instead);
   // Handed to the store with the next group, in this order; then what came of it.
   void Given(const Op& op);
   void Applied(const std::vector<Completion>& done, bool ok);

@@ -55,7 +55,7 @@ void World::NoteAsked(const Op& op) {
                       kind == kOpKind<ReplayStepOp>;
   if (stopping_ && upkeep) oracle_.Fail("the stop is made to wait for upkeep");
   CheckCharge(op);
-  streams_.Asked(op, now_, clock_sane_);
+  streams_.Asked(op, now_, clock_sane_ ? std::nullopt : std::optional(last_seen_));
   if (const auto* floor = std::get_if<FloorOp>(&op.what)) {
     oracle_.CancelAllAsked(floor->last_id);
     waiting_.at(op.token).id = floor->last_id;
