@@ -61,9 +61,9 @@ class RequestParser {
   [[nodiscard]] uint64_t messages() const { return messages_; }
   // The client waits for `100 Continue` before it sends the body.
   [[nodiscard]] bool WantsContinue() const;
-  // Bytes held; 0 after Release.
   // No byte of the next request was taken.
   [[nodiscard]] bool idle() const { return stage_ == Stage::kIdle; }
+  // Bytes held; 0 after Release.
   [[nodiscard]] size_t held_bytes() const { return head_.size() + body_.size(); }
   // Bytes of the body that came so far, without what chunks add.
   [[nodiscard]] size_t body_bytes() const { return body_.size(); }

@@ -146,6 +146,13 @@ bool Router::HostAllowed(const Request& request, const Route* route) const {
   return ClassifyHost(request.host) == HostKind::kLocal;
 }
 
+bool Router::ComesFromForeignPage(const Request& request) const {
+  if (authentication_.needs_token() || IsSafe(request.verb)) return false;
+  const HeaderHit site = FindHeader(request, "sec-fetch-site");
+  const bool foreign = site.value == "cross-site" || site.value == "same-site";
+  return foreign && AllowedOrigin(request) == nullptr;
+}
+
 const std::string* Router::AllowedOrigin(const Request& request) const {
   if (options_.cors_origins.empty()) return nullptr;
   const HeaderHit origin = FindHeader(request, "origin");
@@ -171,6 +178,12 @@ void Router::Handle(const Request& request, const ReplyTo& to) {
   if (!HostAllowed(request, route)) {
     Respond(to, Problem(ProblemKind::kMisdirectedRequest,
                         "without tokens the Host must be an IP address or localhost"));
+    return;
+  }
+  if (ComesFromForeignPage(request)) {
+    Respond(to, Problem(ProblemKind::kForbidden,
+                        "without tokens a page of another site may change nothing, unless "
+                        "`http.cors_origins` names it"));
     return;
   }
   if (route == nullptr) {

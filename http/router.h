@@ -68,7 +68,8 @@ struct PublicEndpoint {
 class Router final : public RequestHandler {
  public:
   // Without tokens, over TCP the Host must be an IP literal or `localhost`, so that no web page
-  // reaches us by rebinding a name. `authentication` outlives this.
+  // reaches us by rebinding a name, and what a browser says comes from another site changes
+  // nothing. `authentication` outlives this.
   Router(Authentication& authentication, RouterOptions options)
       : authentication_(authentication), options_(std::move(options)) {}
 
@@ -97,6 +98,8 @@ class Router final : public RequestHandler {
   [[nodiscard]] const Route* Match(std::string_view path,
                                    std::array<std::string_view, 2>& params) const;
   [[nodiscard]] bool HostAllowed(const Request& request, const Route* route) const;
+  // A browser says so (Fetch Metadata, W3C). No preflight asks about a POST without a body.
+  [[nodiscard]] bool ComesFromForeignPage(const Request& request) const;
   [[nodiscard]] const std::string* AllowedOrigin(const Request& request) const;
   void AnswerOptions(const Request& request, const Route& route, const ReplyTo& to) const;
   void CallEndpoint(const Endpoint& endpoint, const Request& request,

@@ -430,6 +430,36 @@ TEST(AuthenticationOverHttp, ARevokedTokenEndsWithTheNextRequestOfItsConnection)
   EXPECT_FALSE(rig.client->ended);
 }
 
+TEST(AuthenticationOverHttp, WithoutTokensPagesOfOtherSitesChangeNothing) {
+  HttpApiRig rig({.cors_origins = {"https://app.example"}});
+  const auto asked = [&](std::string_view what, const std::string& headers) {
+    return StatusLine(rig.Ask(std::string(what) + " HTTP/1.1\r\nHost: localhost\r\n" + headers +
+                              "\r\n"))
+        .substr(9, 3);
+  };
+  const std::string theirs = "Origin: https://evil.example\r\nSec-Fetch-Site: ";
+  for (const std::string site : {"cross-site", "same-site"}) {
+    EXPECT_EQ(asked("POST /timers/retry", theirs + site + "\r\n"), "403") << site;
+    EXPECT_EQ(asked("POST /users/ann/streams", theirs + site + "\r\n"), "403") << site;
+    EXPECT_EQ(asked("DELETE /timers", theirs + site + "\r\n"), "403") << site;
+    EXPECT_EQ(asked("POST /timers/retry", "Sec-Fetch-Site: " + site + "\r\n"), "403") << site;
+    EXPECT_EQ(asked("GET /timers", theirs + site + "\r\n"), "200") << site;
+    EXPECT_EQ(asked("POST /timers/retry",
+                    "Origin: https://app.example\r\nSec-Fetch-Site: " + site + "\r\n"),
+              "202");
+  }
+  for (const std::string site : {"same-origin", "none"}) {
+    EXPECT_EQ(asked("POST /timers/retry", "Sec-Fetch-Site: " + site + "\r\n"), "202") << site;
+  }
+  EXPECT_EQ(asked("POST /timers/retry", "Origin: https://evil.example\r\n"), "202");
+
+  HttpApiRig open({}, Mode::kToken);
+  open.Admit("a", kLocalTenant);
+  EXPECT_EQ(StatusLine(open.Ask(RequestFor("POST /timers/retry",
+                                           Bearer("a") + "Sec-Fetch-Site: cross-site\r\n"))),
+            "HTTP/1.1 202 Accepted");
+}
+
 TEST(AuthenticationOverHttp, APreflightNeedsNoToken) {
   HttpApiRig rig({.cors_origins = {"https://app.example"}}, Mode::kToken);
   const std::string answer = rig.Ask(
