@@ -38,6 +38,7 @@ struct Options {
   std::vector<std::string> scopes;
   std::string expires;
   std::string token_id;
+  bool expired = false;
 };
 
 struct Commands {
@@ -67,9 +68,11 @@ void DeclareToken(CLI::App& app, Options& options, Commands& commands) {
                                     "be repeated. Without it: all but admin.");
   commands.token_create->add_option("--expires", options.expires, "After so long, like 90d.");
   commands.token_list = add("list", "Print what the file holds, which is no token.");
-  commands.token_revoke = add("revoke", "Remove one token by its id, or all of a user.");
+  commands.token_revoke =
+      add("revoke", "Remove one token by its id, all of a user, or all that have expired.");
   commands.token_revoke->add_option("ID", options.token_id, "The id, as `list` has it.");
   commands.token_revoke->add_option("--user", options.user, "Whose tokens are all removed.");
+  commands.token_revoke->add_flag("--expired", options.expired, "Those that are over.");
 }
 
 Commands Declare(CLI::App& app, Options& options) {
@@ -115,7 +118,7 @@ CommandLine Serve(const CLI::App& serve, const Options& options) {
   return out;
 }
 
-CommandLine TokenCreate(const Options& options, TokenCommand command) {
+CommandLine TokenCreate(const CLI::App& create, const Options& options, TokenCommand command) {
   command.kind = TokenCommand::Kind::kCreate;
   if (const std::string wrong = WrongUserName(command.user); !wrong.empty()) {
     return Usage("--user: " + wrong);
@@ -129,7 +132,7 @@ CommandLine TokenCreate(const Options& options, TokenCommand command) {
     }
     command.scopes.Add(*scope);
   }
-  if (!options.expires.empty()) {
+  if (create.count("--expires") > 0) {
     command.expires_ms = ParseDuration(options.expires);
     if (!command.expires_ms || *command.expires_ms <= 0 || *command.expires_ms > kExpiresMsMax) {
       return Usage("--expires " + options.expires +
@@ -148,13 +151,18 @@ CommandLine Token(const Commands& commands, const Options& options) {
   out.token.file = options.tokens_file;
   out.token.user = options.user;
   if (options.tokens_file.empty()) return Usage("--tokens-file: must name a file");
-  if (commands.token_create->parsed()) return TokenCreate(options, std::move(out.token));
+  if (commands.token_create->parsed()) {
+    return TokenCreate(*commands.token_create, options, std::move(out.token));
+  }
   if (commands.token_list->parsed()) return out;
   out.token.kind = TokenCommand::Kind::kRevoke;
   out.token.id = options.token_id;
-  if (options.token_id.empty() == options.user.empty()) {
-    return Usage("token revoke: needs either an ID or --user NAME");
+  out.token.expired = options.expired;
+  const CLI::App& revoke = *commands.token_revoke;
+  if (revoke.count("ID") + revoke.count("--user") + revoke.count("--expired") != 1) {
+    return Usage("token revoke: needs either an ID, --user NAME or --expired");
   }
+  if (revoke.count("ID") > 0 && options.token_id.empty()) return Usage("ID: must not be empty");
   return out;
 }
 

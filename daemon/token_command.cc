@@ -54,6 +54,8 @@ std::string Line(const TokenEntry& entry) {
          (entry.expires ? FormatRfc3339(*entry.expires) : "never") + '\n';
 }
 
+bool IsOver(const TokenEntry& entry, WallMs now) { return entry.expires && now >= *entry.expires; }
+
 Result<std::string> Create(const TokenCommand& command, const Clock& clock) {
   const auto secret = RandomBytes<kSecretBytes>();
   const auto id = RandomBytes<kIdCharacters>();
@@ -83,19 +85,20 @@ Result<std::string> List(const TokenCommand& command, const Clock& clock) {
   std::string text = "id user scopes created expires\n";
   for (const TokenEntry& entry : *entries) {
     text += Line(entry);
-    const bool over = entry.expires && clock.Wall() >= *entry.expires;
-    if (over) text.insert(text.size() - 1, " (expired)");
+    if (IsOver(entry, clock.Wall())) text.insert(text.size() - 1, " (expired)");
   }
   return text;
 }
 
-Result<std::string> Revoke(const TokenCommand& command) {
+Result<std::string> Revoke(const TokenCommand& command, const Clock& clock) {
   size_t revoked = 0;
+  const WallMs now = clock.Wall();
   const Status changed = ChangeTokens(command.file, false, [&](std::vector<TokenEntry>* entries) {
     revoked = std::erase_if(*entries, [&](const TokenEntry& entry) {
+      if (command.expired) return IsOver(entry, now);
       return command.id.empty() ? entry.user == command.user : entry.id == command.id;
     });
-    if (revoked > 0) return Status();
+    if (revoked > 0 || command.expired) return Status();
     return Status(StatusCode::kNotFound,
                   command.file + ": " +
                       (command.id.empty() ? "this user has no token" : "no token has this id"));
@@ -126,7 +129,7 @@ Result<std::string> RunTokenCommand(const TokenCommand& command, const Clock& cl
     case TokenCommand::Kind::kList:
       return List(command, clock);
     case TokenCommand::Kind::kRevoke:
-      return Revoke(command);
+      return Revoke(command, clock);
   }
   CHECK(false);
 }

@@ -19,6 +19,7 @@ struct TokenCommand {
   Scopes scopes;                      // kCreate
   std::optional<int64_t> expires_ms;  // kCreate: from now
   std::string id;                     // kRevoke
+  bool expired = false;               // kRevoke: all that are over, of all users, instead of `id`
 };
 
 // What all tokens get that are made without --scope: all but admin.

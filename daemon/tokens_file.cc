@@ -261,7 +261,13 @@ Status ChangeTokens(const std::string& path, bool make,
   auto entries = ReadTokens(*real);
   if (!entries.ok()) return entries.status();
   if (Status s = change(&*entries); !s.ok()) return s;
-  return Replace(*real, file->fd, FormatTokens(*entries));
+  const std::string text = FormatTokens(*entries);
+  if (entries->size() > kTokensMax || text.size() > kTokensFileBytesMax) {
+    return Refused(*real +
+                   ": no room for another token: at most 100000, in 64 MiB; `belfry token "
+                   "revoke --expired` removes those that are over");
+  }
+  return Replace(*real, file->fd, text);
 }
 
 }  // namespace belfry

@@ -101,10 +101,15 @@ TEST(Cli, MistakesAreUsageErrors) {
   ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a", "--scope", "all"}, "all");
   ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a", "--expires", "0s"}, "0s");
   ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a", "--expires", "90"}, "90");
+  ExpectUsage({"token", "create", "--tokens-file", "f", "--user", "a", "--expires", ""},
+              "duration");
   ExpectUsage({"token", "list"}, "--tokens-file");
   ExpectUsage({"token", "list", "--tokens-file", ""}, "--tokens-file");
   ExpectUsage({"token", "revoke", "--tokens-file", "f"}, "either");
   ExpectUsage({"token", "revoke", "--tokens-file", "f", "x", "--user", "a"}, "either");
+  ExpectUsage({"token", "revoke", "--tokens-file", "f", "", "--user", "a"}, "either");
+  ExpectUsage({"token", "revoke", "--tokens-file", "f", "--expired", "--user", "a"}, "either");
+  ExpectUsage({"token", "revoke", "--tokens-file", "f", ""}, "ID");
   ExpectUsage({"serv"}, "serv");
   ExpectUsage({"serve", "extra"}, "extra");
   ExpectUsage({"serve", "--bogus"}, "--bogus");
@@ -144,6 +149,20 @@ TEST(Cli, WithoutScopesATokenMayDoAllButAdmin) {
   EXPECT_TRUE(line.token.scopes.Has(Scope::kStreams));
   EXPECT_FALSE(line.token.scopes.Has(Scope::kAdmin));
   EXPECT_EQ(line.token.expires_ms, std::nullopt);
+}
+
+TEST(Cli, WhatIsRevokedIsOneOrAUsersOrWhatIsOver) {
+  const auto revoke = [](const std::string& what, const std::string& more = "") {
+    std::vector<std::string> args = {"token", "revoke", "--tokens-file", "f", what};
+    if (!more.empty()) args.push_back(more);
+    const CommandLine line = ParseCommandLine(args);
+    EXPECT_EQ(line.action, Action::kToken) << line.text;
+    return line.token;
+  };
+  EXPECT_EQ(revoke("x").id, "x");
+  EXPECT_EQ(revoke("--user", "a").user, "a");
+  EXPECT_FALSE(revoke("x").expired);
+  EXPECT_TRUE(revoke("--expired").expired);
 }
 
 TEST(Cli, ATokensFileThatIsNotThereIsAnError) {

@@ -227,6 +227,28 @@ TEST_F(TokensFile, ListingShowsNoHashAndSaysWhatIsOver) {
                        " never\nb bob admin " + kCreated + " " + kCreated + " (expired)\n");
 }
 
+TEST_F(TokensFile, AFullOneTakesNoMoreUntilWhatIsOverIsRemoved) {
+  const auto hash = [](size_t n) {
+    const std::string digits = std::to_string(n);
+    return std::string(64 - digits.size(), '0') + digits;
+  };
+  std::string text = "over bob admin " + kCreated + " " + kCreated + " " + kHash2 + "\n";
+  for (size_t n = 1; n < kTokensMax; ++n) text += Line("t" + std::to_string(n), hash(n));
+  Write(text);
+  const auto full = RunTokenCommand(Command(TokenCommand::Kind::kCreate, "ann"), FixedClock());
+  EXPECT_EQ(full.status().code(), StatusCode::kRefused);
+  EXPECT_NE(full.status().message().find("revoke --expired"), std::string::npos);
+  EXPECT_EQ(Text(), text);
+  TokenCommand revoke = Command(TokenCommand::Kind::kRevoke);
+  revoke.expired = true;
+  const auto removed = RunTokenCommand(revoke, FixedClock());
+  ASSERT_TRUE(removed.ok()) << removed.status().message();
+  EXPECT_EQ(removed->rfind("1 token revoked", 0), 0u) << *removed;
+  Create("ann");
+  EXPECT_EQ(Entries().size(), kTokensMax);
+  EXPECT_EQ(RunTokenCommand(revoke, FixedClock())->rfind("0 tokens revoked", 0), 0u);
+}
+
 TEST_F(TokensFile, ChangesAtOnceAllHappen) {
   constexpr int kThreads = 4;
   constexpr int kEach = 10;
