@@ -61,8 +61,11 @@ class RequestParser {
   [[nodiscard]] uint64_t messages() const { return messages_; }
   // The client waits for `100 Continue` before it sends the body.
   [[nodiscard]] bool WantsContinue() const;
-  // No byte of the next request was taken.
-  [[nodiscard]] bool idle() const { return stage_ == Stage::kIdle; }
+  // Nothing of the next request was taken, but for empty lines in front of it.
+  [[nodiscard]] bool idle() const {
+    return stage_ == Stage::kIdle ||
+           (stage_ == Stage::kHead && head_.find_first_not_of("\r\n") == std::string::npos);
+  }
   // Bytes held; 0 after Release.
   [[nodiscard]] size_t held_bytes() const { return head_.size() + body_.size(); }
   // Bytes of the body that came so far, without what chunks add.

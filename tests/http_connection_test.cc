@@ -85,6 +85,24 @@ TEST(HttpConnection, AReadDoesNotOvertakeTheChangeItWasSentBehindNorTheReverse) 
                                                     "GET /d ", "DELETE /e "}));
 }
 
+TEST(HttpConnection, AReadBehindHalfAnEmptyLineDoesNotOvertakeEither) {
+  EchoHandler handler;
+  handler.answer_at_once = false;
+  HttpRig rig(handler);
+  HttpClient client(rig);
+  client.Send(PostJson("/a", "{}") + "\r");
+  rig.RunUntil([&] { return handler.open.size() == 1; });
+  client.Send("\n\r");
+  rig.RunTurns(50);
+  client.Send("\n" + Get("/b"));
+  rig.RunTurns(50);
+  EXPECT_EQ(handler.open.size(), 1u);
+  handler.AnswerNext("a");
+  rig.RunUntil([&] { return handler.open.size() == 1; });
+  handler.AnswerNext("b");
+  EXPECT_EQ(client.Responses(2).size(), 2u);
+}
+
 TEST(HttpConnection, ThousandsOfPipelinedRequestsAreAllAnswered) {
   EchoHandler handler;
   HttpRig rig(handler);
