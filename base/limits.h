@@ -160,6 +160,8 @@ constexpr size_t kStopwatchPageRows = 500;         // read from the store at onc
 constexpr size_t kStopwatchOpsQueuedMax = 16'384;  // on their way to disk; beyond: 503
 constexpr size_t kFeedEventsMax = 8192;            // kept for those who resume
 constexpr size_t kFeedNamesMax = 64;               // of one subscriber
+// Of all event streams, some 320 bytes each: one of 10,000 streams may have a dozen.
+constexpr size_t kFeedNamesOfAllMax = 131'072;
 constexpr int64_t kFeedCommentMs = 15 * kSecondMs;
 constexpr size_t kFeedSparedShare = 8;  // of the connections, an eighth is for no event stream
 constexpr size_t kFeedWritesPerTurnMax = 1024;  // event streams that are told something in one turn

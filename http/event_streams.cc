@@ -48,12 +48,13 @@ EventStreams::EventStreams(Stopwatches& stopwatches, ReplyTable& replies, const 
 // It subscribes before it asks what there is, so that no change is missed in between.
 void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::Wish wish,
                         std::optional<std::string_view> last_event_id) {
-  if (!HasRoomFor(wish.tenant)) {
+  if (!HasRoomFor(wish.tenant, wish.names.size())) {
     return Respond(to, Problem(ProblemKind::kOverloaded, "too many event streams are open"));
   }
   const uint64_t id = ++last_stream_;
   Stream stream;
   stream.tenant = wish.tenant;
+  stream.names = wish.names.size();
   stream.to = to;
   stream.ticket = ticket;
   stream.query = {wish.tenant, wish.names, wish.own, std::nullopt, options_.page_rows};
@@ -65,15 +66,19 @@ void EventStreams::Open(const ReplyTo& to, const Ticket& ticket, StopwatchFeed::
   stream.resync = last_event_id && !goes_on;
   stream.snapshot = stream.paging = !last_event_id || !goes_on;
   if (!stream.snapshot) stream.query.rows_max = 0;
-  ++streams_of_[stream.tenant];
+  names_ += stream.names;
+  Held& held = held_by_[stream.tenant];
+  ++held.streams;
+  held.names += stream.names;
   Ask(id, streams_.emplace(id, std::move(stream)).first->second);
 }
 
-bool EventStreams::HasRoomFor(TenantId tenant) const {
-  if (streams_.size() >= options_.streams_max) return false;
-  const auto of_tenant = streams_of_.find(tenant);
-  if (!authentication_.needs_token() || of_tenant == streams_of_.end()) return true;
-  return of_tenant->second < options_.streams_max / 2;
+bool EventStreams::HasRoomFor(TenantId tenant, size_t names) const {
+  if (streams_.size() >= options_.streams_max || names_ + names > options_.names_max) return false;
+  const auto held = held_by_.find(tenant);
+  if (!authentication_.needs_token() || held == held_by_.end()) return true;
+  return held->second.streams < options_.streams_max / 2 &&
+         held->second.names + names <= options_.names_max / 2;
 }
 
 void EventStreams::Ask(uint64_t id, Stream& stream) {
@@ -145,7 +150,7 @@ void EventStreams::Send(uint64_t id) {
       !authentication_.StillGood(stream.ticket)) {
     return End(id);
   }
-  if (stream.roomy && stream.page) SendPage(stream);
+  if (stream.roomy && stream.page) SendPage(id, stream);
   if (stream.paging) {
     if (stream.roomy && !stream.asked) Ask(id, stream);
     return;
@@ -154,12 +159,14 @@ void EventStreams::Send(uint64_t id) {
   }
 }
 
-// Each page is a line of data, so that the snapshot is one event however long it is.
-void EventStreams::SendPage(Stream& stream) {
+// Each page is a line of data, so that the snapshot is one event however long it is. Since it was
+// read the caller may have given up a name in it.
+void EventStreams::SendPage(uint64_t id, Stream& stream) {
   StopwatchPage page = *std::exchange(stream.page, std::nullopt);
   std::string text = stream.begun_snapshot ? "data: " : "event: snapshot\ndata: [";
   stream.begun_snapshot = true;
   for (const Stopwatch& row : page.rows) {
+    if (!stopwatches_.feed().MayTell(id, row)) continue;
     if (std::exchange(stream.any_row, true)) text += ',';
     AppendStopwatch(text, row, user_name_, nullptr);
   }
@@ -288,8 +295,10 @@ void EventStreams::EndAll() {
 void EventStreams::Forget(uint64_t id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
-  const auto of_tenant = streams_of_.find(found->second.tenant);
-  if (--of_tenant->second == 0) streams_of_.erase(of_tenant);
+  const auto held = held_by_.find(found->second.tenant);
+  held->second.names -= found->second.names;
+  names_ -= found->second.names;
+  if (--held->second.streams == 0) held_by_.erase(held);
   streams_.erase(found);
   stopwatches_.feed().Unsubscribe(id);
 }

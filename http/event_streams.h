@@ -1,9 +1,9 @@
 // event_streams.h - GET /api/stopwatch/events: changes of stopwatches as server-sent events.
 //
 // Loop thread only. A stream is asked for, then told apart (403, or its head), then its snapshot is
-// sent page by page, then the changes as they come. Nothing is kept for it but its place in the
-// feed: what it cannot take yet stays there, and one that falls behind is cut off, so that its
-// client resumes.
+// sent page by page, then the changes as they come. Nothing is kept for it but its names and its
+// place in the feed: what it cannot take yet stays there, and one that falls behind is cut off, so
+// that its client resumes.
 //
 //   : server_now 2026-11-21T08:00:00.000Z      at the beginning, and every kFeedCommentMs
 //   event: resync                              before a snapshot, to a client that asked to resume
@@ -14,8 +14,8 @@
 // the names; one that the client names in Last-Event-ID is resumed behind, without a snapshot. What
 // came before the snapshot was read may follow it once more.
 //
-// Each stays on a connection, so there are streams_max at most, and one user has half of that at
-// most when there are users; the next one is a 503.
+// Each stays on a connection, so there are streams_max at most, with names_max names together, and
+// one user has half of either at most when there are users; the next one is a 503.
 //
 // What many streams are to be told goes out over several turns of the loop.
 //
@@ -42,6 +42,7 @@ namespace belfry {
 
 struct EventStreamsOptions {
   size_t streams_max = 0;
+  size_t names_max = kFeedNamesOfAllMax;
   size_t page_rows = kStopwatchPageRows;
   size_t writes_per_turn = kFeedWritesPerTurnMax;
 };
@@ -77,6 +78,7 @@ class EventStreams final : public ReplyTaker, public StreamSource {
     ReplyTo to;
     Ticket ticket;
     TenantId tenant = 0;
+    size_t names = 0;
     StopwatchQuery query;          // of the snapshot's next page; nothing once that is complete
     uint64_t snapshot_number = 0;  // of the last change before it subscribed
     bool resync = false;
@@ -91,11 +93,16 @@ class EventStreams final : public ReplyTaker, public StreamSource {
     std::optional<StopwatchPage> page;  // to be sent when there is room
   };
 
-  [[nodiscard]] bool HasRoomFor(TenantId tenant) const;
+  struct Held {
+    size_t streams = 0;
+    size_t names = 0;  // of them all
+  };
+
+  [[nodiscard]] bool HasRoomFor(TenantId tenant, size_t names) const;
   void Ask(uint64_t id, Stream& stream);
   void Begin(uint64_t id, Stream& stream);
   void Send(uint64_t id);
-  void SendPage(Stream& stream);
+  void SendPage(uint64_t id, Stream& stream);
   // False: there is nothing more to send now, or the stream is no more.
   [[nodiscard]] bool SendChange(uint64_t id, Stream& stream);
   void Write(Stream& stream, std::string_view bytes);
@@ -120,7 +127,8 @@ class EventStreams final : public ReplyTaker, public StreamSource {
   bool ended_ = false;
   uint64_t last_stream_ = 0;
   absl::flat_hash_map<uint64_t, Stream> streams_;
-  absl::flat_hash_map<TenantId, size_t> streams_of_;  // those that have any
+  size_t names_ = 0;                                  // of all streams
+  absl::flat_hash_map<TenantId, Held> held_by_;       // who has any
   std::deque<uint64_t> woken_;                        // to be sent what the feed has for them
   std::deque<std::pair<MonoMs, uint64_t>> comments_;  // when to whom; those that ended pass by
   uint64_t text_number_ = 0;                          // what text_ is about, and the time in it

@@ -104,6 +104,14 @@ bool StopwatchFeed::Subscriber::Wants(const Entry& entry) const {
   return false;
 }
 
+bool StopwatchFeed::MayTell(SubscriberId id, const Stopwatch& row) const {
+  const Subscriber& subscriber = subscribers_.at(id);
+  return row.tenant == subscriber.tenant ||
+         std::any_of(subscriber.names.begin(), subscriber.names.end(), [&](const Named& named) {
+           return named.until == kForEver && named.name->text == row.name;
+         });
+}
+
 bool StopwatchFeed::Subscriber::Ended() const {
   return !own && std::all_of(names.begin(), names.end(),
                              [](const Named& named) { return named.until != kForEver; });

@@ -76,6 +76,9 @@ class StopwatchFeed {
   // Those with something to take that were not told so before, since they took the last.
   [[nodiscard]] std::vector<SubscriberId> TakeWoken();
 
+  // It may be told of this row of a list: of others only what has a name that it did not give up.
+  [[nodiscard]] bool MayTell(SubscriberId id, const Stopwatch& row) const;
+
   [[nodiscard]] size_t subscribers() const { return subscribers_.size(); }
 
  private:

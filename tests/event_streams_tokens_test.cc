@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/limits.h"
 #include "tests/support/event_client.h"
@@ -40,6 +42,25 @@ TEST_F(EventStreamsWithTokens, AStreamEndsWhenItsTokenIsRevokedAndOthersGoOn) {
   EXPECT_EQ(rig_.events->size(), 1u);
 }
 
+TEST_F(EventStreamsWithTokens, APageReadBeforeANameWasGivenUpTellsNothingOfOthersBehindIt) {
+  const auto start = [&](TenantId tenant, const std::string& name) {
+    rig_.engine->stopwatches().Start(0, tenant, name, rig_.http->clock.mono);
+  };
+  for (const TenantId tenant : {2u, 3u}) start(tenant, "tea");
+  rig_.http->RunTurns();
+  rig_.hold_queries = true;
+  EventClient client(rig_, "own=true&name=tea", "Authorization: Bearer b\r\n");
+  rig_.http->RunUntil([&] { return !rig_.held_queries.empty(); });
+  std::vector<QueryResult> read = rig_.ReadHeld();
+  rig_.engine->stopwatches().Delete(0, 2, "tea");
+  rig_.http->RunTurns();
+  rig_.HandBack(std::move(read));
+  const auto events = client.Events(2);
+  EXPECT_NE(events.at(0).data.find("bob"), std::string::npos) << events.at(0).data;
+  EXPECT_EQ(events.at(0).data.find("carol"), std::string::npos) << events.at(0).data;
+  EXPECT_EQ(events.at(1).name, "deleted");
+}
+
 TEST_F(EventStreamsWithTokens, AStreamThatHasNotBegunEndsToo) {
   rig_.hold_queries = true;
   EventClient client(rig_, "own=true", "Authorization: Bearer b\r\n");
@@ -65,6 +86,40 @@ TEST_F(EventStreamsWithTokens, OneUserHasHalfOfThemAtMost) {
   EXPECT_EQ(open(2), 503);
   for (size_t i = 0; i < HttpApiRig::kStreamsMax / 2; ++i) EXPECT_EQ(open(3), 200);
   EXPECT_EQ(open(3), 503);
+}
+
+TEST_F(EventStreamsWithTokens, OneUserHasHalfOfTheNamesAtMostAndAllHaveNoMoreThanThereAre) {
+  constexpr size_t kNames = HttpApiRig::kNamesMax / 4;
+  StopwatchFeed::Wish wish;
+  for (size_t i = 0; i < kNames; ++i) {
+    wish.names.push_back("n" + std::to_string(i));
+    for (const TenantId tenant : {2u, 3u}) {
+      rig_.engine->stopwatches().Start(0, tenant, "n" + std::to_string(i), rig_.http->clock.mono);
+    }
+  }
+  rig_.http->RunTurns();
+  StreamCollector collector;
+  const auto open = [&](TenantId tenant, const StopwatchFeed::Wish& asked) {
+    const ReplyTo to = collector.New();
+    StopwatchFeed::Wish of_tenant = asked;
+    of_tenant.tenant = tenant;
+    rig_.events->Open(
+        to, {.token = TokenHasher().Hash(tenant == 2 ? "b" : "c"), .scope = Scope::kStopwatches},
+        of_tenant, {});
+    rig_.http->RunTurns();
+    return std::pair(to, collector.at(to).response->status);
+  };
+  const ReplyTo first = open(2, wish).first;
+  EXPECT_EQ(open(2, wish).second, 200);
+  const StopwatchFeed::Wish one = {2, {"n0"}, false};
+  EXPECT_EQ(open(2, one).second, 503);
+  EXPECT_EQ(open(2, {2, {}, true}).second, 200);
+  EXPECT_EQ(open(3, wish).second, 200);
+  EXPECT_EQ(open(3, wish).second, 200);
+  EXPECT_EQ(open(3, one).second, 503);
+  collector.Leave(first);
+  EXPECT_EQ(open(2, one).second, 200);
+  EXPECT_EQ(open(3, one).second, 503);
 }
 
 TEST_F(EventStreamsWithTokens, AStreamWhoseTokenExpiredTellsNothingMoreAndEnds) {

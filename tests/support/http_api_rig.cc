@@ -41,7 +41,7 @@ HttpApiRig::HttpApiRig(RouterOptions options, Authentication::Mode mode, bool re
   lists_ = std::make_unique<StopwatchLists>(engine->stopwatches(), *replies, user_name, kPageRows);
   events = std::make_unique<EventStreams>(
       engine->stopwatches(), *replies, http->clock, authentication, user_name,
-      EventStreamsOptions{kStreamsMax, kPageRows, kWritesPerTurn});
+      EventStreamsOptions{kStreamsMax, kNamesMax, kPageRows, kWritesPerTurn});
   authentication.WhenTokensChange([this] { events->EndRevoked(); });
   stopwatch_routes_ = std::make_unique<StopwatchRoutes>(engine->stopwatches(), *replies,
                                                         http->clock, *lists_, *events);
@@ -92,6 +92,17 @@ void HttpApiRig::Apply(std::vector<Op> ops) {
 void HttpApiRig::ReleaseOps() {
   hold_ops = false;
   Apply(std::exchange(held, {}));
+}
+
+std::vector<QueryResult> HttpApiRig::ReadHeld() {
+  std::vector<QueryResult> results;
+  for (const Query& query : std::exchange(held_queries, {})) results.push_back(store_->Run(query));
+  return results;
+}
+
+void HttpApiRig::HandBack(std::vector<QueryResult> results) {
+  hold_queries = false;
+  for (QueryResult& result : results) engine->QueryDone(std::move(result), http->clock.mono);
 }
 
 std::string HttpApiRig::Ask(std::string_view request) {

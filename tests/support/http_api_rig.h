@@ -28,6 +28,7 @@ class HttpApiRig {
   static constexpr size_t kFeedEvents = 16;
   static constexpr size_t kWritesPerTurn = 4;
   static constexpr size_t kStreamsMax = 20;
+  static constexpr size_t kNamesMax = 140;
 
   explicit HttpApiRig(RouterOptions options = {},
                       Authentication::Mode mode = Authentication::Mode::kNone,
@@ -40,6 +41,9 @@ class HttpApiRig {
   void Pump();  // one turn of what the daemon's loop does
   void Apply(std::vector<Op> ops);
   void ReleaseOps();
+  // What the held queries find now; and handed over, whatever has changed since.
+  [[nodiscard]] std::vector<QueryResult> ReadHeld();
+  void HandBack(std::vector<QueryResult> results);
 
   // On the same connection, or a new one when that went away.
   std::string Ask(std::string_view request);
