@@ -332,7 +332,7 @@ struct Completion {
   bool paused = false;        // Pause: as given
 
   Stopwatch stopwatch;  // StopwatchPut: as given. StopwatchDelete: when there was one, as it was
-  std::unique_ptr<StreamResult> stream;  // of every op on a user or a stream but LapseStream
+  std::unique_ptr<StreamResult> stream;  // of ops on a user or a stream that changed it, or kFull
 };
 
 template <typename T>

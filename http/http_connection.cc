@@ -238,7 +238,7 @@ void HttpConnection::RenderFront() {
   Slot& slot = slots_.front();
   if (slot.request_id.empty()) slot.request_id = owner_.NewRequestId();
   const bool stopping_last = owner_.stopping() && slots_.size() == 1;
-  slot.close |= slot.response->close || stopping_last || (slot.streamed && !slot.http_1_1);
+  slot.close |= stopping_last || (slot.streamed && !slot.http_1_1);
   AppendResponse(out_, *slot.response,
                  {.request_id = slot.request_id,
                   .date = owner_.Date(),

@@ -64,7 +64,6 @@ struct Response {
   ContentType content_type = ContentType::kJson;
   std::string headers;  // further header lines, each with its CRLF
   std::string body;
-  bool close = false;  // the last answer on its connection
 };
 
 class Responder;

@@ -237,13 +237,14 @@ void Router::CallEndpoint(const Endpoint& endpoint, const Request& request,
 }
 
 void Router::CallEndpoint(const PublicEndpoint& endpoint, const Request& request,
-                          const std::array<std::string_view, 2>& params, const ReplyTo& to) const {
-  const Result<QueryParams> query = QueryParams::Parse(request.query, endpoint.query);
+                          const std::array<std::string_view, 2>& /*params*/,
+                          const ReplyTo& to) const {
+  const Result<QueryParams> query = QueryParams::Parse(request.query, {});
   if (!query.ok()) {
     return Respond(to, Problem(ProblemKind::kInvalidQuery, query.status().message()));
   }
   if (auto problem = BodyProblem(request, false)) return Respond(to, std::move(*problem));
-  endpoint.handler({request, params, *query, to});
+  endpoint.handler({request, to});
 }
 
 }  // namespace belfry

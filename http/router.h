@@ -37,8 +37,6 @@ struct Call {
 
 struct PublicCall {
   const Request& request;
-  std::array<std::string_view, 2> path_params;  // what stood for `{id}`
-  const QueryParams& query;
   ReplyTo to;
 };
 
@@ -58,10 +56,9 @@ struct Endpoint {
   bool long_answer = false;                     // pipelined requests behind it wait
 };
 
-struct PublicEndpoint {
+struct PublicEndpoint {  // without parameters
   Verb verb = Verb::kGet;
   std::function<void(const PublicCall&)> handler = {};
-  std::vector<std::string_view> query = {};
   bool any_host = false;  // any name may be in Host, although no token is needed
 };
 
