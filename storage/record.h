@@ -16,9 +16,9 @@
 //   Strings are length varint + bytes, lists are count varint + items.
 //
 // To change the format: 1. raise kRecordVersion; 2. keep the old decoder and choose by the version
-// byte; 3. write the new version wherever it differs; 4. keep tests/golden/record_v*.hex and add one
-// for the new version; 5. raise kFormatMinReader in data_dir.h when an older binary must not open
-// the store.
+// byte; 3. write the new version wherever it differs; 4. keep tests/golden/record_v*.hex and add
+// one for the new version; 5. raise kFormatMinReader in data_dir.h when an older binary must not
+// open the store.
 #pragma once
 
 #include <cstdint>

@@ -517,12 +517,11 @@ class Start(AuthCase):
                          r"\S+ bob timers:read,timers:write,stopwatches,streams \S+Z never\n\Z")
         self.assert_no_token_in(done.stdout + self.tokens_file.read_text())
         self.revoke("--user", "alice")
-        self.revoke("--expired")
         done = self.belfry("token", "revoke", "--tokens-file", str(self.tokens_file), "nope")
         self.assertEqual(done.returncode, 1)
         for args in ((), ("create",), ("create", "--user", "a"), ("nope",), ("revoke",)):
             self.assertEqual(self.belfry("token", *args).returncode, 2, args)
-
+        self.revoke("--expired")
 
     def test_a_token_is_printed_wherever_its_file_is(self):
         for name in ("bare", "./here", str(self.root / "whole")):
