@@ -79,9 +79,11 @@ bool TolerantScan::Readable(std::string_view position) const {
   return From(position)->status().code() != StatusCode::kCorruption;
 }
 
-// The first step that leads out of the gap is looked for byte by byte, then within its byte; then
-// it is halved, and the end may be just behind `base` long before all bits are tried. So a gap
-// costs about ten reads for each byte of its keys, and one for each byte behind them.
+// The first step that leads out of the gap is looked for bit by bit: a step of a whole byte could
+// end in the next gap, up to 256 times as far away, and all between would be lost. But names end in
+// zeros here, where no gap ends: those are passed byte by byte. Then the step is halved, and the
+// end may be just behind `base` long before all bits are tried. So a gap costs about sixteen reads
+// for each byte of its keys, and one for each byte behind them.
 //
 // Invariant of the halving: `base` is unreadable, `base` + 2^bit is readable or past the end.
 std::string TolerantScan::EndOfGap() const {
@@ -93,12 +95,14 @@ std::string TolerantScan::EndOfGap() const {
   const size_t size = exact ? std::min(last_.size(), longest) : longest;
   const size_t lowest = Position::kBits - 8 * size;
   Position base(last_);
+  // Of the byte behind the last key, too: a longer name begins there.
+  const size_t tested = std::min(size, std::max(last_.size() + 1, kKeyBytesMin));
   const auto ends = [&](size_t bit) {
     const std::optional<Position> next = base.Plus(bit);
     return !next || next->key(size) >= upper_ || Readable(next->key(size));
   };
   size_t bit = lowest;
-  while (bit + 8 < Position::kBits && !ends(bit + 8)) bit += 8;
+  while (bit < Position::kBits - 8 * tested && !ends(bit)) bit += 8;
   while (bit < Position::kBits && !ends(bit)) ++bit;
   while (bit > lowest) {
     if (bit % 8 == 0 && ends(lowest)) break;

@@ -2,7 +2,9 @@
 //
 // One thread. RocksDB checks whole blocks: where one is damaged, an iterator stops and says nothing
 // of what is behind it. The end of the unreadable stretch is found by trying keys further and
-// further on, then by halving; two stretches close to each other may count as one.
+// further on, each about twice as far as the one before, then by halving. Keys are numbers there,
+// and a stretch is as wide as from the last key read to the last that is not: another one that
+// begins behind it within its width may count as one with it, and what is between them is lost.
 #pragma once
 
 #include <cstdint>

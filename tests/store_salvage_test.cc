@@ -230,6 +230,54 @@ TEST_F(StoreSalvage, AnUnreadableStretchCostsItsRowsAlone) {
   }
 }
 
+// The key 65,536 ms behind the last one read is in the second.
+TEST_F(StoreSalvage, WhatIsBetweenTwoUnreadableStretchesIsRead) {
+  constexpr TimerId kCount = 67'000;
+  PutTimers(kCount);
+  watch_.damaged = [](Cf cf, std::string_view key) {
+    if (cf != Cf::kDue && cf != Cf::kIds) return false;
+    const TimerId id = cf == Cf::kDue ? ParseTimeKey(key)->id : ParseIdKey(key)->id;
+    return (id >= 1000 && id <= 1400) || (id >= 66'500 && id <= 66'900);
+  };
+  WatchedKv from(old_);
+  from.watch = watch_;
+  const auto view = from.View();
+  const LogFn silent;
+  for (const Cf cf : {Cf::kDue, Cf::kIds}) {
+    TolerantScan scan(*view, cf, {}, "\xff", silent);
+    uint64_t rows = 0;
+    for (; scan.Valid(); scan.Next()) ++rows;
+    EXPECT_EQ(rows, kCount - 2 * 401);
+    EXPECT_EQ(scan.gaps(), 2u);
+  }
+}
+
+// The keys behind "k" by one in its next byte, and by two, are in the first; the one by 256 times
+// as much is in the second.
+TEST_F(StoreSalvage, WhatIsBetweenTwoUnreadableStretchesOfLongerNamesIsRead) {
+  const std::vector<std::pair<std::string, bool>> names = {
+      {"k", true},  {"k\1", false}, {"k\2", false}, {"k\3x", true}, {"k3", true},
+      {"kz", true}, {"l", false},   {"l\1", false}, {"m", true},
+  };
+  Batch batch;
+  std::vector<std::string> damaged;
+  for (const auto& [name, readable] : names) {
+    batch.Put(Cf::kOnce, OnceKey(1, name), "v");
+    if (!readable) damaged.push_back(OnceKey(1, name));
+  }
+  ASSERT_TRUE(MemoryKv(old_).Commit(batch).ok());
+  WatchedKv from(old_);
+  from.watch.damaged = [&](Cf, std::string_view key) {
+    return std::find(damaged.begin(), damaged.end(), key) != damaged.end();
+  };
+  const auto view = from.View();
+  const LogFn silent;
+  TolerantScan scan(*view, Cf::kOnce, kOnceKeysFrom, kOnceKeysEnd, silent);
+  size_t rows = 0;
+  for (; scan.Valid(); scan.Next()) ++rows;
+  EXPECT_EQ(rows, names.size() - damaged.size());
+}
+
 TEST_F(StoreSalvage, RecordsWithoutAReadableEntryAreKept) {
   PutTimers(100);
   Apply(Settle(PendingTimer(7, 1007), TimerState::kDelivered, 2000),
