@@ -271,18 +271,18 @@ class Salvager {
     return *record && DecodeTimer(place.key, **record).ok();
   }
 
-  Result<std::optional<IdEntry>> EntryInNew(std::string_view key) {
+  // Nothing that is looked for is ever deleted.
+  Result<Found> InNew(Cf cf, std::string_view key) {
     std::string_view value;
-    Found found;
-    if (batch_.Find(Cf::kIds, key, &value) == Batch::Seen::kPut) {
-      found = std::string(value);
-    } else {
-      Result<Found> committed = to_->Get(Cf::kIds, key);
-      if (!committed.ok()) return committed.status();
-      found = std::move(*committed);
-    }
-    if (!found) return std::optional<IdEntry>();
-    const Result<IdEntry> entry = DecodeIdEntry(key, *found);
+    if (batch_.Find(cf, key, &value) == Batch::Seen::kPut) return Found(value);
+    return to_->Get(cf, key);
+  }
+
+  Result<std::optional<IdEntry>> EntryInNew(std::string_view key) {
+    const Result<Found> found = InNew(Cf::kIds, key);
+    if (!found.ok()) return found.status();
+    if (!*found) return std::optional<IdEntry>();
+    const Result<IdEntry> entry = DecodeIdEntry(key, **found);
     if (!entry.ok()) return entry.status();
     return std::optional<IdEntry>(*entry);
   }
@@ -361,7 +361,8 @@ class Salvager {
     return rows.status();
   }
 
-  // Either row brings the other back; where both can be read and differ, the one by owner counts.
+  // Either row brings the other back; where both can be read and differ, the one by owner counts,
+  // which is asked for by its key where the scan passed over it.
   Status Stopwatches() {
     TolerantScan rows(*view_, Cf::kStopwatch, {}, kEnd, log_);
     for (; rows.Valid(); rows.Next()) {
@@ -370,13 +371,20 @@ class Salvager {
         Skip(Cf::kStopwatch, "it does not parse");
         continue;
       }
+      WallMs started_at = row->started_at;
       if (rows.key() >= kStopwatchNameKeysFrom) {
-        const Result<Found> by_owner = ReadIfReadable(*view_, Cf::kStopwatch, row->other_key);
-        if (!by_owner.ok()) return by_owner.status();
-        if (*by_owner && StopwatchRow::Read(row->other_key, **by_owner)) continue;
+        const Result<Found> kept = InNew(Cf::kStopwatch, row->other_key);
+        if (!kept.ok()) return kept.status();
+        if (*kept) continue;
+        const Result<Found> passed_over = ReadIfReadable(*view_, Cf::kStopwatch, row->other_key);
+        if (!passed_over.ok()) return passed_over.status();
+        const auto by_owner = *passed_over ? StopwatchRow::Read(row->other_key, **passed_over)
+                                           : std::optional<StopwatchRow>();
+        if (by_owner) started_at = by_owner->started_at;
       }
-      batch_.Put(Cf::kStopwatch, rows.key(), rows.value());
-      batch_.Put(Cf::kStopwatch, row->other_key, EncodeStopwatch(row->other_key, row->started_at));
+      for (const std::string& key : {std::string(rows.key()), row->other_key}) {
+        batch_.Put(Cf::kStopwatch, key, EncodeStopwatch(key, started_at));
+      }
       if (Status s = CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();

@@ -368,6 +368,33 @@ TEST_F(StoreSalvage, WhatFiredBeforeLowAndWhatIsBelowTheFloorStaysGone) {
   EXPECT_EQ(Mend(), (Ids{5}));
 }
 
+// A scan passes over the rows by owner of b and c, though b's answers to its key.
+TEST_F(StoreSalvage, EitherRowOfAStopwatchIsEnough) {
+  for (const char* name : {"a", "b", "c", "d"}) {
+    Apply(StopwatchPutOp{{kLocalTenant, name, {1}}});
+  }
+  const std::string older = StopwatchNameKey("b", kLocalTenant);
+  old_->Overwrite(Cf::kStopwatch, older, EncodeStopwatch(older, {0}));
+  const auto is_of = [](std::string_view key, std::string_view name) {
+    return key == StopwatchKey(kLocalTenant, name);
+  };
+  watch_.hidden = [&](Cf cf, std::string_view key) {
+    return cf == Cf::kStopwatch && is_of(key, "b");
+  };
+  watch_.damaged = [&](Cf cf, std::string_view key) {
+    return cf == Cf::kStopwatch && is_of(key, "c");
+  };
+  Mend();
+  EXPECT_EQ(report_.skipped_stretches, 1u);
+  const QueryResult own =
+      OpenLedger(new_)->Run({1, StopwatchQuery{kLocalTenant, {}, true, {}, 10}, {}});
+  EXPECT_EQ(std::get<StopwatchPage>(own.what).rows,
+            (std::vector<Stopwatch>{{kLocalTenant, "a", {1}},
+                                    {kLocalTenant, "b", {1}},
+                                    {kLocalTenant, "c", {1}},
+                                    {kLocalTenant, "d", {1}}}));
+}
+
 TEST_F(StoreSalvage, DamagedFiguresAreNotGuessed) {
   PutTimers(3);
   MemoryKv to(new_);

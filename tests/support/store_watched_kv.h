@@ -22,6 +22,9 @@ class WatchedKv final : public Kv {
     std::function<void(Cf cf)> row;                  // before each row of a scan
     // True: like a row in a damaged block. A scan stops there, and begins behind it at best.
     std::function<bool(Cf cf, std::string_view key)> damaged;
+    // True: a scan cannot read the row either, but Get can, as when the damaged block is another
+    // table's.
+    std::function<bool(Cf cf, std::string_view key)> hidden;
   };
 
   explicit WatchedKv(std::shared_ptr<MemoryDisk> disk) : inner_(std::move(disk)) {}
@@ -66,8 +69,11 @@ class WatchedKv final : public Kv {
     }
 
    private:
+    [[nodiscard]] bool Says(const std::function<bool(Cf, std::string_view)>& row_is) const {
+      return row_is && row_is(cf_, rows_->key());
+    }
     void Tell() {
-      damaged_ = watch_.damaged && rows_->Valid() && watch_.damaged(cf_, rows_->key());
+      damaged_ = rows_->Valid() && (Says(watch_.damaged) || Says(watch_.hidden));
       if (watch_.row && rows_->Valid()) watch_.row(cf_);
     }
 
