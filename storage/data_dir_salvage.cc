@@ -27,9 +27,11 @@ Status Move(const std::string& from, const std::string& to, const std::string& s
 std::string Told(const Salvaged& result, const std::string& folder) {
   return std::to_string(result.kept) + " timers and " + std::to_string(result.streams) +
          " streams that play are left, " + std::to_string(result.deadlines_made) +
-         " deadlines of streams were made anew, " + std::to_string(result.lost) +
-         " timers are known to be lost (" + std::to_string(result.skipped_rows) +
-         " damaged rows and " + std::to_string(result.skipped_stretches) +
+         " deadlines and " + std::to_string(result.users_made) +
+         " users of streams were made anew, " + std::to_string(result.lost) + " timers and " +
+         std::to_string(result.streams_lost) + " streams are known to be lost (" +
+         std::to_string(result.skipped_rows) + " damaged rows and " +
+         std::to_string(result.skipped_stretches) +
          " unreadable stretches were skipped); the damaged store is kept in " + folder + "/db";
 }
 

@@ -20,6 +20,8 @@ struct Salvaged {
   uint64_t kept = 0;            // timers
   uint64_t streams = 0;         // that play
   uint64_t deadlines_made = 0;  // of streams, where theirs were lost
+  uint64_t users_made = 0;      // of their streams, where their row was lost
+  uint64_t streams_lost = 0;    // that a user or a deadline speaks of, without a lease
   uint64_t lost = 0;  // timers in `ids` without a record; those that nothing speaks of come on top
   uint64_t skipped_rows = 0;       // readable, but not what was written
   uint64_t skipped_stretches = 0;  // not readable at all

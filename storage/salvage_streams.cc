@@ -1,10 +1,12 @@
 #include "storage/salvage_streams.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/limits.h"
 #include "storage/books.h"
@@ -19,7 +21,7 @@ namespace {
 
 constexpr std::string_view kUsersFrom{"\1", 1};
 constexpr std::string_view kLeasesFrom{"\2", 1};
-constexpr uint64_t kMadeNamedMax = 1000;
+constexpr uint64_t kNamedMax = 1000;
 constexpr std::string_view kEnd{"\xff", 1};  // behind every key
 
 Result<bool> FalseIfDamaged(const Status& status) {
@@ -75,16 +77,19 @@ class StreamSalvager {
   Status All() {
     if (Status s = Leases(); !s.ok()) return s;
     if (Status s = Users(); !s.ok()) return s;
+    if (Status s = UsersLeft(); !s.ok()) return s;
+    if (Status s = Deadlines(); !s.ok()) return s;
     if (Status s = Figures(); !s.ok()) return s;
-    for (const auto& [whose, theirs] : leases_) {
-      Put(StreamKey(StreamRow::kUser, whose.first, whose.second), {}, theirs);
-    }
-    return to_->Commit(batch_);
+    return Commit();
   }
 
  private:
   using Whose = std::pair<TenantId, std::string>;
   using InOrder = std::map<TimerId, StreamId>;  // of their starts
+  struct OldLease {
+    std::optional<Lease> lease;
+    bool damaged = false;
+  };
 
   Status Leases() {
     TolerantScan rows(from_, Cf::kStream, kLeasesFrom, kEnd, log_);
@@ -97,10 +102,7 @@ class StreamSalvager {
       }
       const Result<bool> kept = Keep(*name, *lease);
       if (!kept.ok()) return kept.status();
-      if (!*kept) continue;
-      batch_.Put(Cf::kStream, rows.key(), rows.value());
-      if (name->row == StreamRow::kLease) {
-        ++report_.streams;
+      if (*kept && name->row == StreamRow::kLease) {
         leases_[{name->tenant, std::string(name->user)}][lease->fencing] = name->stream;
       }
       if (Status s = CommitIfFull(); !s.ok()) return s;
@@ -118,7 +120,7 @@ class StreamSalvager {
       if (*lapsed) return false;
     }
     const ShortKey id = IdKey(kLeaseTenant, lease.fencing);
-    const Result<Found> row = to_->Get(Cf::kIds, id);
+    const Result<Found> row = InNew(Cf::kIds, id);
     if (!row.ok()) return row.status();
     std::optional<IdEntry> entry;
     if (*row) {
@@ -126,24 +128,25 @@ class StreamSalvager {
       if (!read.ok()) return read.status();
       entry = *read;
     }
-    if (entry && entry->at <= lease.expires_at) return true;
     if (!entry) {
       const Result<bool> over = IsOver(name, id);
       if (!over.ok()) return over;
       if (*over) return false;
     }
-    if (Status s = MakeDeadline(name, lease, entry); !s.ok()) return s;
+    if (!entry || entry->at > lease.expires_at) {
+      if (Status s = MakeDeadline(name, lease, entry); !s.ok()) return s;
+    }
+    const std::string key = StreamKey(name.row, name.tenant, name.user, name.stream);
+    batch_.Put(Cf::kStream, key, EncodeLease(key, lease));
+    if (name.row == StreamRow::kLease) ++report_.streams;
     return true;
   }
 
   // What has lapsed was alive before, and never is again.
   Result<bool> HasLapsed(const StreamName& name, const Lease& lease) {
-    const std::string key = StreamKey(StreamRow::kLapsed, name.tenant, name.user, name.stream);
-    const Result<Found> found = from_.Get(Cf::kStream, key);
-    if (!found.ok()) return FalseIfDamaged(found.status());
-    if (!*found) return false;
-    const Result<Lease> lapsed = DecodeLease(key, **found);
-    return lapsed.ok() && lapsed->fencing == lease.fencing;
+    const Result<OldLease> lapsed = OldLeaseOf(StreamRow::kLapsed, name);
+    if (!lapsed.ok()) return lapsed.status();
+    return lapsed->lease && lapsed->lease->fencing == lease.fencing;
   }
 
   // Its deadline went with it, and so did its name in the row of its user.
@@ -152,14 +155,9 @@ class StreamSalvager {
     const Result<Found> entry = from_.Get(Cf::kIds, deadline_id);
     if (!entry.ok()) return FalseIfDamaged(entry.status());
     if (*entry) return false;
-    const std::string user_key = StreamKey(StreamRow::kUser, name.tenant, name.user);
-    const Result<Found> row = from_.Get(Cf::kStream, user_key);
-    if (!row.ok()) return FalseIfDamaged(row.status());
-    if (!*row) return false;
-    const Result<StreamUser> user = DecodeUser(user_key, **row);
-    if (!user.ok()) return false;
-    return std::find(user->streams.begin(), user->streams.end(), name.stream) ==
-           user->streams.end();
+    const auto user = OldUser(UserKeyOf(name));
+    if (!user.ok()) return user.status();
+    return *user && !Names(**user, name.stream);
   }
 
   // `later`: the one there is, behind the end of its lease.
@@ -182,7 +180,7 @@ class StreamSalvager {
     batch_.Put(place.cf, place.key, record);
     batch_.Put(Cf::kIds, id, EncodeIdEntry(id, entry));
     earliest_ = std::min(earliest_, lease.expires_at);
-    if (log_ && report_.deadlines_made <= kMadeNamedMax) {
+    if (log_ && report_.deadlines_made <= kNamedMax) {
       log_("the deadline of a stream of user " + std::string(name.user) +
            " cannot be read, and is made of its lease");
     }
@@ -213,11 +211,43 @@ class StreamSalvager {
         continue;
       }
       const auto theirs = leases_.extract({name->tenant, std::string(name->user)});
-      Put(rows.key(), *user, theirs ? theirs.mapped() : InOrder());
+      Status s = PutUser(rows.key(), *user, theirs ? std::move(theirs.mapped()) : InOrder());
+      if (!s.ok()) return s;
       if (Status s = CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
+  }
+
+  // No scan met the rows of these users.
+  Status UsersLeft() {
+    for (auto& [whose, theirs] : leases_) {
+      const std::string key = StreamKey(StreamRow::kUser, whose.first, whose.second);
+      const Result<StreamUser> user = OldOrMadeUser(key);
+      if (!user.ok()) return user.status();
+      if (Status s = PutUser(key, *user, std::move(theirs)); !s.ok()) return s;
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    return {};
+  }
+
+  // With the streams that `user` names and no scan met.
+  Status PutUser(std::string_view key, StreamUser user, InOrder streams) {
+    const StreamName whose = *ParseStreamKey(key);
+    for (const StreamId& id : user.streams) {
+      const bool met = std::any_of(streams.begin(), streams.end(),
+                                   [&](const auto& stream) { return stream.second == id; });
+      if (met) continue;
+      const StreamName name{StreamRow::kLease, whose.tenant, whose.user, id};
+      const Result<OldLease> alive = OldLeaseOf(StreamRow::kLease, name);
+      if (!alive.ok()) return alive.status();
+      const Result<bool> kept = alive->lease ? Keep(name, *alive->lease) : KeepLapsed(name);
+      if (!kept.ok()) return kept.status();
+      if (alive->lease && *kept) streams[alive->lease->fencing] = id;
+      if (!alive->lease && !*kept) SayLost(name);
+    }
+    Put(key, std::move(user), streams);
+    return {};
   }
 
   void Put(std::string_view key, StreamUser user, const InOrder& streams) {
@@ -226,13 +256,161 @@ class StreamSalvager {
     batch_.Put(Cf::kStream, key, EncodeUser(key, user));
   }
 
+  // False: there is none that can be read.
+  Result<bool> KeepLapsed(StreamName name) {
+    name.row = StreamRow::kLapsed;
+    const Result<OldLease> lapsed = OldLeaseOf(StreamRow::kLapsed, name);
+    if (!lapsed.ok()) return lapsed.status();
+    return lapsed->lease ? Keep(name, *lapsed->lease) : Result<bool>(false);
+  }
+
+  // A deadline goes with its lease. So where one is left, a lease that no scan met is asked for by
+  // its key, alive or lapsed.
+  Status Deadlines() {
+    TimerId from = 0;
+    for (;;) {
+      if (Status s = Commit(); !s.ok()) return s;
+      const Result<std::vector<std::string>> keys = LeasesOfDeadlines(&from);
+      if (!keys.ok()) return keys.status();
+      if (keys->empty()) return {};
+      for (const std::string& key : *keys) {
+        const auto name = ParseStreamKey(key);
+        if (!name || name->row != StreamRow::kLease) continue;
+        if (Status s = FollowDeadline(*name); !s.ok()) return s;
+        if (Status s = CommitIfFull(); !s.ok()) return s;
+      }
+    }
+  }
+
+  // The keys that the next deadlines name. No view is held while others are committed.
+  Result<std::vector<std::string>> LeasesOfDeadlines(TimerId* from) {
+    std::vector<std::string> keys;
+    const auto view = to_->View();
+    const auto rows = view->Scan(Cf::kIds, IdKey(kLeaseTenant, *from),
+                                 IdKey(kLeaseTenant, std::numeric_limits<TimerId>::max()), false);
+    for (; rows->Valid() && keys.size() < kGroupOpsMax; rows->Next()) {
+      const TimerId id = ParseIdKey(rows->key())->id;
+      const Result<IdEntry> entry = DecodeIdEntry(rows->key(), rows->value());
+      if (!entry.ok()) return entry.status();
+      const Place place = PlaceOf(kLeaseTenant, id, *entry);
+      const Result<Found> record = view->Get(place.cf, place.key);
+      if (!record.ok()) return record.status();
+      const Result<TimerPtr> deadline =
+          *record ? DecodeTimer(place.key, **record) : Corruption("a deadline has no record");
+      if (!deadline.ok()) return deadline.status();
+      keys.push_back(std::move((*deadline)->body));
+      *from = id + 1;
+    }
+    if (!rows->status().ok()) return rows->status();
+    return keys;
+  }
+
+  Status FollowDeadline(const StreamName& name) {
+    for (const StreamRow row : {StreamRow::kLease, StreamRow::kLapsed}) {
+      const Result<Found> kept =
+          InNew(Cf::kStream, StreamKey(row, name.tenant, name.user, name.stream));
+      if (!kept.ok()) return kept.status();
+      if (*kept) return {};
+    }
+    const Result<bool> lapsed = KeepLapsed(name);
+    if (!lapsed.ok()) return lapsed.status();
+    if (*lapsed) return {};
+    const Result<OldLease> alive = OldLeaseOf(StreamRow::kLease, name);
+    if (!alive.ok()) return alive.status();
+    return alive->lease ? KeepUnnamed(name, *alive->lease) : NameIfLost(name, alive->damaged);
+  }
+
+  Status KeepUnnamed(const StreamName& name, const Lease& lease) {
+    const Result<bool> kept = Keep(name, lease);
+    if (!kept.ok() || !*kept) return kept.status();
+    InOrder streams = {{lease.fencing, name.stream}};
+    const std::string key = UserKeyOf(name);
+    const Result<Found> row = InNew(Cf::kStream, key);
+    if (!row.ok()) return row.status();
+    const Result<StreamUser> user = *row ? DecodeUser(key, **row) : OldOrMadeUser(key);
+    if (!user.ok()) return user.status();
+    for (const StreamId& id : *row ? user->streams : std::vector<StreamId>()) {
+      const std::string lease_key = StreamKey(StreamRow::kLease, name.tenant, name.user, id);
+      const Result<Found> other = InNew(Cf::kStream, lease_key);
+      if (!other.ok()) return other.status();
+      const Result<Lease> known = DecodeLease(lease_key, other->value_or(""));
+      if (!known.ok()) return known.status();
+      streams[known->fencing] = id;
+    }
+    return PutUser(key, *user, std::move(streams));
+  }
+
+  // Of a deadline without a lease. What a user names and has none was named before; where nothing
+  // speaks for it, it was over.
+  Status NameIfLost(const StreamName& name, bool damaged) {
+    const auto user = OldUser(UserKeyOf(name));
+    if (!user.ok()) return user.status();
+    if (*user && Names(**user, name.stream)) return {};
+    const Result<OldLease> lapsed = OldLeaseOf(StreamRow::kLapsed, name);
+    if (!lapsed.ok()) return lapsed.status();
+    if (!*user || damaged || lapsed->damaged) SayLost(name);
+    return {};
+  }
+
+  Result<OldLease> OldLeaseOf(StreamRow row, const StreamName& name) {
+    const std::string key = StreamKey(row, name.tenant, name.user, name.stream);
+    const Result<Found> found = from_.Get(Cf::kStream, key);
+    if (!found.ok() && found.status().code() != StatusCode::kCorruption) return found.status();
+    if (found.ok() && !*found) return OldLease();
+    Result<Lease> lease = found.ok() ? DecodeLease(key, **found) : Result<Lease>(found.status());
+    return lease.ok() ? OldLease{std::move(*lease), false} : OldLease{std::nullopt, true};
+  }
+
+  // nullopt: it is not there, or cannot be read.
+  Result<std::optional<StreamUser>> OldUser(std::string_view key) {
+    const Result<Found> found = from_.Get(Cf::kStream, key);
+    if (!found.ok() && found.status().code() != StatusCode::kCorruption) return found.status();
+    if (!found.ok() || !*found) return std::optional<StreamUser>();
+    Result<StreamUser> user = DecodeUser(key, **found);
+    return user.ok() ? std::optional(std::move(*user)) : std::nullopt;
+  }
+
+  Result<StreamUser> OldOrMadeUser(std::string_view key) {
+    Result<std::optional<StreamUser>> user = OldUser(key);
+    if (!user.ok()) return user.status();
+    if (*user) return std::move(**user);
+    if (++report_.users_made <= kNamedMax && log_) {
+      log_("the row of user " + std::string(ParseStreamKey(key)->user) +
+           " cannot be read, and is made of their streams: a limit of their own is lost");
+    }
+    return StreamUser();
+  }
+
+  static std::string UserKeyOf(const StreamName& name) {
+    return StreamKey(StreamRow::kUser, name.tenant, name.user);
+  }
+  static bool Names(const StreamUser& user, const StreamId& id) {
+    return std::find(user.streams.begin(), user.streams.end(), id) != user.streams.end();
+  }
+
+  // Nothing that is looked for is ever deleted.
+  Result<Found> InNew(Cf cf, std::string_view key) {
+    std::string_view value;
+    if (batch_.Find(cf, key, &value) == Batch::Seen::kPut) return Found(value);
+    return to_->Get(cf, key);
+  }
+
+  void SayLost(const StreamName& name) {
+    if (++report_.streams_lost <= kNamedMax && log_) {
+      log_("a stream of user " + std::string(name.user) + " is lost: its lease cannot be read");
+    }
+  }
+
   void Skip(const std::string& why) {
     ++report_.skipped_rows;
     if (log_) log_("a row of stream is damaged and skipped: " + why);
   }
 
   Status CommitIfFull() {
-    if (batch_.size() < kGroupOpsMax && batch_.bytes() < kGroupBytesMax) return {};
+    return batch_.size() < kGroupOpsMax && batch_.bytes() < kGroupBytesMax ? Status() : Commit();
+  }
+  Status Commit() {
+    if (batch_.empty()) return {};
     Status s = to_->Commit(batch_);
     batch_.Clear();
     return s;

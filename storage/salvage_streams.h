@@ -13,7 +13,8 @@ namespace belfry {
 
 // Once the timers are in `to`: a lease is kept, its deadline is made of it where it was lost or is
 // too late, and its user names it whatever became of their row. Of a lease and the same lease
-// lapsed only the latter is kept.
+// lapsed only the latter is kept. What a scan passed over is asked for by its key: a lease that its
+// user or its deadline names, and a user who has a lease.
 [[nodiscard]] Status SalvageStreams(const KvView& from, Kv* to, const LogFn& log, Salvaged* report);
 
 }  // namespace belfry

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "storage/memory_kv.h"
 #include "storage/salvage.h"
@@ -118,7 +120,8 @@ TEST_F(StoreSalvageStreams, AUserThatCannotBeReadIsMadeOfTheirLeases) {
   EXPECT_EQ(user->limit, std::nullopt);
   ASSERT_EQ(user->streams.size(), 2u);
   EXPECT_EQ(user->streams[0].id, StreamNo(1));
-  EXPECT_NE(log_.find("stream"), std::string::npos);
+  EXPECT_EQ(report_.users_made, 1u);
+  EXPECT_NE(log_.find("the row of user joe cannot be read"), std::string::npos) << log_;
 }
 
 TEST_F(StoreSalvageStreams, ALeaseThatCannotBeReadFreesItsSlot) {
@@ -126,12 +129,60 @@ TEST_F(StoreSalvageStreams, ALeaseThatCannotBeReadFreesItsSlot) {
   const auto ledger = Mend();
   EXPECT_EQ(User(*ledger)->limit, 5u);
   EXPECT_EQ(User(*ledger)->streams.size(), 1u);
+  EXPECT_EQ(report_.streams_lost, 1u);
+  EXPECT_NE(log_.find("a stream of user joe is lost"), std::string::npos) << log_;
   // Its deadline finds nothing, and goes.
   std::vector<Op> ops;
   ops.push_back({0, Lapse(Deadline(1, 6000), 9, 6100)});
   const auto done = Apply(*ledger, std::move(ops));
   EXPECT_EQ(done[0].callback, nullptr);
   EXPECT_FALSE(MemoryKv(new_).Get(Cf::kIds, IdKey(kLeaseTenant, 1)).value().has_value());
+}
+
+// Who names it, the user or the deadline, is counted once.
+TEST_F(StoreSalvageStreams, AStreamThatIsLostIsCountedWhoeverNamesIt) {
+  old_->Overwrite(Cf::kStream, Row(StreamRow::kLease, 1), "damaged");
+  old_->Overwrite(Cf::kStream, Row(StreamRow::kLapsed, 3), "damaged");
+  Mend();
+  EXPECT_EQ(report_.streams_lost, 2u);
+  EXPECT_EQ(report_.streams, 1u);
+  new_ = std::make_shared<MemoryDisk>();
+  old_->Overwrite(Cf::kStream, UserRow(), "damaged");
+  Mend();
+  EXPECT_EQ(report_.streams_lost, 2u);
+  EXPECT_EQ(report_.users_made, 1u);
+}
+
+// Any of them, or all: with its deadlines, and without the one of stream 4.
+TEST_F(StoreSalvageStreams, RowsThatScansPassOverAreAskedForByTheirKeys) {
+  const std::string rows[] = {UserRow(), Row(StreamRow::kLease, 1), Row(StreamRow::kLease, 4),
+                              Row(StreamRow::kLapsed, 3)};
+  const auto before = User(*OpenLedger(old_));
+  for (const bool deadlines : {true, false}) {
+    for (unsigned mask = 0; mask < 16; ++mask) {
+      SCOPED_TRACE(std::to_string(mask) + (deadlines ? "" : ", without a deadline"));
+      new_ = std::make_shared<MemoryDisk>();
+      log_.clear();
+      watch_.hidden = [&](Cf cf, std::string_view key) {
+        const auto row = std::find(std::begin(rows), std::end(rows), key);
+        return cf == Cf::kStream && row != std::end(rows) && (mask >> (row - rows) & 1) != 0;
+      };
+      watch_.damaged = [&](Cf cf, std::string_view key) {
+        if (deadlines || (cf != Cf::kDue && cf != Cf::kIds)) return false;
+        return (cf == Cf::kDue ? ParseTimeKey(key)->id : ParseIdKey(key)->id) == 4;
+      };
+      const auto ledger = Mend();
+      EXPECT_EQ(User(*ledger), before);
+      EXPECT_EQ(report_.streams, 2u);
+      EXPECT_EQ(report_.streams_lost, 0u) << log_;
+      EXPECT_EQ(report_.users_made, 0u);
+      EXPECT_EQ(report_.deadlines_made, deadlines ? 0u : 1u);
+      EXPECT_EQ(new_->rows(Cf::kStream), old_->rows(Cf::kStream));
+      std::vector<Op> ops;
+      ops.push_back({0, Lapse(Deadline(3, 6000), 9, 6100)});
+      EXPECT_NE(Apply(*ledger, std::move(ops))[0].callback, nullptr);
+    }
+  }
 }
 
 // Somebody plays: the slot is not given to another.
