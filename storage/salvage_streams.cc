@@ -71,8 +71,13 @@ Status CheckLease(const KvView& view, const StreamName& name, std::string_view k
 
 class StreamSalvager {
  public:
-  StreamSalvager(const KvView& from, Kv* to, const LogFn& log, Salvaged* report)
-      : from_(from), to_(to), log_(log), report_(*report) {}
+  StreamSalvager(const KvView& from, Kv* to, Books books, const LogFn& log, Salvaged* report)
+      : from_(from),
+        to_(to),
+        books_(std::move(books)),
+        last_seen_(books_.State().last_seen),
+        log_(log),
+        report_(*report) {}
 
   Status All() {
     if (Status s = Leases(); !s.ok()) return s;
@@ -113,7 +118,7 @@ class StreamSalvager {
 
   // A lease has all that its deadline is made of, so it is kept without one: a slot is not freed
   // while somebody plays. False: it was over, and only the row that says so was lost.
-  Result<bool> Keep(const StreamName& name, const Lease& lease) {
+  Result<bool> Keep(const StreamName& name, Lease lease) {
     if (name.row == StreamRow::kLease) {
       const Result<bool> lapsed = HasLapsed(name, lease);
       if (!lapsed.ok()) return lapsed;
@@ -133,6 +138,7 @@ class StreamSalvager {
       if (!over.ok()) return over;
       if (*over) return false;
     }
+    if (entry && name.row == StreamRow::kLease) RaiseTo(entry->at, name, &lease);
     if (!entry || entry->at > lease.expires_at) {
       if (Status s = MakeDeadline(name, lease, entry); !s.ok()) return s;
     }
@@ -158,6 +164,21 @@ class StreamSalvager {
     const auto user = OldUser(UserKeyOf(name));
     if (!user.ok()) return user.status();
     return *user && !Names(**user, name.stream);
+  }
+
+  // A deadline moves to a later time only when it is met and its lease lasts until then. So what is
+  // before its deadline is an older row of the lease, and somebody may play by the newer one. But a
+  // clock that was set back moves both to an earlier time: what no renewal can have promised since
+  // the clock was written down last is not believed.
+  void RaiseTo(WallMs deadline, const StreamName& name, Lease* lease) {
+    const WallMs latest = last_seen_ + kLastSeenIntervalMs + lease->ttl_ms;
+    const WallMs until = std::min(deadline, latest);
+    if (until <= lease->expires_at) return;
+    lease->expires_at = until;
+    if (log_ && ++raised_ <= kNamedMax) {
+      log_("the last renewal of a stream of user " + std::string(name.user) +
+           " cannot be read: its deadline says how long it lasts");
+    }
   }
 
   // `later`: the one there is, behind the end of its lease.
@@ -190,13 +211,11 @@ class StreamSalvager {
   // With the deadlines that were made.
   Status Figures() {
     if (report_.deadlines_made == 0) return {};
-    const Result<Books> books = Books::Read(*to_);
-    if (!books.ok()) return books.status();
-    if (earliest_ < books->low()) {
+    if (earliest_ < books_.low()) {
       batch_.Put(Cf::kMeta, MetaKey(MetaKind::kLow),
                  ShortKey().U64(static_cast<uint64_t>(earliest_.ms)));
     }
-    const uint64_t count = books->CountOf(kLeaseTenant, TimerState::kPending) + new_deadlines_;
+    const uint64_t count = books_.CountOf(kLeaseTenant, TimerState::kPending) + new_deadlines_;
     batch_.Put(Cf::kMeta, CountKey(kLeaseTenant, TimerState::kPending), ShortKey().U64(count));
     return {};
   }
@@ -418,11 +437,14 @@ class StreamSalvager {
 
   const KvView& from_;
   Kv* to_;
+  const Books books_;  // of `to_`, without the deadlines that are made
+  const WallMs last_seen_;
   const LogFn& log_;
   Salvaged& report_;
   Batch batch_;
   std::map<Whose, InOrder> leases_;  // kept, and not named by a user yet
   uint64_t new_deadlines_ = 0;       // made where there was none
+  uint64_t raised_ = 0;              // leases that last longer than their rows say
   WallMs earliest_ = kWallMax;       // of those made
 };
 
@@ -444,7 +466,9 @@ Status CheckStreams(const KvView& view) {
 }
 
 Status SalvageStreams(const KvView& from, Kv* to, const LogFn& log, Salvaged* report) {
-  return StreamSalvager(from, to, log, report).All();
+  Result<Books> books = Books::Read(*to);
+  if (!books.ok()) return books.status();
+  return StreamSalvager(from, to, std::move(*books), log, report).All();
 }
 
 }  // namespace belfry

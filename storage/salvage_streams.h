@@ -11,10 +11,12 @@ namespace belfry {
 // harm: it goes when it is met.
 [[nodiscard]] Status CheckStreams(const KvView& view);
 
-// Once the timers are in `to`: a lease is kept, its deadline is made of it where it was lost or is
-// too late, and its user names it whatever became of their row. Of a lease and the same lease
-// lapsed only the latter is kept. What a scan passed over is asked for by its key: a lease that its
-// user or its deadline names, and a user who has a lease.
+// Once the timers are in `to`: a lease is kept, and its deadline is made of it where it was lost. A
+// lease that ends before its deadline was renewed since: it lasts until then, or as long as a
+// renewal can have promised when the clock was seen last; a later deadline is brought forward. Its
+// user names it whatever became of their row. Of a lease and the same lease lapsed only the latter
+// is kept. What a scan passed over is asked for by its key: a lease that its user or its deadline
+// names, and a user who has a lease.
 [[nodiscard]] Status SalvageStreams(const KvView& from, Kv* to, const LogFn& log, Salvaged* report);
 
 }  // namespace belfry

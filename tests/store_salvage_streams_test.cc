@@ -215,12 +215,44 @@ TEST_F(StoreSalvageStreams, ADeadlineInAnUnreadableStretchIsMadeOfItsLease) {
   EXPECT_EQ(report_.deadlines_made, 3u);
 }
 
-TEST_F(StoreSalvageStreams, ADeadlineBehindItsLeaseIsBroughtForward) {
-  PutLease(StreamRow::kLease, 1, 5950);
+// Stream 1 was renewed until 6900 when its deadline was met at 6000.
+TEST_F(StoreSalvageStreams, ALeaseWhoseRenewalIsLostLastsUntilItsDeadline) {
+  std::vector<Op> ops;
+  ops.push_back({0, Lapse(Deadline(1, 6000), 9, 6000)});
+  ops.push_back({0, MarkOp{{}, {6000}}});
+  Apply(*OpenLedger(old_), std::move(ops));
+  const auto before = User(*OpenLedger(old_));
+  PutLease(StreamRow::kLease, 1, 6000);
   EXPECT_EQ(CheckWhole(MemoryKv(old_)).code(), StatusCode::kCorruption);
-  const auto ledger = Mend();
-  EXPECT_FALSE(Has(Cf::kDue, TimeKey({{6000}, 1})));
-  EXPECT_TRUE(Has(Cf::kDue, TimeKey({{5950}, 1})));
+  EXPECT_EQ(User(*OpenLedger(old_))->streams.size(), 1u);
+  EXPECT_EQ(User(*Mend()), before);
+  EXPECT_EQ(before->streams.size(), 2u);
+  EXPECT_TRUE(Has(Cf::kDue, TimeKey({{6900}, 1})));
+  EXPECT_EQ(report_.deadlines_made, 0u);
+  EXPECT_NE(log_.find("the last renewal of a stream of user joe"), std::string::npos) << log_;
+}
+
+// The deadline is from before the clock was set back.
+TEST_F(StoreSalvageStreams, ALeaseLastsNoLongerThanARenewalCanHavePromised) {
+  std::vector<Op> ops;
+  ops.push_back({0, Start(StartNo(5, kUser, 500'000))});
+  ops.push_back({0, MarkOp{{}, {6000}}});
+  Apply(*OpenLedger(old_), std::move(ops));
+  PutLease(StreamRow::kLease, 5, 7000);
+  const auto user = User(*Mend());
+  const int64_t latest_ms = 6000 + kLastSeenIntervalMs + kTestTtlMs;
+  EXPECT_EQ(user->streams.back().expires_at.ms, latest_ms);
+  EXPECT_TRUE(Has(Cf::kDue, TimeKey({{latest_ms}, 5})));
+  EXPECT_FALSE(Has(Cf::kDue, TimeKey({{501'000}, 5})));
+  EXPECT_EQ(report_.deadlines_made, 1u);
+}
+
+TEST_F(StoreSalvageStreams, ADeadlineBehindWhatLapsedIsBroughtForward) {
+  PutLease(StreamRow::kLapsed, 3, 5950);
+  EXPECT_EQ(CheckWhole(MemoryKv(old_)).code(), StatusCode::kCorruption);
+  Mend();
+  EXPECT_FALSE(Has(Cf::kDue, TimeKey({{6000}, 3})));
+  EXPECT_TRUE(Has(Cf::kDue, TimeKey({{5950}, 3})));
   EXPECT_EQ(report_.deadlines_made, 1u);
   EXPECT_NE(log_.find("the deadline of a stream"), std::string::npos);
 }
