@@ -29,46 +29,6 @@ Result<bool> FalseIfDamaged(const Status& status) {
   return status;
 }
 
-Status CheckUser(const KvView& view, const StreamName& name, std::string_view key,
-                 std::string_view value) {
-  const Result<StreamUser> user = DecodeUser(key, value);
-  if (!user.ok()) return user.status();
-  for (const StreamId& id : user->streams) {
-    const std::string lease_key = StreamKey(StreamRow::kLease, name.tenant, name.user, id);
-    const Result<Found> lease = view.Get(Cf::kStream, lease_key);
-    if (!lease.ok()) return lease.status();
-    if (!*lease) return Corruption("a stream has no lease");
-  }
-  return {};
-}
-
-Status CheckDeadline(const KvView& view, const Lease& lease) {
-  const ShortKey id = IdKey(kLeaseTenant, lease.fencing);
-  const Result<Found> deadline = view.Get(Cf::kIds, id);
-  if (!deadline.ok()) return deadline.status();
-  if (!*deadline) return Corruption("a lease has no deadline");
-  const Result<IdEntry> entry = DecodeIdEntry(id, **deadline);
-  if (!entry.ok()) return entry.status();
-  return entry->at <= lease.expires_at ? Status() : Corruption("a deadline is too late");
-}
-
-Status CheckLease(const KvView& view, const StreamName& name, std::string_view key,
-                  std::string_view value) {
-  const Result<Lease> lease = DecodeLease(key, value);
-  if (!lease.ok()) return lease.status();
-  if (Status s = CheckDeadline(view, *lease); !s.ok()) return s;
-  if (name.row == StreamRow::kLapsed) return {};
-  const std::string user_key = StreamKey(StreamRow::kUser, name.tenant, name.user);
-  const Result<Found> row = view.Get(Cf::kStream, user_key);
-  if (!row.ok()) return row.status();
-  if (!*row) return Corruption("a lease has no user");
-  const Result<StreamUser> user = DecodeUser(user_key, **row);
-  if (!user.ok()) return user.status();
-  const auto& ids = user->streams;
-  if (std::count(ids.begin(), ids.end(), name.stream) == 1) return {};
-  return Corruption("a lease is not named by its user");
-}
-
 class StreamSalvager {
  public:
   StreamSalvager(const KvView& from, Kv* to, Books books, const LogFn& log, Salvaged* report)
@@ -329,14 +289,26 @@ class StreamSalvager {
       const Result<Found> kept =
           InNew(Cf::kStream, StreamKey(row, name.tenant, name.user, name.stream));
       if (!kept.ok()) return kept.status();
-      if (*kept) return {};
+      if (*kept) return row == StreamRow::kLapsed ? KeepUser(UserKeyOf(name)) : Status();
     }
     const Result<bool> lapsed = KeepLapsed(name);
     if (!lapsed.ok()) return lapsed.status();
-    if (*lapsed) return {};
+    if (Status s = KeepUser(UserKeyOf(name)); !s.ok() || *lapsed) return s;
+    const Result<Found> named =
+        InNew(Cf::kStream, StreamKey(StreamRow::kLease, name.tenant, name.user, name.stream));
+    if (!named.ok() || *named) return named.status();
     const Result<OldLease> alive = OldLeaseOf(StreamRow::kLease, name);
     if (!alive.ok()) return alive.status();
     return alive->lease ? KeepUnnamed(name, *alive->lease) : NameIfLost(name, alive->damaged);
+  }
+
+  // Of whom no row was met: the streams they name are kept with them.
+  Status KeepUser(std::string_view key) {
+    const Result<Found> kept = InNew(Cf::kStream, key);
+    if (!kept.ok() || *kept) return kept.status();
+    const auto user = OldUser(key);
+    if (!user.ok() || !*user) return user.status();
+    return PutUser(key, **user, {});
   }
 
   Status KeepUnnamed(const StreamName& name, const Lease& lease) {
@@ -348,7 +320,7 @@ class StreamSalvager {
     if (!row.ok()) return row.status();
     const Result<StreamUser> user = *row ? DecodeUser(key, **row) : OldOrMadeUser(key);
     if (!user.ok()) return user.status();
-    for (const StreamId& id : *row ? user->streams : std::vector<StreamId>()) {
+    for (const StreamId& id : user->streams) {
       const std::string lease_key = StreamKey(StreamRow::kLease, name.tenant, name.user, id);
       const Result<Found> other = InNew(Cf::kStream, lease_key);
       if (!other.ok()) return other.status();
@@ -356,7 +328,8 @@ class StreamSalvager {
       if (!known.ok()) return known.status();
       streams[known->fencing] = id;
     }
-    return PutUser(key, *user, std::move(streams));
+    Put(key, *user, streams);
+    return {};
   }
 
   // Of a deadline without a lease. What a user names and has none was named before; where nothing
@@ -449,21 +422,6 @@ class StreamSalvager {
 };
 
 }  // namespace
-
-Status CheckStreams(const KvView& view) {
-  const auto rows = view.Scan(Cf::kStream, {}, kEnd, false);
-  for (; rows->Valid(); rows->Next()) {
-    const auto name = ParseStreamKey(rows->key());
-    if (!name) return Corruption("stream holds a key that does not parse");
-    Status s = name->row == StreamRow::kUser ? CheckUser(view, *name, rows->key(), rows->value())
-                                             : CheckLease(view, *name, rows->key(), rows->value());
-    if (s.code() == StatusCode::kCorruption) {
-      return Corruption("user " + std::string(name->user) + ": " + s.message());
-    }
-    if (!s.ok()) return s;
-  }
-  return rows->status();
-}
 
 Status SalvageStreams(const KvView& from, Kv* to, const LogFn& log, Salvaged* report) {
   Result<Books> books = Books::Read(*to);

@@ -15,8 +15,8 @@ namespace belfry {
 // lease that ends before its deadline was renewed since: it lasts until then, or as long as a
 // renewal can have promised when the clock was seen last; a later deadline is brought forward. Its
 // user names it whatever became of their row. Of a lease and the same lease lapsed only the latter
-// is kept. What a scan passed over is asked for by its key: a lease that its user or its deadline
-// names, and a user who has a lease.
+// is kept. What a scan passed over is asked for by its key: a lease that its
+// user or its deadline names, and a user of a lease or a deadline.
 [[nodiscard]] Status SalvageStreams(const KvView& from, Kv* to, const LogFn& log, Salvaged* report);
 
 }  // namespace belfry

@@ -153,6 +153,25 @@ TEST_F(StoreSalvageStreams, AStreamThatIsLostIsCountedWhoeverNamesIt) {
   EXPECT_EQ(report_.users_made, 1u);
 }
 
+// Only a deadline leads to them.
+TEST_F(StoreSalvageStreams, AUserWhoseStreamsAreLostKeepsTheirLimit) {
+  watch_.hidden = [&](Cf cf, std::string_view key) {
+    return cf == Cf::kStream && key == UserRow();
+  };
+  for (const uint64_t n : {1, 4}) {
+    old_->Overwrite(Cf::kStream, Row(StreamRow::kLease, n), "damaged");
+  }
+  for (const bool lapsed : {true, false}) {
+    new_ = std::make_shared<MemoryDisk>();
+    if (!lapsed) old_->Overwrite(Cf::kStream, Row(StreamRow::kLapsed, 3), "damaged");
+    const auto user = User(*Mend());
+    ASSERT_TRUE(user);
+    EXPECT_EQ(user->limit, 5u);
+    EXPECT_EQ(report_.streams_lost, lapsed ? 2u : 3u);
+    EXPECT_EQ(report_.users_made, 0u);
+  }
+}
+
 // Any of them, or all: with its deadlines, and without the one of stream 4.
 TEST_F(StoreSalvageStreams, RowsThatScansPassOverAreAskedForByTheirKeys) {
   const std::string rows[] = {UserRow(), Row(StreamRow::kLease, 1), Row(StreamRow::kLease, 4),
