@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kUsersFrom{"\1", 1};
 constexpr std::string_view kLeasesFrom{"\2", 1};
+constexpr std::string_view kLapsedFrom{"\3", 1};
 constexpr uint64_t kNamedMax = 1000;
 constexpr std::string_view kEnd{"\xff", 1};  // behind every key
 
@@ -40,36 +41,93 @@ class StreamSalvager {
         report_(*report) {}
 
   Status All() {
-    if (Status s = Leases(); !s.ok()) return s;
-    if (Status s = Users(); !s.ok()) return s;
-    if (Status s = UsersLeft(); !s.ok()) return s;
+    if (Status s = UsersAndLeases(); !s.ok()) return s;
+    if (Status s = LapsedLeases(); !s.ok()) return s;
     if (Status s = Deadlines(); !s.ok()) return s;
     if (Status s = Figures(); !s.ok()) return s;
     return Commit();
   }
 
  private:
-  using Whose = std::pair<TenantId, std::string>;
   using InOrder = std::map<TimerId, StreamId>;  // of their starts
+  struct UserRow {
+    std::string key;
+    StreamUser user;
+  };
+  struct LeaseRow {
+    std::string user_key;
+    StreamId id;
+    Lease lease;
+  };
   struct OldLease {
     std::optional<Lease> lease;
     bool damaged = false;
   };
 
-  Status Leases() {
-    TolerantScan rows(from_, Cf::kStream, kLeasesFrom, kEnd, log_);
-    for (; rows.Valid(); rows.Next()) {
-      const auto name = ParseStreamKey(rows.key());
-      const Result<Lease> lease = DecodeLease(rows.key(), rows.value());
-      if (!name || !lease.ok()) {
+  // Their rows sort alike: of very many no more than those of one user are in memory.
+  Status UsersAndLeases() {
+    TolerantScan users(from_, Cf::kStream, kUsersFrom, kLeasesFrom, log_);
+    TolerantScan leases(from_, Cf::kStream, kLeasesFrom, kLapsedFrom, log_);
+    std::optional<UserRow> user = NextUser(&users);
+    std::optional<LeaseRow> lease = NextLease(&leases);
+    while (user || lease) {
+      const bool is_next = user && (!lease || user->key <= lease->user_key);
+      const std::string key = is_next ? user->key : lease->user_key;
+      const StreamName whose = *ParseStreamKey(key);
+      InOrder streams;
+      for (; lease && lease->user_key == key; lease = NextLease(&leases)) {
+        const StreamName name{StreamRow::kLease, whose.tenant, whose.user, lease->id};
+        const Result<bool> kept = Keep(name, lease->lease);
+        if (!kept.ok()) return kept.status();
+        if (*kept) streams[lease->lease.fencing] = lease->id;
+      }
+      if (is_next || !streams.empty()) {
+        const Result<StreamUser> row = is_next ? std::move(user->user) : OldOrMadeUser(key);
+        if (!row.ok()) return row.status();
+        if (Status s = PutUser(key, *row, std::move(streams)); !s.ok()) return s;
+      }
+      if (is_next) user = NextUser(&users);
+      if (Status s = CommitIfFull(); !s.ok()) return s;
+    }
+    report_.skipped_stretches += users.gaps() + leases.gaps();
+    return users.status().ok() ? leases.status() : users.status();
+  }
+
+  // The next that is whole.
+  std::optional<UserRow> NextUser(TolerantScan* rows) {
+    std::optional<UserRow> next;
+    for (; !next && rows->Valid(); rows->Next()) {
+      const auto name = ParseStreamKey(rows->key());
+      Result<StreamUser> user = DecodeUser(rows->key(), rows->value());
+      if (name && user.ok()) {
+        next = UserRow{std::string(rows->key()), std::move(*user)};
+      } else {
+        Skip(name ? user.status().message() : "a key does not parse");
+      }
+    }
+    return next;
+  }
+
+  std::optional<LeaseRow> NextLease(TolerantScan* rows) {
+    std::optional<LeaseRow> next;
+    for (; !next && rows->Valid(); rows->Next()) {
+      const auto name = ParseStreamKey(rows->key());
+      Result<Lease> lease = DecodeLease(rows->key(), rows->value());
+      if (name && lease.ok()) {
+        next = LeaseRow{UserKeyOf(*name), name->stream, std::move(*lease)};
+      } else {
         Skip(name ? lease.status().message() : "a key does not parse");
-        continue;
       }
-      const Result<bool> kept = Keep(*name, *lease);
-      if (!kept.ok()) return kept.status();
-      if (*kept && name->row == StreamRow::kLease) {
-        leases_[{name->tenant, std::string(name->user)}][lease->fencing] = name->stream;
-      }
+    }
+    return next;
+  }
+
+  Status LapsedLeases() {
+    TolerantScan rows(from_, Cf::kStream, kLapsedFrom, kEnd, log_);
+    while (const std::optional<LeaseRow> row = NextLease(&rows)) {
+      const StreamName whose = *ParseStreamKey(row->user_key);
+      const StreamName name{StreamRow::kLapsed, whose.tenant, whose.user, row->id};
+      if (const auto kept = Keep(name, row->lease); !kept.ok()) return kept.status();
       if (Status s = CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
@@ -177,36 +235,6 @@ class StreamSalvager {
     }
     const uint64_t count = books_.CountOf(kLeaseTenant, TimerState::kPending) + new_deadlines_;
     batch_.Put(Cf::kMeta, CountKey(kLeaseTenant, TimerState::kPending), ShortKey().U64(count));
-    return {};
-  }
-
-  Status Users() {
-    TolerantScan rows(from_, Cf::kStream, kUsersFrom, kLeasesFrom, log_);
-    for (; rows.Valid(); rows.Next()) {
-      const auto name = ParseStreamKey(rows.key());
-      const Result<StreamUser> user = DecodeUser(rows.key(), rows.value());
-      if (!name || !user.ok()) {
-        Skip(name ? user.status().message() : "a key does not parse");
-        continue;
-      }
-      const auto theirs = leases_.extract({name->tenant, std::string(name->user)});
-      Status s = PutUser(rows.key(), *user, theirs ? std::move(theirs.mapped()) : InOrder());
-      if (!s.ok()) return s;
-      if (Status s = CommitIfFull(); !s.ok()) return s;
-    }
-    report_.skipped_stretches += rows.gaps();
-    return rows.status();
-  }
-
-  // No scan met the rows of these users.
-  Status UsersLeft() {
-    for (auto& [whose, theirs] : leases_) {
-      const std::string key = StreamKey(StreamRow::kUser, whose.first, whose.second);
-      const Result<StreamUser> user = OldOrMadeUser(key);
-      if (!user.ok()) return user.status();
-      if (Status s = PutUser(key, *user, std::move(theirs)); !s.ok()) return s;
-      if (Status s = CommitIfFull(); !s.ok()) return s;
-    }
     return {};
   }
 
@@ -415,10 +443,9 @@ class StreamSalvager {
   const LogFn& log_;
   Salvaged& report_;
   Batch batch_;
-  std::map<Whose, InOrder> leases_;  // kept, and not named by a user yet
-  uint64_t new_deadlines_ = 0;       // made where there was none
-  uint64_t raised_ = 0;              // leases that last longer than their rows say
-  WallMs earliest_ = kWallMax;       // of those made
+  uint64_t new_deadlines_ = 0;  // made where there was none
+  uint64_t raised_ = 0;         // leases that last longer than their rows say
+  WallMs earliest_ = kWallMax;  // of those made
 };
 
 }  // namespace

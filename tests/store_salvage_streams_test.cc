@@ -306,6 +306,48 @@ TEST_F(StoreSalvageStreams, ALapseLeavesNeitherOfTwoRows) {
   EXPECT_TRUE(whole.ok()) << whole.message();
 }
 
+// So no more of them than fit into a batch are in memory.
+TEST_F(StoreSalvageStreams, UsersAreWrittenBesideTheirLeases) {
+  constexpr uint64_t kUsers = 5000;
+  std::vector<Op> ops;
+  for (uint64_t n = 10; n < 10 + kUsers; ++n) {
+    ops.push_back({0, Start(StartNo(n, "u" + std::to_string(n), 5000))});
+  }
+  Apply(*OpenLedger(old_), std::move(ops));
+  // Of some users their row, of some that of their lease, of some both.
+  WatchedKv from(old_);
+  from.watch.hidden = [](Cf cf, std::string_view key) {
+    const auto name = cf == Cf::kStream ? ParseStreamKey(key) : std::nullopt;
+    if (!name || name->user == kUser) return false;
+    const int n = std::stoi(std::string(name->user.substr(1))) % 100;
+    return name->row == StreamRow::kUser ? n >= 10 && n < 20 : n >= 15 && n < 25;
+  };
+  WatchedKv to(new_);
+  uint64_t users = 0;
+  uint64_t leases = 0;
+  size_t commits = 0;
+  to.watch.commit = [&](const Batch& batch) {
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const Batch::Write write = batch.at(i);
+      if (write.cf != Cf::kStream) continue;
+      const StreamRow row = ParseStreamKey(write.key)->row;
+      users += row == StreamRow::kUser ? 1 : 0;
+      leases += row == StreamRow::kLease ? 1 : 0;
+    }
+    EXPECT_LE(leases, users + 1);  // joe has two
+    if (users > 0) ++commits;
+  };
+  const auto report = Salvage(from, &to, {});
+  ASSERT_TRUE(report.ok());
+  EXPECT_GE(report->skipped_stretches, kUsers / 100 * 2);
+  EXPECT_EQ(report->streams, kUsers + 2);
+  EXPECT_EQ(report->streams_lost + report->users_made, 0u);
+  EXPECT_GT(commits, 1u);
+  EXPECT_EQ(users, kUsers + 1);
+  EXPECT_EQ(leases, kUsers + 2);
+  EXPECT_TRUE(CheckWhole(MemoryKv(new_)).ok());
+}
+
 // Names that differ in their last byte alone.
 TEST_F(StoreSalvageStreams, AnUnreadableStretchCostsItsRowsAlone) {
   for (const size_t bytes : {20, 27, 60, static_cast<int>(kUserNameBytesMax) - 1}) {
