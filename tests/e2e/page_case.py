@@ -1,0 +1,97 @@
+"""What tests of the live page share: a daemon, windows with the page, and what stands in it."""
+
+import json
+import subprocess
+
+import harness
+from browser import Browser
+from harness import TOOLS, Case
+
+DESKTOP = {"width": 1180, "height": 760}
+PHONE = {"width": 390, "height": 844}
+STORAGES = "localStorage.length + sessionStorage.length + document.cookie.length"
+ROW = """[...document.querySelectorAll(".watch")].find((row) =>
+    row.querySelector(".watch-name").textContent === {})"""
+# Of a row or an owner: what its counter shows, in seconds.
+SECONDS = """((element) => {{
+    const text = element?.querySelector(".time-whole").textContent ?? "";
+    const [days, clock] = text.includes("d ") ? text.split("d ") : ["0", text];
+    if (!clock) return NaN;
+    return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) + days * 86400;
+}})({})"""
+
+
+def row(name):
+    return ROW.format(json.dumps(name))
+
+
+def owner(name, user):
+    return (f"[...{row(name)}?.querySelectorAll('.owner') ?? []]"
+            f".find((one) => one.querySelector('bdi').textContent === {json.dumps(user)})")
+
+
+def seconds(element):
+    return SECONDS.format(element)
+
+
+class PageCase(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = Browser(TOOLS["npm"])
+        cls.addClassCleanup(cls.browser.close)
+
+    def with_tokens(self, *users):
+        """A daemon that asks for tokens; self.tokens has one of each user."""
+        self.tokens_file = self.root / "tokens"
+        self.tokens = {user: self.new_token(user) for user in users}
+        self.d = self.daemon(
+            config=f"auth: {{mode: token, tokens_file: {self.tokens_file}}}\n").start()
+        return self.d
+
+    def new_token(self, user):
+        done = subprocess.run(
+            [harness.BINARY, "token", "create", "--user", user, "--scope", "stopwatches",
+             "--tokens-file", self.tokens_file],
+            capture_output=True, text=True, check=True, timeout=20)
+        return done.stdout.split()[-1]
+
+    def base(self):
+        return f"http://127.0.0.1:{self.d.port}/"
+
+    def window(self, user=None, **options):
+        """A window with the page; signed in, when there is a user."""
+        page = self.browser.page(**{"viewport": DESKTOP, **options})
+        self.addCleanup(page.close)
+        self.addCleanup(self.check_page, page)
+        page.goto(self.base())
+        if user:
+            page.wait("!document.querySelector('#sign-in').hidden")
+            page.fill("#token", self.tokens[user])
+            page.press("Enter")
+            self.wait_live(page)
+        return page
+
+    def wait_live(self, page):
+        page.wait("document.querySelector('#link').dataset.state === 'live' &&"
+                  " document.querySelector('#waiting').hidden")
+
+    def start(self, page, name):
+        page.fill("#name", name)
+        page.press("Enter")
+        page.wait(f"{seconds(row(name))} >= 0")
+
+    def click_in_row(self, page, name, what):
+        page.evaluate(f"{row(name)}.querySelector('[data-do={what}]').click()")
+
+    def api(self, user, method, path, body=None):
+        headers = [("Authorization", f"Bearer {self.tokens[user]}")]
+        return self.d.request(method, path, body, headers)
+
+    def wait_text(self, page, selector, text):
+        page.wait(f"document.querySelector({json.dumps(selector)}).textContent"
+                  f".includes({json.dumps(text)})")
+
+    def check_page(self, page):
+        """Whatever a test did: nothing came from elsewhere, and no rule of ours was broken."""
+        self.assertEqual([u for u in page.requests() if not u.startswith(self.base())], [])
+        self.assertEqual(page.errors(), [])
