@@ -4,6 +4,8 @@ import { Refused, Unreachable } from "./api.js";
 import { EventStream } from "./event_stream.js";
 
 const NAMES_MAX = 64; // of one stream
+// Of its address. The daemon takes 16 KiB with all headers, among them the token.
+const PATH_LENGTH_MAX = 12 * 1024;
 const NAME_LENGTH_MAX = 128;
 const OWNERS_SHOWN = 100; // more on demand
 const FRAME_MS = 100;
@@ -88,7 +90,7 @@ export class Stopwatches {
   #lastFrame = 0;
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  /** page: {announce(text), failed(text), state(state), signedIn(user), signedOut(error)} */
+  /** page: {announce(text), failed(text), state(state), signedOut(error)} */
   constructor(api, page) {
     this.#api = api;
     this.#page = page;
@@ -129,11 +131,14 @@ export class Stopwatches {
 
   // --- what the daemon tells ---------------------------------------------------------------------
 
-  #connect() {
+  #eventsPath() {
     const query = new URLSearchParams({ own: "true" });
     for (const name of this.#open) query.append("name", name);
     // The daemon takes a plus for itself.
-    const path = `/api/stopwatch/events?${query.toString().replaceAll("+", "%20")}`;
+    return `/api/stopwatch/events?${query.toString().replaceAll("+", "%20")}`;
+  }
+  #connect() {
+    const path = this.#eventsPath();
     if (path === this.#path) return;
     this.#path = path;
     this.#stream.open(path);
@@ -311,8 +316,10 @@ export class Stopwatches {
 
   #unfold(row) {
     if (!this.#open.delete(row.name)) {
-      if (this.#open.size >= NAMES_MAX) this.#open.delete(this.#open.values().next().value);
       this.#open.add(row.name);
+      while (this.#open.size > NAMES_MAX || this.#eventsPath().length > PATH_LENGTH_MAX) {
+        this.#open.delete(this.#open.values().next().value);
+      }
     }
     row.shown = OWNERS_SHOWN;
     this.#draw();

@@ -100,6 +100,22 @@ class Windows(PageCase):
             page.wait("!document.querySelector('#empty').hidden")
         self.assertEqual(self.api("alice", "GET", "/api/stopwatch").json(), {})
 
+    def test_names_that_are_too_long_together_fold_the_oldest(self):
+        self.d = self.daemon().start()
+        names = [chr(ord("a") + number) + "\U0001fad6" * 127 for number in range(12)]
+        for name in names:
+            self.d.request("POST", "/api/stopwatch", {"name": name})
+        page = self.window()
+        self.wait_live(page)
+        page.evaluate("document.querySelectorAll('[data-do=everyone]').forEach((b) => b.click())")
+        page.wait(f"{seconds(owner(names[-1], 'local'))} >= 0")
+        self.wait_live(page)
+        folded = [page.evaluate(f"{row(name)}.querySelector('.everyone').hidden")
+                  for name in names]
+        self.assertEqual(folded, [True] * 4 + [False] * 8)
+        for url in page.requests():
+            self.assertLess(len(url), 13 * 1024)
+
 
 class Connection(PageCase):
     def test_a_killed_daemon_is_said_and_a_new_one_is_found(self):
