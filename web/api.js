@@ -18,6 +18,11 @@ export class Refused extends Error {
 /** Nobody answered. */
 export class Unreachable extends Error {}
 
+/** Nobody answered in time; what was asked for may have been done. */
+export class TimedOut extends Unreachable {}
+
+const ANSWER_MS_MAX = 10_000;
+
 export class Api {
   #token = null;
 
@@ -33,18 +38,23 @@ export class Api {
     this.#token = null;
   }
 
-  /** The response, which is 2xx. Throws Refused, Unreachable, or what `signal` was aborted with. */
+  /**
+   * The response, which is 2xx. Throws Refused, Unreachable, or what `signal` was aborted with.
+   * Without `signal` there is an answer within ANSWER_MS_MAX, or TimedOut.
+   */
   async send(method, path, { body, headers = {}, signal } = {}) {
     const all = { ...headers };
     if (this.#token !== null) all.Authorization = `Bearer ${this.#token}`;
     if (body !== undefined) all["Content-Type"] = "application/json";
+    // A browser lets requests wait while its few connections are all taken.
+    const timeout = signal ? null : AbortSignal.timeout(ANSWER_MS_MAX);
     let response;
     try {
       response = await fetch(path, {
         method,
         headers: all,
         body: body === undefined ? undefined : JSON.stringify(body),
-        signal,
+        signal: signal ?? timeout,
         cache: "no-store",
         credentials: "omit",
         redirect: "error",
@@ -52,6 +62,13 @@ export class Api {
       });
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
+      if (timeout?.aborted) {
+        const seconds = ANSWER_MS_MAX / 1000;
+        throw new TimedOut(
+          `No answer came within ${seconds}\u00a0s; too many windows of this page may be open.`,
+          { cause: error },
+        );
+      }
       throw new Unreachable("The daemon does not answer.", { cause: error });
     }
     if (response.ok) return response;

@@ -111,7 +111,7 @@ async function signIn(event) {
   button.disabled = true;
   api.useToken(token);
   try {
-    await api.send("GET", "/api/stopwatch");
+    await knock();
     field.value = "";
     showTokenError("");
     showDashboard();
@@ -138,6 +138,12 @@ function whyNot(error) {
   return error.message;
 }
 
+// Whether we may come in. The list may be very long, and nobody wants it.
+async function knock() {
+  const response = await api.send("GET", "/api/stopwatch");
+  response.body?.cancel().catch(() => {});
+}
+
 function retryNow() {
   if (linkState !== "lost") return;
   if (probe !== 0) {
@@ -152,7 +158,7 @@ async function begin() {
   clearTimeout(probe);
   probe = 0;
   try {
-    await api.send("GET", "/api/stopwatch");
+    await knock();
     showDashboard();
   } catch (error) {
     if (error instanceof Refused && error.status === 401) {

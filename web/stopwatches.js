@@ -1,6 +1,6 @@
 // The tab of stopwatches: the caller's own, and everybody's of the names that are unfolded. The
 // daemon tells of changes; in between the page counts by itself.
-import { Refused, Unreachable } from "./api.js";
+import { Refused, TimedOut, Unreachable } from "./api.js";
 import { EventStream } from "./event_stream.js";
 
 const NAMES_MAX = 64; // of one stream
@@ -269,7 +269,7 @@ export class Stopwatches {
 
   // Creates or resets; whether that went well.
   async #put(name) {
-    return this.#try(`“${name}” was not started`, async () => {
+    return this.#try(`“${name}”`, "started", async () => {
       await this.#api.send("POST", "/api/stopwatch", { body: { name } });
       // Without a stream nobody tells us.
       if (!this.#live && this.#me !== null && this.#clock.known) {
@@ -304,7 +304,7 @@ export class Stopwatches {
   async #delete(row) {
     const names = this.#own();
     const next = names[names.indexOf(row.name) + 1] ?? names[names.indexOf(row.name) - 1];
-    const done = await this.#try(`“${row.name}” was not deleted`, () =>
+    const done = await this.#try(`“${row.name}”`, "deleted", () =>
       this.#api.send("DELETE", pathOf(row.name)),
     );
     if (!done) return;
@@ -327,7 +327,7 @@ export class Stopwatches {
   }
 
   // Tells why it failed, if it did.
-  async #try(what, action) {
+  async #try(what, done, action) {
     try {
       this.#page.failed("");
       await action();
@@ -335,8 +335,10 @@ export class Stopwatches {
     } catch (error) {
       if (error instanceof Refused && error.status === 401) {
         this.#page.signedOut(error);
+      } else if (error instanceof TimedOut) {
+        this.#page.failed(`Whether ${what} was ${done} is not known. ${error.message}`);
       } else if (error instanceof Refused || error instanceof Unreachable) {
-        this.#page.failed(`${what}. ${sentence(error.message)}`);
+        this.#page.failed(`${what} was not ${done}. ${sentence(error.message)}`);
       } else {
         throw error;
       }

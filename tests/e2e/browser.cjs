@@ -29,6 +29,8 @@ const commands = {
     pages.push(seen);
     return pages.length - 1;
   },
+  // Runs in the page before its own scripts do.
+  first: ({ page }, script) => page.addInitScript({ content: script }).then(() => null),
   goto: ({ page }, url) => page.goto(url).then(() => null),
   reload: ({ page }) => page.reload().then(() => null),
   fill: ({ page }, selector, text) => page.fill(selector, text),
@@ -47,6 +49,11 @@ const commands = {
       route.request().method() === method
         ? route.fulfill({ status, contentType: "application/problem+json", headers, body: problem })
         : route.continue(),
+    ),
+  // From now on they get no answer, and do not arrive.
+  silence: ({ page }, method, path) =>
+    page.route(`**${path}`, (route) =>
+      route.request().method() === method ? undefined : route.continue(),
     ),
   pass_all: ({ page }) => page.unrouteAll(),
   requests: ({ requests }) => requests,

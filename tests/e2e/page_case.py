@@ -10,6 +10,28 @@ from harness import TOOLS, Case
 DESKTOP = {"width": 1180, "height": 760}
 PHONE = {"width": 390, "height": 844}
 STORAGES = "localStorage.length + sessionStorage.length + document.cookie.length"
+# Time-outs of requests are a hundred times as short; window.waits has what they were to be.
+IMPATIENT = """((timeout) => {
+    window.waits = [];
+    AbortSignal.timeout = (ms) => {
+        window.waits.push(ms);
+        return timeout.call(AbortSignal, ms / 100);
+    };
+})(AbortSignal.timeout)"""
+# The list of the caller's stopwatches never ends; window.dropped says how many of those answers
+# were dropped, as their connections are then.
+ENDLESS = """((real) => {
+    window.dropped = 0;
+    window.fetch = async (path, options) => {
+        const response = await real(path, options);
+        if (path !== "/api/stopwatch" || options.method !== "GET" || !response.ok) return response;
+        response.body.cancel();
+        return new Response(new ReadableStream({
+            pull: (controller) => controller.enqueue(new Uint8Array(1)),
+            cancel: () => void (window.dropped += 1),
+        }));
+    };
+})(window.fetch)"""
 ROW = """[...document.querySelectorAll(".watch")].find((row) =>
     row.querySelector(".watch-name").textContent === {})"""
 # Of a row or an owner: what its counter shows, in seconds.
@@ -58,11 +80,14 @@ class PageCase(Case):
     def base(self):
         return f"http://127.0.0.1:{self.d.port}/"
 
-    def window(self, user=None, **options):
-        """A window with the page; signed in, when there is a user."""
+    def window(self, user=None, first="", **options):
+        """A window with the page; signed in, when there is a user. `first` runs before its own
+        scripts."""
         page = self.browser.page(**{"viewport": DESKTOP, **options})
         self.addCleanup(page.close)
         self.addCleanup(self.check_page, page)
+        if first:
+            page.first(first)
         page.goto(self.base())
         if user:
             page.wait("!document.querySelector('#sign-in').hidden")

@@ -6,7 +6,8 @@ import signal
 import statistics
 
 from harness import main, show
-from page_case import DESKTOP, PHONE, STORAGES, PageCase, owner, row, seconds
+from page_case import (
+    DESKTOP, ENDLESS, IMPATIENT, PHONE, STORAGES, PageCase, owner, row, seconds)
 
 
 class Windows(PageCase):
@@ -192,6 +193,41 @@ class Connection(PageCase):
         page.press("Enter")
         page.wait(f"{seconds(row('tea'))} >= 0")
         self.assertFalse(page.visible("#failed"))
+
+    def test_what_gets_no_answer_ends_and_leaves_the_buttons(self):
+        self.d = self.daemon().start()
+        page = self.window()
+        self.wait_live(page)
+        self.start(page, "tea")
+        page.evaluate(f"void {IMPATIENT}")
+        page.silence("POST", "/api/stopwatch")
+        page.silence("DELETE", "/api/stopwatch/tea")
+        page.fill("#name", "run")
+        page.press("Enter")
+        self.wait_text(page, "#failed-text", "Whether “run” was started is not known."
+                       " No answer came within 10\u00a0s; too many windows")
+        page.wait("!document.querySelector('#start').disabled")
+        self.assertEqual(page.evaluate("document.querySelector('#name').value"), "run")
+        self.click_in_row(page, "tea", "reset")
+        self.wait_text(page, "#failed-text", "Whether “tea” was started is not known.")
+        page.wait(f"!{row('tea')}.querySelector('[data-do=reset]').disabled")
+        self.click_in_row(page, "tea", "delete")
+        page.click("dialog [value=delete]")
+        self.wait_text(page, "#failed-text", "Whether “tea” was deleted is not known.")
+        self.assertEqual(page.evaluate("window.waits"), [10000] * 3)
+        # The stream has no such end, and the next request goes well.
+        self.wait_live(page)
+        page.pass_all()
+        self.start(page, "run")
+        self.assertFalse(page.visible("#failed"))
+
+    def test_a_long_list_that_nobody_wants_is_let_go(self):
+        self.d = self.daemon().start()
+        self.window(first=ENDLESS).wait("window.dropped === 1")
+
+    def test_nor_is_it_kept_by_signing_in(self):
+        self.with_tokens("alice")
+        self.window("alice", first=ENDLESS).wait("window.dropped === 1")
 
 
 class SigningIn(PageCase):
