@@ -1,10 +1,12 @@
 // The frame of the dashboard: who is signed in, how the connection is, and what went wrong. Each tab
 // is a module of its own.
 import { Api, Refused, Unreachable } from "./api.js";
-import { Stopwatches } from "./stopwatches.js";
+import { Stopwatches, sentence } from "./stopwatches.js";
 
 const byId = (id) => document.getElementById(id);
 const LINK_TEXT = { connecting: "Connecting", live: "Live", lost: "Offline", out: "Signed out" };
+const LOST = "The connection is lost.";
+const REFUSED = "The daemon refuses.";
 const PROBE_WAIT_MS = 2000;
 // A stream that is opened anew is not worth a word, unless it takes longer.
 const CONNECTING_MS = 400;
@@ -12,6 +14,8 @@ const CONNECTING_MS = 400;
 const api = new Api();
 let linkState = "connecting";
 let retryAt = 0;
+let refusal = ""; // why there is no other attempt, while there is none
+let again = () => {}; // another attempt
 let slow = 0; // timer of a stream that is being opened
 let probe = 0; // timer of begin()
 
@@ -37,11 +41,6 @@ function showLink(name) {
 }
 
 function showState(state) {
-  if (state.name === "refused") {
-    showLink("lost");
-    showFailure(`The daemon refuses to tell of changes: ${state.error.message}`);
-    return;
-  }
   const was = linkState;
   clearTimeout(slow);
   if (state.name === "connecting" && was === "live") {
@@ -49,19 +48,26 @@ function showState(state) {
     return;
   }
   // While one attempt follows the other, it stays lost until one of them succeeds.
-  showLink(was === "lost" && state.name === "connecting" ? "lost" : state.name);
+  const stillLost = was === "lost" && state.name === "connecting";
+  showLink(stillLost || state.name === "refused" ? "lost" : state.name);
   byId("lost").hidden = linkState !== "lost";
   document.body.classList.toggle("stale", linkState === "lost");
   retryAt = state.retryAt ?? 0;
+  refusal = state.name === "refused" ? sentence(state.error.message) : "";
+  if (!stillLost) byId("lost-title").textContent = refusal === "" ? LOST : REFUSED;
   showRetry();
+  if (refusal !== "") {
+    announce(`${REFUSED} ${refusal}`);
+    return;
+  }
   if (was === "lost" && linkState === "live") announce("Connected again");
-  if (was !== "lost" && linkState === "lost") announce("The connection is lost");
+  if (was !== "lost" && linkState === "lost") announce(LOST);
 }
 
 function showRetry() {
   if (linkState !== "lost") return;
   const seconds = Math.ceil((retryAt - performance.now()) / 1000);
-  const text = seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again.";
+  const text = refusal || (seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again.");
   if (byId("lost-when").textContent !== text) byId("lost-when").textContent = text;
 }
 
@@ -90,6 +96,7 @@ function showTokenError(text) {
 }
 
 function showDashboard() {
+  again = () => stopwatches.retryNow();
   byId("sign-in").hidden = true;
   byId("lost").hidden = true;
   document.body.classList.remove("stale");
@@ -145,18 +152,14 @@ async function knock() {
 }
 
 function retryNow() {
-  if (linkState !== "lost") return;
-  if (probe !== 0) {
-    begin();
-  } else {
-    stopwatches.retryNow();
-  }
+  if (linkState === "lost") again();
 }
 
 // Without tokens the daemon lets us in as we are.
 async function begin() {
   clearTimeout(probe);
-  probe = 0;
+  again = () => {};
+  showState({ name: "connecting" });
   try {
     await knock();
     showDashboard();
@@ -165,9 +168,9 @@ async function begin() {
       showSignIn();
       return;
     }
+    again = begin;
     if (error instanceof Refused && !error.passes) {
-      showLink("lost");
-      showFailure(error.message);
+      showState({ name: "refused", error });
       return;
     }
     showState({ name: "lost", retryAt: performance.now() + PROBE_WAIT_MS });

@@ -56,7 +56,8 @@ export class EventStream {
   /**
    * on.event({type, data, id}) and on.comment(text), in order; on.state is told, in this order,
    *   {name: "connecting"}, {name: "live"} once it is open, {name: "lost", retryAt} between two
-   *   attempts (retryAt as of performance.now()), {name: "refused", error} when it ends for good.
+   *   attempts (retryAt as of performance.now()), {name: "refused", error} when there is no other
+   *   before retryNow().
    */
   constructor(api, on) {
     this.#api = api;
@@ -84,12 +85,13 @@ export class EventStream {
   async #run(path, wanted) {
     let lastId;
     let failures = 0;
-    this.#on.state({ name: "connecting" });
     while (!wanted.signal.aborted) {
+      this.#on.state({ name: "connecting" });
       const attempt = new AbortController();
       const stop = () => attempt.abort();
       wanted.signal.addEventListener("abort", stop);
       let leastMs = 0;
+      let refusal = null;
       let quiet = setTimeout(stop, QUIET_MS_MAX);
       const heard = () => {
         clearTimeout(quiet);
@@ -115,10 +117,7 @@ export class EventStream {
         }
       } catch (error) {
         if (wanted.signal.aborted) return;
-        if (error instanceof Refused && !error.passes) {
-          this.#on.state({ name: "refused", error });
-          return;
-        }
+        if (error instanceof Refused && !error.passes) refusal = error;
         if (error instanceof Refused) leastMs = 1000 * (error.retryAfterSeconds || 0);
       } finally {
         clearTimeout(quiet);
@@ -126,7 +125,12 @@ export class EventStream {
         attempt.abort();
       }
       if (wanted.signal.aborted) return;
-      await this.#pause(failures++, leastMs);
+      if (refusal !== null) {
+        this.#on.state({ name: "refused", error: refusal });
+        if (!wanted.signal.aborted) await this.#woken();
+      } else {
+        await this.#pause(failures++, leastMs);
+      }
     }
   }
 
@@ -140,8 +144,13 @@ export class EventStream {
     } else {
       this.#on.state({ name: "lost", retryAt: performance.now() + waitMs });
     }
-    await new Promise((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
+    await this.#woken(waitMs);
+  }
+
+  // By whoever calls #wake, or by the time.
+  #woken(waitMs) {
+    return new Promise((resolve) => {
+      const timer = waitMs === undefined ? 0 : setTimeout(resolve, waitMs);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

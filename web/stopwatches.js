@@ -463,7 +463,7 @@ export class Stopwatches {
   }
 }
 
-function sentence(text) {
+export function sentence(text) {
   const capital = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }

@@ -80,12 +80,16 @@ class PageCase(Case):
     def base(self):
         return f"http://127.0.0.1:{self.d.port}/"
 
-    def window(self, user=None, first="", **options):
-        """A window with the page; signed in, when there is a user. `first` runs before its own
-        scripts."""
+    def blank_window(self, **options):
         page = self.browser.page(**{"viewport": DESKTOP, **options})
         self.addCleanup(page.close)
         self.addCleanup(self.check_page, page)
+        return page
+
+    def window(self, user=None, first="", **options):
+        """A window with the page; signed in, when there is a user. `first` runs before its own
+        scripts."""
+        page = self.blank_window(**options)
         if first:
             page.first(first)
         page.goto(self.base())

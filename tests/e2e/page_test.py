@@ -5,7 +5,7 @@ import os
 import signal
 import statistics
 
-from harness import main, show
+from harness import main, poll, show
 from page_case import (
     DESKTOP, ENDLESS, IMPATIENT, PHONE, STORAGES, PageCase, owner, row, seconds)
 
@@ -220,6 +220,41 @@ class Connection(PageCase):
         page.pass_all()
         self.start(page, "run")
         self.assertFalse(page.visible("#failed"))
+
+    def test_a_scope_that_is_taken_away_is_said_and_asked_for_again(self):
+        self.with_tokens("alice")
+        page = self.window("alice")
+        self.start(page, "tea")
+        with_scope = self.tokens_file.read_text()
+        self.tokens_file.write_text(with_scope.replace(" stopwatches ", " streams "))
+        self.d.signal(signal.SIGHUP)
+        self.wait_text(page, "#lost-title", "The daemon refuses.")
+        self.wait_text(page, "#lost-when", "scope")
+        # Longer than a connection may take before a word is said of it.
+        page.evaluate("new Promise((resolve) => setTimeout(resolve, 800))")
+        self.assertEqual(page.evaluate("document.querySelector('#link').textContent"), "Offline")
+        self.assertTrue(page.visible("#retry"))
+        page.click("#retry")
+        self.wait_text(page, "#lost-when", "scope")
+        self.tokens_file.write_text(with_scope)
+        self.d.signal(signal.SIGHUP)
+        poll(lambda: self.api("alice", "GET", "/api/stopwatch").status == 200, "the scope is back")
+        self.api("alice", "POST", "/api/stopwatch", {"name": "run"})
+        page.click("#retry")
+        self.wait_live(page)
+        page.wait(f"{seconds(row('run'))} >= 0")
+        self.assertFalse(page.visible("#lost"))
+
+    def test_a_page_that_is_refused_at_first_asks_again(self):
+        self.d = self.daemon().start()
+        page = self.blank_window()
+        page.answer("GET", "/api/stopwatch", 403, json.dumps({"detail": "not from here"}))
+        page.goto(self.base())
+        self.wait_text(page, "#lost-when", "Not from here.")
+        page.pass_all()
+        page.click("#retry")
+        self.wait_live(page)
+        self.assertFalse(page.visible("#lost"))
 
     def test_a_long_list_that_nobody_wants_is_let_go(self):
         self.d = self.daemon().start()
