@@ -43,6 +43,8 @@ function showLink(name) {
 function showState(state) {
   const was = linkState;
   clearTimeout(slow);
+  // Nobody sees it, and who comes back is to find it as it was.
+  if (state.name === "asleep") return;
   if (state.name === "connecting" && was === "live") {
     slow = setTimeout(showLink, CONNECTING_MS, "connecting");
     return;
@@ -155,6 +157,17 @@ function retryNow() {
   if (linkState === "lost") again();
 }
 
+// A browser has six connections for all windows of one origin, and each stream takes one. So only a
+// window that is seen has a stream.
+function sleepWhileHidden() {
+  if (document.hidden) {
+    stopwatches.sleep();
+  } else {
+    stopwatches.wakeUp();
+    retryNow();
+  }
+}
+
 // Without tokens the daemon lets us in as we are.
 async function begin() {
   clearTimeout(probe);
@@ -186,8 +199,7 @@ byId("failed-close").addEventListener("click", () => {
 });
 byId("retry").addEventListener("click", retryNow);
 addEventListener("online", retryNow);
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) retryNow();
-});
+document.addEventListener("visibilitychange", sleepWhileHidden);
 setInterval(showRetry, 500);
+sleepWhileHidden();
 begin();

@@ -6,6 +6,7 @@ const FIRST_WAIT_MS = 250;
 const WAIT_MS_MAX = 10_000;
 // A comment comes every 15 s; without a byte for so long the connection is dead.
 const QUIET_MS_MAX = 40_000;
+const ASLEEP = "asleep"; // why an attempt was stopped
 
 /**
  * What comes in `body`: events as {type, data, id}, comments as {comment}. `heard` is called for
@@ -51,13 +52,15 @@ export class EventStream {
   #api;
   #on;
   #current = null; // the abort controller of the stream that is wanted
+  #attempt = null; // that of the request under way
+  #asleep = false;
   #wake = () => {};
 
   /**
    * on.event({type, data, id}) and on.comment(text), in order; on.state is told, in this order,
    *   {name: "connecting"}, {name: "live"} once it is open, {name: "lost", retryAt} between two
    *   attempts (retryAt as of performance.now()), {name: "refused", error} when there is no other
-   *   before retryNow().
+   *   before retryNow(), and {name: "asleep"} between sleep() and wakeUp().
    */
   constructor(api, on) {
     this.#api = api;
@@ -82,12 +85,30 @@ export class EventStream {
     this.#wake();
   }
 
+  /** Until wakeUp() there is no connection; what happens meanwhile comes behind it. */
+  sleep() {
+    this.#asleep = true;
+    this.#attempt?.abort(ASLEEP);
+    this.#wake();
+  }
+
+  wakeUp() {
+    this.#asleep = false;
+    this.#wake();
+  }
+
   async #run(path, wanted) {
     let lastId;
     let failures = 0;
     while (!wanted.signal.aborted) {
+      if (this.#asleep) {
+        this.#on.state({ name: "asleep" });
+        await this.#woken();
+        continue;
+      }
       this.#on.state({ name: "connecting" });
       const attempt = new AbortController();
+      this.#attempt = attempt;
       const stop = () => attempt.abort();
       wanted.signal.addEventListener("abort", stop);
       let leastMs = 0;
@@ -128,7 +149,7 @@ export class EventStream {
       if (refusal !== null) {
         this.#on.state({ name: "refused", error: refusal });
         if (!wanted.signal.aborted) await this.#woken();
-      } else {
+      } else if (attempt.signal.reason !== ASLEEP) {
         await this.#pause(failures++, leastMs);
       }
     }

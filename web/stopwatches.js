@@ -128,6 +128,13 @@ export class Stopwatches {
   retryNow() {
     this.#stream.retryNow();
   }
+  /** Nobody looks: the page holds no connection until wakeUp(). */
+  sleep() {
+    this.#stream.sleep();
+  }
+  wakeUp() {
+    this.#stream.wakeUp();
+  }
 
   // --- what the daemon tells ---------------------------------------------------------------------
 

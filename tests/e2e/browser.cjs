@@ -11,9 +11,11 @@ const pages = [];
 let browser;
 
 const commands = {
-  // A window of its own: nothing is shared with the others.
-  async open({ options }) {
-    const context = await browser.newContext(options);
+  // A window of its own: nothing is shared with the others. Or one more beside that page, with which
+  // it shares what windows of one person share.
+  async open({ options, beside }) {
+    const context =
+      beside === null ? await browser.newContext(options) : pages[beside].page.context();
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS);
     const seen = { page, requests: [], errors: [] };

@@ -23,9 +23,11 @@ class Browser:
             env={**os.environ, "NODE_PATH": str(modules)})
         self.version = self._answer()
 
-    def page(self, **options):
-        """A new window; `options` are those of Playwright's newContext."""
-        return Page(self, self.command("open", options=options))
+    def page(self, beside=None, **options):
+        """A new window; `options` are those of Playwright's newContext. One `beside` another shares
+        what windows of one person share, and has its options."""
+        number = None if beside is None else beside.number
+        return Page(self, self.command("open", options=options, beside=number))
 
     def command(self, what, **more):
         self._process.stdin.write(json.dumps({"do": what, **more}) + "\n")
@@ -52,9 +54,9 @@ class Page:
 
     def __init__(self, browser, number):
         self._browser = browser
-        self._number = number
+        self.number = number
 
     def __getattr__(self, what):
         if what.startswith("_"):
             raise AttributeError(what)
-        return lambda *args: self._browser.command(what, page=self._number, args=args)
+        return lambda *args: self._browser.command(what, page=self.number, args=args)

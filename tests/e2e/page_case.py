@@ -10,6 +10,10 @@ from harness import TOOLS, Case
 DESKTOP = {"width": 1180, "height": 760}
 PHONE = {"width": 390, "height": 844}
 STORAGES = "localStorage.length + sessionStorage.length + document.cookie.length"
+# What a browser does with a tab that goes behind another, and comes back.
+HIDDEN = "Object.defineProperty(document, 'hidden', {configurable: true, value: true})"
+HIDE = f"void ({HIDDEN}, document.dispatchEvent(new Event('visibilitychange')))"
+SHOW = "void (delete document.hidden, document.dispatchEvent(new Event('visibilitychange')))"
 # Time-outs of requests are a hundred times as short; window.waits has what they were to be.
 IMPATIENT = """((timeout) => {
     window.waits = [];
@@ -80,8 +84,8 @@ class PageCase(Case):
     def base(self):
         return f"http://127.0.0.1:{self.d.port}/"
 
-    def blank_window(self, **options):
-        page = self.browser.page(**{"viewport": DESKTOP, **options})
+    def blank_window(self, beside=None, **options):
+        page = self.browser.page(beside, **{"viewport": DESKTOP, **options})
         self.addCleanup(page.close)
         self.addCleanup(self.check_page, page)
         return page
@@ -103,6 +107,13 @@ class PageCase(Case):
     def wait_live(self, page):
         page.wait("document.querySelector('#link').dataset.state === 'live' &&"
                   " document.querySelector('#waiting').hidden")
+
+    def hide(self, page):
+        """As a tab behind another is; headless Chromium shows all of them."""
+        page.evaluate(HIDE)
+
+    def show(self, page):
+        page.evaluate(SHOW)
 
     def start(self, page, name):
         page.fill("#name", name)

@@ -7,7 +7,7 @@ import statistics
 
 from harness import main, poll, show
 from page_case import (
-    DESKTOP, ENDLESS, IMPATIENT, PHONE, STORAGES, PageCase, owner, row, seconds)
+    DESKTOP, ENDLESS, HIDDEN, IMPATIENT, PHONE, STORAGES, PageCase, owner, row, seconds)
 
 
 class Windows(PageCase):
@@ -100,6 +100,76 @@ class Windows(PageCase):
         for page in (first, second):
             page.wait("!document.querySelector('#empty').hidden")
         self.assertEqual(self.api("alice", "GET", "/api/stopwatch").json(), {})
+
+    def test_windows_behind_others_hold_no_connection_and_are_right_when_shown(self):
+        self.d = self.daemon().start()
+        first = self.window()
+        self.wait_live(first)
+        self.start(first, "tea")
+        windows = [first]
+        # A browser has six connections for all of them.
+        for _ in range(7):
+            self.hide(windows[-1])
+            windows.append(self.window(beside=first))
+            self.wait_live(windows[-1])
+        last = windows.pop()
+        last.wait(f"{seconds(row('tea'))} >= 1")
+        self.click_in_row(last, "tea", "reset")
+        last.wait(f"{seconds(row('tea'))} < 1")
+        self.start(last, "run")
+        self.assertFalse(first.evaluate(f"!!{row('run')}"))
+        for page in windows[:3]:
+            before = len(page.requests())
+            self.show(page)
+            page.wait(f"{seconds(row('run'))} >= 0")
+            elapsed_s = self.d.get("/api/stopwatch").json()["tea"] / 1000
+            self.assertLessEqual(abs(page.evaluate(seconds(row("tea"))) - elapsed_s), 1.5)
+            # It went on behind what it had: the changes came, not a list.
+            self.wait_text(page, "#announce", "run is running")
+            self.assertEqual(len(page.requests()) - before, 1)
+            self.wait_live(page)
+
+    def test_windows_beside_each_other_are_all_live(self):
+        self.d = self.daemon().start()
+        first = self.window()
+        windows = [first] + [self.window(beside=first) for _ in range(3)]
+        for page in windows:
+            self.wait_live(page)
+        self.start(first, "tea")
+        for page in windows:
+            page.wait(f"{seconds(row('tea'))} >= 1")
+        self.click_in_row(windows[2], "tea", "reset")
+        for page in windows:
+            page.wait(f"{seconds(row('tea'))} < 1")
+
+    def test_a_window_that_opens_behind_another_waits_to_be_shown(self):
+        self.d = self.daemon().start()
+        page = self.window(first=HIDDEN)
+        page.wait("!document.querySelector('#stopwatches').hidden")
+        page.fill("#name", "tea")
+        page.press("Enter")
+        page.wait("document.querySelector('#name').value === ''")
+        self.assertEqual([url for url in page.requests() if "/events" in url], [])
+        self.show(page)
+        page.wait(f"{seconds(row('tea'))} >= 0")
+
+    def test_a_window_that_is_shown_again_does_not_flicker(self):
+        self.d = self.daemon().start()
+        page = self.window()
+        self.wait_live(page)
+        page.evaluate("""void (window.words = [], new MutationObserver(() =>
+            window.words.push(document.querySelector('#link').textContent)).observe(
+                document.querySelector('#link'), {childList: true, subtree: true}))""")
+        # However slow the machine is, it is not so slow that a word is said of it.
+        page.evaluate("""void ((later) => {
+            window.setTimeout = (what, ms, ...more) => later(what, 100 * ms, ...more);
+        })(window.setTimeout)""")
+        self.hide(page)
+        self.d.request("POST", "/api/stopwatch", {"name": "tea"})
+        self.show(page)
+        page.wait(f"{seconds(row('tea'))} >= 0")
+        self.assertNotIn("Connecting", page.evaluate("window.words"))
+        self.assertNotIn("Offline", page.evaluate("window.words"))
 
     def test_names_that_are_too_long_together_fold_the_oldest(self):
         self.d = self.daemon().start()
