@@ -10,6 +10,8 @@ const REFUSED = "The daemon refuses.";
 const PROBE_WAIT_MS = 2000;
 // A stream that is opened anew is not worth a word, unless it takes longer.
 const CONNECTING_MS = 400;
+// Who looks at another tab for a moment finds this one as it was.
+const HIDDEN_MS_MAX = 30_000;
 
 const api = new Api();
 let linkState = "connecting";
@@ -18,6 +20,7 @@ let refusal = ""; // why there is no other attempt, while there is none
 let again = () => {}; // another attempt
 let slow = 0; // timer of a stream that is being opened
 let probe = 0; // timer of begin()
+let drowsy = 0; // timer of a window that is hidden
 
 const stopwatches = new Stopwatches(api, {
   announce,
@@ -157,11 +160,12 @@ function retryNow() {
   if (linkState === "lost") again();
 }
 
-// A browser has six connections for all windows of one origin, and each stream takes one. So only a
-// window that is seen has a stream.
+// A browser has six connections for all windows of one origin, and each stream takes one. So a
+// window that nobody sees gives its own up.
 function sleepWhileHidden() {
+  clearTimeout(drowsy);
   if (document.hidden) {
-    stopwatches.sleep();
+    drowsy = setTimeout(() => stopwatches.sleep(), HIDDEN_MS_MAX);
   } else {
     stopwatches.wakeUp();
     retryNow();

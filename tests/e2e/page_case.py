@@ -14,6 +14,11 @@ STORAGES = "localStorage.length + sessionStorage.length + document.cookie.length
 HIDDEN = "Object.defineProperty(document, 'hidden', {configurable: true, value: true})"
 HIDE = f"void ({HIDDEN}, document.dispatchEvent(new Event('visibilitychange')))"
 SHOW = "void (delete document.hidden, document.dispatchEvent(new Event('visibilitychange')))"
+# A window that is hidden gives its stream up at once; see PageCase.hide.
+SLEEPY = """((later) => {
+    window.setTimeout = (what, ms, ...more) => later(what, ms === 30000 ? 0 : ms, ...more);
+})(window.setTimeout);
+"""
 # Time-outs of requests are a hundred times as short; window.waits has what they were to be.
 IMPATIENT = """((timeout) => {
     window.waits = [];
@@ -109,8 +114,9 @@ class PageCase(Case):
                   " document.querySelector('#waiting').hidden")
 
     def hide(self, page):
-        """As a tab behind another is; headless Chromium shows all of them."""
+        """As a tab behind another is, for long enough; headless Chromium shows all of them."""
         page.evaluate(HIDE)
+        page.evaluate("new Promise((resolve) => setTimeout(resolve, 30000))")
 
     def show(self, page):
         page.evaluate(SHOW)

@@ -7,7 +7,8 @@ import statistics
 
 from harness import main, poll, show
 from page_case import (
-    DESKTOP, ENDLESS, HIDDEN, IMPATIENT, PHONE, STORAGES, PageCase, owner, row, seconds)
+    DESKTOP, ENDLESS, HIDDEN, HIDE, IMPATIENT, PHONE, SLEEPY, STORAGES, PageCase, owner, row,
+    seconds)
 
 
 class Windows(PageCase):
@@ -103,14 +104,14 @@ class Windows(PageCase):
 
     def test_windows_behind_others_hold_no_connection_and_are_right_when_shown(self):
         self.d = self.daemon().start()
-        first = self.window()
+        first = self.window(first=SLEEPY)
         self.wait_live(first)
         self.start(first, "tea")
         windows = [first]
         # A browser has six connections for all of them.
         for _ in range(7):
             self.hide(windows[-1])
-            windows.append(self.window(beside=first))
+            windows.append(self.window(beside=first, first=SLEEPY))
             self.wait_live(windows[-1])
         last = windows.pop()
         last.wait(f"{seconds(row('tea'))} >= 1")
@@ -144,7 +145,7 @@ class Windows(PageCase):
 
     def test_a_window_that_opens_behind_another_waits_to_be_shown(self):
         self.d = self.daemon().start()
-        page = self.window(first=HIDDEN)
+        page = self.window(first=SLEEPY + HIDDEN)
         page.wait("!document.querySelector('#stopwatches').hidden")
         page.fill("#name", "tea")
         page.press("Enter")
@@ -153,16 +154,29 @@ class Windows(PageCase):
         self.show(page)
         page.wait(f"{seconds(row('tea'))} >= 0")
 
-    def test_a_window_that_is_shown_again_does_not_flicker(self):
+    def test_a_window_that_is_hidden_for_a_moment_goes_on(self):
         self.d = self.daemon().start()
         page = self.window()
+        self.wait_live(page)
+        page.evaluate(HIDE)
+        self.d.request("POST", "/api/stopwatch", {"name": "tea"})
+        page.wait(f"{seconds(row('tea'))} >= 0")
+        self.show(page)
+        self.d.request("POST", "/api/stopwatch", {"name": "run"})
+        page.wait(f"{seconds(row('run'))} >= 0")
+        self.assertEqual(len([url for url in page.requests() if "/events" in url]), 1)
+
+    def test_a_window_that_is_shown_again_does_not_flicker(self):
+        self.d = self.daemon().start()
+        page = self.window(first=SLEEPY)
         self.wait_live(page)
         page.evaluate("""void (window.words = [], new MutationObserver(() =>
             window.words.push(document.querySelector('#link').textContent)).observe(
                 document.querySelector('#link'), {childList: true, subtree: true}))""")
         # However slow the machine is, it is not so slow that a word is said of it.
         page.evaluate("""void ((later) => {
-            window.setTimeout = (what, ms, ...more) => later(what, 100 * ms, ...more);
+            window.setTimeout = (what, ms, ...more) =>
+                later(what, ms === 30000 ? ms : 100 * ms, ...more);
         })(window.setTimeout)""")
         self.hide(page)
         self.d.request("POST", "/api/stopwatch", {"name": "tea"})
