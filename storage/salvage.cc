@@ -10,6 +10,7 @@
 #include "storage/entry.h"
 #include "storage/keys.h"
 #include "storage/record.h"
+#include "storage/salvage_copy.h"
 #include "storage/salvage_streams.h"
 #include "storage/tolerant_scan.h"
 
@@ -49,13 +50,6 @@ std::string NameOf(TenantId tenant, TimerId id) {
 IdEntry EntryFor(const Timer& timer, Cf cf, std::string_view key) {
   const auto parked = cf == Cf::kParked ? ParseParkedKey(key) : std::nullopt;
   return EntryOf(timer, parked ? parked->target : 0);
-}
-
-// kCorruption counts as not there; everything else that is wrong is an error.
-Result<Found> ReadIfReadable(const KvView& view, Cf cf, std::string_view key) {
-  Result<Found> found = view.Get(cf, key);
-  if (!found.ok() && found.status().code() == StatusCode::kCorruption) return Found();
-  return found;
 }
 
 // The counts of (tenant, state).
@@ -196,21 +190,14 @@ class Salvager {
     if (Status s = OnceRows(); !s.ok()) return s;
     if (Status s = Stopwatches(); !s.ok()) return s;
     for (const auto& [whose, count] : counts_) {
-      batch_.Put(Cf::kMeta, CountKey(whose.first, whose.second), ShortKey().U64(count));
+      to_.Put(Cf::kMeta, CountKey(whose.first, whose.second), ShortKey().U64(count));
     }
-    if (Status s = to_->Commit(batch_); !s.ok()) return s;
-    if (Status s = SalvageStreams(*view_, to_, log_, &report_); !s.ok()) return s;
+    if (Status s = to_.Commit(); !s.ok()) return s;
+    if (Status s = SalvageStreams(*view_, to_.kv(), log_, &report_); !s.ok()) return s;
     return report_;
   }
 
  private:
-  Status CommitIfFull() {
-    if (batch_.size() < kGroupOpsMax && batch_.bytes() < kGroupBytesMax) return {};
-    Status s = to_->Commit(batch_);
-    batch_.Clear();
-    return s;
-  }
-
   // They parse: the books were read.
   Status Figures() {
     const auto rows = view_->Scan(Cf::kMeta, {}, kEnd);
@@ -218,7 +205,7 @@ class Salvager {
       const auto kind = static_cast<MetaKind>(rows->key()[0]);
       // Counted anew; and an id may come to light below the first.
       if (kind == MetaKind::kCount || kind == MetaKind::kFirstId) continue;
-      batch_.Put(Cf::kMeta, rows->key(), rows->value());
+      to_.Put(Cf::kMeta, rows->key(), rows->value());
     }
     return rows->status();
   }
@@ -235,9 +222,9 @@ class Salvager {
       const Result<bool> wanted = IsWanted(**timer, own);
       if (!wanted.ok()) return wanted.status();
       if (!*wanted) continue;
-      batch_.Put(range.cf, rows.key(), rows.value());
+      to_.Put(range.cf, rows.key(), rows.value());
       if (Status s = PutEntry(**timer, own); !s.ok()) return s;
-      if (Status s = CommitIfFull(); !s.ok()) return s;
+      if (Status s = to_.CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
@@ -271,15 +258,8 @@ class Salvager {
     return *record && DecodeTimer(place.key, **record).ok();
   }
 
-  // Nothing that is looked for is ever deleted.
-  Result<Found> InNew(Cf cf, std::string_view key) {
-    std::string_view value;
-    if (batch_.Find(cf, key, &value) == Batch::Seen::kPut) return Found(value);
-    return to_->Get(cf, key);
-  }
-
   Result<std::optional<IdEntry>> EntryInNew(std::string_view key) {
-    const Result<Found> found = InNew(Cf::kIds, key);
+    const Result<Found> found = to_.Get(Cf::kIds, key);
     if (!found.ok()) return found.status();
     if (!*found) return std::optional<IdEntry>();
     const Result<IdEntry> entry = DecodeIdEntry(key, **found);
@@ -293,11 +273,11 @@ class Salvager {
     if (!replaced.ok()) return replaced.status();
     if (*replaced) {
       const Place place = PlaceOf(timer.tenant, timer.id, **replaced);
-      batch_.Delete(place.cf, place.key);
+      to_.Delete(place.cf, place.key);
       --counts_[{timer.tenant, (*replaced)->state}];
       if (timer.tenant != kLeaseTenant) --report_.kept;
     }
-    batch_.Put(Cf::kIds, key, EncodeIdEntry(key, entry));
+    to_.Put(Cf::kIds, key, EncodeIdEntry(key, entry));
     ++counts_[{timer.tenant, timer.state}];
     if (timer.tenant != kLeaseTenant) ++report_.kept;
     return {};
@@ -319,7 +299,7 @@ class Salvager {
       if (!kept.ok()) return kept.status();
       if (*kept) continue;
       if (Status s = KeepOrName(key->tenant, key->id, *entry); !s.ok()) return s;
-      if (Status s = CommitIfFull(); !s.ok()) return s;
+      if (Status s = to_.CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
@@ -332,7 +312,7 @@ class Salvager {
     const Result<TimerPtr> timer =
         *record ? DecodeTimer(place.key, **record) : Corruption("no record");
     if (timer.ok()) {
-      batch_.Put(place.cf, place.key, **record);
+      to_.Put(place.cf, place.key, **record);
       return PutEntry(**timer, EntryFor(**timer, place.cf, place.key));
     }
     // Of a lease: it is made anew, if the lease can be read.
@@ -353,9 +333,9 @@ class Salvager {
         Skip(Cf::kOnce, entry.ok() ? "a key does not parse" : entry.status().message());
         continue;
       }
-      batch_.Put(Cf::kOnce, rows.key(), rows.value());
-      batch_.Put(Cf::kOnce, OnceTimeKey(entry->created, name->tenant, name->key), {});
-      if (Status s = CommitIfFull(); !s.ok()) return s;
+      to_.Put(Cf::kOnce, rows.key(), rows.value());
+      to_.Put(Cf::kOnce, OnceTimeKey(entry->created, name->tenant, name->key), {});
+      if (Status s = to_.CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
@@ -373,7 +353,7 @@ class Salvager {
       }
       WallMs started_at = row->started_at;
       if (rows.key() >= kStopwatchNameKeysFrom) {
-        const Result<Found> kept = InNew(Cf::kStopwatch, row->other_key);
+        const Result<Found> kept = to_.Get(Cf::kStopwatch, row->other_key);
         if (!kept.ok()) return kept.status();
         if (*kept) continue;
         const Result<Found> passed_over = ReadIfReadable(*view_, Cf::kStopwatch, row->other_key);
@@ -383,9 +363,9 @@ class Salvager {
         if (by_owner) started_at = by_owner->started_at;
       }
       for (const std::string& key : {std::string(rows.key()), row->other_key}) {
-        batch_.Put(Cf::kStopwatch, key, EncodeStopwatch(key, started_at));
+        to_.Put(Cf::kStopwatch, key, EncodeStopwatch(key, started_at));
       }
-      if (Status s = CommitIfFull(); !s.ok()) return s;
+      if (Status s = to_.CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
@@ -401,9 +381,8 @@ class Salvager {
 
   std::unique_ptr<KvView> view_;
   Books books_;
-  Kv* to_;
+  SalvageCopy to_;
   const LogFn& log_;
-  Batch batch_;
   Counts counts_;
   Salvaged report_;
 };

@@ -13,6 +13,7 @@
 #include "storage/entry.h"
 #include "storage/keys.h"
 #include "storage/record.h"
+#include "storage/salvage_copy.h"
 #include "storage/stream_rows.h"
 #include "storage/tolerant_scan.h"
 
@@ -45,7 +46,7 @@ class StreamSalvager {
     if (Status s = LapsedLeases(); !s.ok()) return s;
     if (Status s = Deadlines(); !s.ok()) return s;
     if (Status s = Figures(); !s.ok()) return s;
-    return Commit();
+    return to_.Commit();
   }
 
  private:
@@ -87,7 +88,7 @@ class StreamSalvager {
         if (Status s = PutUser(key, *row, std::move(streams)); !s.ok()) return s;
       }
       if (is_next) user = NextUser(&users);
-      if (Status s = CommitIfFull(); !s.ok()) return s;
+      if (Status s = to_.CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += users.gaps() + leases.gaps();
     return users.status().ok() ? leases.status() : users.status();
@@ -128,7 +129,7 @@ class StreamSalvager {
       const StreamName whose = *ParseStreamKey(row->user_key);
       const StreamName name{StreamRow::kLapsed, whose.tenant, whose.user, row->id};
       if (const auto kept = Keep(name, row->lease); !kept.ok()) return kept.status();
-      if (Status s = CommitIfFull(); !s.ok()) return s;
+      if (Status s = to_.CommitIfFull(); !s.ok()) return s;
     }
     report_.skipped_stretches += rows.gaps();
     return rows.status();
@@ -143,7 +144,7 @@ class StreamSalvager {
       if (*lapsed) return false;
     }
     const ShortKey id = IdKey(kLeaseTenant, lease.fencing);
-    const Result<Found> row = InNew(Cf::kIds, id);
+    const Result<Found> row = to_.Get(Cf::kIds, id);
     if (!row.ok()) return row.status();
     std::optional<IdEntry> entry;
     if (*row) {
@@ -161,7 +162,7 @@ class StreamSalvager {
       if (Status s = MakeDeadline(name, lease, entry); !s.ok()) return s;
     }
     const std::string key = StreamKey(name.row, name.tenant, name.user, name.stream);
-    batch_.Put(Cf::kStream, key, EncodeLease(key, lease));
+    to_.Put(Cf::kStream, key, EncodeLease(key, lease));
     if (name.row == StreamRow::kLease) ++report_.streams;
     return true;
   }
@@ -206,7 +207,7 @@ class StreamSalvager {
         DeadlineOf(lease, StreamKey(StreamRow::kLease, name.tenant, name.user, name.stream));
     if (later) {
       const Place place = PlaceOf(kLeaseTenant, lease.fencing, *later);
-      batch_.Delete(place.cf, place.key);
+      to_.Delete(place.cf, place.key);
     } else {
       ++new_deadlines_;
     }
@@ -216,8 +217,8 @@ class StreamSalvager {
     const Place place = PlaceOf(kLeaseTenant, lease.fencing, entry);
     std::string record;
     if (Status s = EncodeTimer(place.key, deadline, &record); !s.ok()) return s;
-    batch_.Put(place.cf, place.key, record);
-    batch_.Put(Cf::kIds, id, EncodeIdEntry(id, entry));
+    to_.Put(place.cf, place.key, record);
+    to_.Put(Cf::kIds, id, EncodeIdEntry(id, entry));
     earliest_ = std::min(earliest_, lease.expires_at);
     if (log_ && report_.deadlines_made <= kNamedMax) {
       log_("the deadline of a stream of user " + std::string(name.user) +
@@ -230,11 +231,11 @@ class StreamSalvager {
   Status Figures() {
     if (report_.deadlines_made == 0) return {};
     if (earliest_ < books_.low()) {
-      batch_.Put(Cf::kMeta, MetaKey(MetaKind::kLow),
-                 ShortKey().U64(static_cast<uint64_t>(earliest_.ms)));
+      to_.Put(Cf::kMeta, MetaKey(MetaKind::kLow),
+              ShortKey().U64(static_cast<uint64_t>(earliest_.ms)));
     }
     const uint64_t count = books_.CountOf(kLeaseTenant, TimerState::kPending) + new_deadlines_;
-    batch_.Put(Cf::kMeta, CountKey(kLeaseTenant, TimerState::kPending), ShortKey().U64(count));
+    to_.Put(Cf::kMeta, CountKey(kLeaseTenant, TimerState::kPending), ShortKey().U64(count));
     return {};
   }
 
@@ -260,7 +261,7 @@ class StreamSalvager {
   void Put(std::string_view key, StreamUser user, const InOrder& streams) {
     user.streams.clear();
     for (const auto& [fencing, id] : streams) user.streams.push_back(id);
-    batch_.Put(Cf::kStream, key, EncodeUser(key, user));
+    to_.Put(Cf::kStream, key, EncodeUser(key, user));
   }
 
   // False: there is none that can be read.
@@ -276,7 +277,7 @@ class StreamSalvager {
   Status Deadlines() {
     TimerId from = 0;
     for (;;) {
-      if (Status s = Commit(); !s.ok()) return s;
+      if (Status s = to_.Commit(); !s.ok()) return s;
       const Result<std::vector<std::string>> keys = LeasesOfDeadlines(&from);
       if (!keys.ok()) return keys.status();
       if (keys->empty()) return {};
@@ -284,7 +285,7 @@ class StreamSalvager {
         const auto name = ParseStreamKey(key);
         if (!name || name->row != StreamRow::kLease) continue;
         if (Status s = FollowDeadline(*name); !s.ok()) return s;
-        if (Status s = CommitIfFull(); !s.ok()) return s;
+        if (Status s = to_.CommitIfFull(); !s.ok()) return s;
       }
     }
   }
@@ -292,7 +293,7 @@ class StreamSalvager {
   // The keys that the next deadlines name. No view is held while others are committed.
   Result<std::vector<std::string>> LeasesOfDeadlines(TimerId* from) {
     std::vector<std::string> keys;
-    const auto view = to_->View();
+    const auto view = to_.kv()->View();
     const auto rows = view->Scan(Cf::kIds, IdKey(kLeaseTenant, *from),
                                  IdKey(kLeaseTenant, std::numeric_limits<TimerId>::max()), false);
     for (; rows->Valid() && keys.size() < kGroupOpsMax; rows->Next()) {
@@ -315,7 +316,7 @@ class StreamSalvager {
   Status FollowDeadline(const StreamName& name) {
     for (const StreamRow row : {StreamRow::kLease, StreamRow::kLapsed}) {
       const Result<Found> kept =
-          InNew(Cf::kStream, StreamKey(row, name.tenant, name.user, name.stream));
+          to_.Get(Cf::kStream, StreamKey(row, name.tenant, name.user, name.stream));
       if (!kept.ok()) return kept.status();
       if (*kept) return row == StreamRow::kLapsed ? KeepUser(UserKeyOf(name)) : Status();
     }
@@ -323,7 +324,7 @@ class StreamSalvager {
     if (!lapsed.ok()) return lapsed.status();
     if (Status s = KeepUser(UserKeyOf(name)); !s.ok() || *lapsed) return s;
     const Result<Found> named =
-        InNew(Cf::kStream, StreamKey(StreamRow::kLease, name.tenant, name.user, name.stream));
+        to_.Get(Cf::kStream, StreamKey(StreamRow::kLease, name.tenant, name.user, name.stream));
     if (!named.ok() || *named) return named.status();
     const Result<OldLease> alive = OldLeaseOf(StreamRow::kLease, name);
     if (!alive.ok()) return alive.status();
@@ -332,7 +333,7 @@ class StreamSalvager {
 
   // Of whom no row was met: the streams they name are kept with them.
   Status KeepUser(std::string_view key) {
-    const Result<Found> kept = InNew(Cf::kStream, key);
+    const Result<Found> kept = to_.Get(Cf::kStream, key);
     if (!kept.ok() || *kept) return kept.status();
     const auto user = OldUser(key);
     if (!user.ok() || !*user) return user.status();
@@ -344,13 +345,13 @@ class StreamSalvager {
     if (!kept.ok() || !*kept) return kept.status();
     InOrder streams = {{lease.fencing, name.stream}};
     const std::string key = UserKeyOf(name);
-    const Result<Found> row = InNew(Cf::kStream, key);
+    const Result<Found> row = to_.Get(Cf::kStream, key);
     if (!row.ok()) return row.status();
     const Result<StreamUser> user = *row ? DecodeUser(key, **row) : OldOrMadeUser(key);
     if (!user.ok()) return user.status();
     for (const StreamId& id : user->streams) {
       const std::string lease_key = StreamKey(StreamRow::kLease, name.tenant, name.user, id);
-      const Result<Found> other = InNew(Cf::kStream, lease_key);
+      const Result<Found> other = to_.Get(Cf::kStream, lease_key);
       if (!other.ok()) return other.status();
       const Result<Lease> known = DecodeLease(lease_key, other->value_or(""));
       if (!known.ok()) return known.status();
@@ -383,9 +384,9 @@ class StreamSalvager {
 
   // nullopt: it is not there, or cannot be read.
   Result<std::optional<StreamUser>> OldUser(std::string_view key) {
-    const Result<Found> found = from_.Get(Cf::kStream, key);
-    if (!found.ok() && found.status().code() != StatusCode::kCorruption) return found.status();
-    if (!found.ok() || !*found) return std::optional<StreamUser>();
+    const Result<Found> found = ReadIfReadable(from_, Cf::kStream, key);
+    if (!found.ok()) return found.status();
+    if (!*found) return std::optional<StreamUser>();
     Result<StreamUser> user = DecodeUser(key, **found);
     return user.ok() ? std::optional(std::move(*user)) : std::nullopt;
   }
@@ -408,13 +409,6 @@ class StreamSalvager {
     return std::find(user.streams.begin(), user.streams.end(), id) != user.streams.end();
   }
 
-  // Nothing that is looked for is ever deleted.
-  Result<Found> InNew(Cf cf, std::string_view key) {
-    std::string_view value;
-    if (batch_.Find(cf, key, &value) == Batch::Seen::kPut) return Found(value);
-    return to_->Get(cf, key);
-  }
-
   void SayLost(const StreamName& name) {
     if (++report_.streams_lost <= kNamedMax && log_) {
       log_("a stream of user " + std::string(name.user) + " is lost: its lease cannot be read");
@@ -426,23 +420,12 @@ class StreamSalvager {
     if (log_) log_("a row of stream is damaged and skipped: " + why);
   }
 
-  Status CommitIfFull() {
-    return batch_.size() < kGroupOpsMax && batch_.bytes() < kGroupBytesMax ? Status() : Commit();
-  }
-  Status Commit() {
-    if (batch_.empty()) return {};
-    Status s = to_->Commit(batch_);
-    batch_.Clear();
-    return s;
-  }
-
   const KvView& from_;
-  Kv* to_;
+  SalvageCopy to_;
   const Books books_;  // of `to_`, without the deadlines that are made
   const WallMs last_seen_;
   const LogFn& log_;
   Salvaged& report_;
-  Batch batch_;
   uint64_t new_deadlines_ = 0;  // made where there was none
   uint64_t raised_ = 0;         // leases that last longer than their rows say
   WallMs earliest_ = kWallMax;  // of those made
