@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/limits.h"
 #include "storage/books.h"
 #include "storage/entry.h"
 #include "storage/keys.h"
