@@ -19,6 +19,17 @@ SLEEPY = """((later) => {
     window.setTimeout = (what, ms, ...more) => later(what, ms === 30000 ? 0 : ms, ...more);
 })(window.setTimeout);
 """
+# window.pending has the timers after which a connection that takes long gets a word; see wait_said.
+PENDING = """((later, clear) => {
+    window.pending = new Set();
+    window.setTimeout = (what, ms, ...more) => {
+        const id = later(() => { window.pending.delete(id); what(...more); }, ms);
+        if (ms === 400) window.pending.add(id);
+        return id;
+    };
+    window.clearTimeout = (id) => { window.pending.delete(id); clear(id); };
+})(window.setTimeout, window.clearTimeout);
+"""
 # Time-outs of requests are a hundred times as short; window.waits has what they were to be.
 IMPATIENT = """((timeout) => {
     window.waits = [];
@@ -112,6 +123,10 @@ class PageCase(Case):
     def wait_live(self, page):
         page.wait("document.querySelector('#link').dataset.state === 'live' &&"
                   " document.querySelector('#waiting').hidden")
+
+    def wait_said(self, page):
+        """Until all that was to be said of the connection is said, or is not to be any more."""
+        page.wait("window.pending.size === 0")
 
     def hide(self, page):
         """As a tab behind another is, for long enough; headless Chromium shows all of them."""

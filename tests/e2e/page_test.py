@@ -7,8 +7,8 @@ import statistics
 
 from harness import main, poll, show
 from page_case import (
-    DESKTOP, ENDLESS, HIDDEN, HIDE, IMPATIENT, PHONE, SLEEPY, STORAGES, PageCase, owner, row,
-    seconds)
+    DESKTOP, ENDLESS, HIDDEN, HIDE, IMPATIENT, PENDING, PHONE, SLEEPY, STORAGES, PageCase, owner,
+    row, seconds)
 
 
 class Windows(PageCase):
@@ -66,14 +66,13 @@ class Windows(PageCase):
 
     def test_several_names_unfolded_at_once_leave_it_live(self):
         self.with_tokens("alice")
-        page = self.window("alice")
+        page = self.window("alice", first=PENDING)
         for name in ("tea", "run", "rye"):
             self.start(page, name)
         page.evaluate("document.querySelectorAll('[data-do=everyone]').forEach((b) => b.click())")
         for name in ("tea", "run", "rye"):
             page.wait(f"{seconds(owner(name, 'alice'))} >= 0")
-        # Twice as long as a connection may take before a word is said of it.
-        page.evaluate("new Promise((resolve) => setTimeout(resolve, 1000))")
+        self.wait_said(page)
         self.wait_live(page)
         self.assertEqual(page.evaluate("document.querySelector('#link').textContent.trim()"),
                          "Live")
@@ -307,15 +306,14 @@ class Connection(PageCase):
 
     def test_a_scope_that_is_taken_away_is_said_and_asked_for_again(self):
         self.with_tokens("alice")
-        page = self.window("alice")
+        page = self.window("alice", first=PENDING)
         self.start(page, "tea")
         with_scope = self.tokens_file.read_text()
         self.tokens_file.write_text(with_scope.replace(" stopwatches ", " streams "))
         self.d.signal(signal.SIGHUP)
         self.wait_text(page, "#lost-title", "The daemon refuses.")
         self.wait_text(page, "#lost-when", "scope")
-        # Longer than a connection may take before a word is said of it.
-        page.evaluate("new Promise((resolve) => setTimeout(resolve, 800))")
+        self.wait_said(page)
         self.assertEqual(page.evaluate("document.querySelector('#link').textContent"), "Offline")
         self.assertTrue(page.visible("#retry"))
         page.click("#retry")
